@@ -1,0 +1,1 @@
+"""Rec. ITU-R propagation models on bare arrays: imports only numpy and numba."""

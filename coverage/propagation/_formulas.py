@@ -1,0 +1,308 @@
+"""Compiled formulas of Rec. ITU-R P.1812-7, Annex 1, that do not look at the profile.
+
+Equation numbers are those of P.1812-7. What a profile contributes arrives as a `Geometry`, free of frequency, so that
+all bands of a mast share it; what frequency contributes alone arrives as a row of `frequency_terms`.
+"""
+
+import math
+from typing import NamedTuple
+
+import numba
+import numpy as np
+
+EARTH_RADIUS_KM = 6371.0  # P.1812-7 §3.5
+K_BETA = 3.0  # §3.5, eq. 7b: effective Earth radius factor exceeded for beta_0 % of time
+LIGHT_SPEED_GHZ_M = 0.2998  # wavelength [m] = 0.2998 / frequency [GHz]
+LAND_PERMITTIVITY, LAND_CONDUCTIVITY_S_M = 22.0, 0.003  # §4.3.3
+SEA_PERMITTIVITY, SEA_CONDUCTIVITY_S_M = 80.0, 5.0  # §4.3.3
+
+compiled = numba.njit(cache=True, nogil=True, error_model="numpy")
+
+
+class Diffraction(NamedTuple):
+    """What one effective Earth radius makes of a profile, for a wavelength of 1 m."""
+
+    nu: float  # knife-edge parameter of the Bullington point (eqs 15, 20)
+    nu_smooth: float  # the same over the smooth path of effective heights (§4.3.2)
+    clearance_m: float  # h_se over a spherical Earth (eq. 23); 0 beyond the horizon
+    required_clearance_m: float  # h_req (eq. 25) for a wavelength of 1 m
+    first_term_radius_km: float  # a_p, or a_em within the horizon (eq. 26)
+
+
+class Geometry(NamedTuple):
+    """Everything in a profile that P.1812 uses and that does not depend on frequency."""
+
+    distance_km: float
+    tx_amsl_m: float
+    rx_amsl_m: float
+    effective_radius_km: float
+    median: Diffraction
+    beta: Diffraction
+    tx_diffraction_height_m: float  # h_te of the diffraction model (eq. 38a)
+    rx_diffraction_height_m: float
+    tx_effective_height_m: float  # h_te of the ducting model (eq. 94a)
+    rx_effective_height_m: float
+    roughness_m: float  # h_m (eq. 95)
+    tx_horizon_km: float
+    rx_horizon_km: float
+    tx_horizon_mrad: float
+    rx_horizon_mrad: float
+    sea_fraction: float
+    beta0_pct: float
+    inland_km: float  # d_lm
+    tx_coast_km: float
+    rx_coast_km: float
+
+
+@compiled
+def effective_radius_km(delta_n):
+    """Median effective Earth radius (eqs 6, 7a) [km]."""
+    return EARTH_RADIUS_KM * 157.0 / (157.0 - delta_n)
+
+
+@compiled
+def beta0_pct(mid_lat_deg, land_km, inland_km):
+    """Point incidence of anomalous propagation for the path centre (eqs 2 to 5) [%]."""
+    tau = 1.0 - math.exp(-4.12e-4 * inland_km**2.41)
+    mu1 = (10.0 ** (-land_km / (16.0 - 6.6 * tau)) + 10.0 ** (-5.0 * (0.496 + 0.354 * tau))) ** 0.2
+    mu1 = min(mu1, 1.0)
+    lat = abs(mid_lat_deg)
+    if lat <= 70.0:
+        return 10.0 ** (-0.015 * lat + 1.67) * mu1 * mu1 ** (-0.935 + 0.0176 * lat)
+    return 4.17 * mu1 * mu1**0.3
+
+
+@compiled
+def inverse_normal(x):
+    """Approximate inverse complementary cumulative normal distribution (eqs 96, 97) for 1e-6 <= x <= 1 - 1e-6."""
+    x = min(max(x, 1e-6), 1.0 - 1e-6)
+    y = x if x <= 0.5 else 1.0 - x
+    t = math.sqrt(-2.0 * math.log(y))
+    c = ((0.010328 * t + 0.802853) * t + 2.515516698) / (((0.001308 * t + 0.189269) * t + 1.432788) * t + 1.0)
+    return t - c if x <= 0.5 else c - t
+
+
+@compiled
+def bullington_loss_db(nu, distance_km):
+    """Bullington loss from its knife-edge parameter (eqs 12, 21) [dB]."""
+    if nu <= -0.78:
+        return 0.0
+    knife = 6.9 + 20.0 * math.log10(math.sqrt((nu - 0.1) ** 2 + 1.0) + nu - 0.1)
+    return knife + (1.0 - math.exp(-knife / 6.0)) * (10.0 + 0.02 * distance_km)
+
+
+@compiled
+def spherical_clearance(distance_km, tx_m, rx_m, radius_km):
+    """Clearance over a spherical Earth (§4.3.3, eqs 22 to 26).
+
+    Returns h_se [m], h_req for a wavelength of 1 m [m], and the radius for the first-term loss [km].
+    """
+    root_sum = math.sqrt(tx_m) + math.sqrt(rx_m)
+    if distance_km >= math.sqrt(0.002 * radius_km) * root_sum:
+        return 0.0, 1.0, radius_km
+    total = tx_m + rx_m
+    c = (tx_m - rx_m) / total
+    m = 250.0 * distance_km * distance_km / (radius_km * total)
+    b = 2.0 * math.sqrt((m + 1.0) / (3.0 * m))
+    b *= math.cos(math.pi / 3.0 + math.acos(1.5 * c * math.sqrt(3.0 * m / (m + 1.0) ** 3)) / 3.0)
+    d1 = 0.5 * distance_km * (1.0 + b)
+    d2 = distance_km - d1
+    curvature = 500.0 / radius_km
+    clearance = ((tx_m - curvature * d1 * d1) * d2 + (rx_m - curvature * d2 * d2) * d1) / distance_km
+    return clearance, 17.456 * math.sqrt(d1 * d2 / distance_km), 500.0 * (distance_km / root_sum) ** 2
+
+
+@compiled
+def frequency_terms(freqs_ghz):
+    """Terms of frequency alone, one row a band `[n_freq, 13]`; the order is that in which `loss_db` unpacks them."""
+    rows = np.empty((freqs_ghz.size, 13))
+    for j in range(freqs_ghz.size):
+        f = freqs_ghz[j]
+        land = (18.0 * LAND_CONDUCTIVITY_S_M / f) ** 2
+        sea = (18.0 * SEA_CONDUCTIVITY_S_M / f) ** 2
+        rows[j, 0] = f
+        rows[j, 1] = 20.0 * math.log10(f)
+        rows[j, 2] = f ** (1.0 / 3.0)
+        rows[j, 3] = math.sqrt(f / LIGHT_SPEED_GHZ_M)
+        rows[j, 4] = 25.0 * math.log10(f) - 2.5 * math.log10(0.5 * f) ** 2  # L_f, eq. 45
+        rows[j, 5] = 45.375 - 137.0 * f + 92.5 * f * f if f < 0.5 else 0.0  # A_lf, eq. 47a
+        rows[j, 6] = 0.036 * ((LAND_PERMITTIVITY - 1.0) ** 2 + land) ** -0.25  # eq. 29a
+        rows[j, 7] = math.sqrt(LAND_PERMITTIVITY**2 + land)  # eq. 29b
+        rows[j, 8] = 0.036 * ((SEA_PERMITTIVITY - 1.0) ** 2 + sea) ** -0.25
+        rows[j, 9] = math.sqrt(SEA_PERMITTIVITY**2 + sea)
+        rows[j, 10] = math.sqrt(f)
+        rows[j, 11] = 0.264 * f ** (1.0 / 3.0)
+        rows[j, 12] = 102.45 + 20.0 * math.log10(f)
+    return rows
+
+
+@compiled
+def _height_gain_db(b, floor_db):
+    """Height-gain function G(Y) (eq. 35), not below its floor (eq. 35a) [dB]."""
+    if b > 2.0:
+        gain = 17.6 * math.sqrt(b - 1.1) - 5.0 * math.log10(b - 1.1) - 8.0
+    else:
+        gain = 20.0 * math.log10(b + 0.1 * b**3)
+    return max(gain, floor_db)
+
+
+@compiled
+def _first_term_loss_db(admittance, distance_km, tx_m, rx_m, radius_root, freq_root):
+    """First-term spherical-Earth loss over one ground (§4.3.4, eqs 30 to 37) [dB].
+
+    `radius_root` and `freq_root` are the cube roots of the radius [km] and of the frequency [GHz]; `admittance` is
+    the normalised factor K (eq. 29).
+    """
+    k2 = admittance * admittance
+    k4 = k2 * k2
+    beta = (1.0 + 1.6 * k2 + 0.67 * k4) / (1.0 + 4.5 * k2 + 1.53 * k4)
+    x = 21.88 * beta * freq_root / (radius_root * radius_root) * distance_km
+    scale = 0.9575 * beta * beta * freq_root * freq_root / radius_root
+    if x >= 1.6:
+        distance_term = 11.0 + 10.0 * math.log10(x) - 17.6 * x
+    else:
+        distance_term = -20.0 * math.log10(x) - 5.6488 * x**1.425
+    floor = 2.0 + 20.0 * math.log10(admittance)
+    return -distance_term - _height_gain_db(scale * tx_m, floor) - _height_gain_db(scale * rx_m, floor)
+
+
+@compiled
+def _spherical_loss_db(geometry, diffraction, terms, vertical):
+    """Spherical-Earth diffraction loss (§4.3.3, eqs 22 to 28), not below 0 [dB]."""
+    required = diffraction.required_clearance_m / terms[3]
+    if diffraction.clearance_m > required:
+        return 0.0
+    radius_root = diffraction.first_term_radius_km ** (1.0 / 3.0)
+    scale = 1.0 / (radius_root * terms[2])
+    omega = geometry.sea_fraction
+    loss = 0.0
+    if omega < 1.0:
+        k = terms[6] * scale * (terms[7] if vertical else 1.0)
+        loss += (1.0 - omega) * _first_term_loss_db(
+            k, geometry.distance_km, geometry.tx_diffraction_height_m, geometry.rx_diffraction_height_m,
+            radius_root, terms[2],
+        )  # fmt: skip
+    if omega > 0.0:
+        k = terms[8] * scale * (terms[9] if vertical else 1.0)
+        loss += omega * _first_term_loss_db(
+            k, geometry.distance_km, geometry.tx_diffraction_height_m, geometry.rx_diffraction_height_m,
+            radius_root, terms[2],
+        )  # fmt: skip
+    return max(loss, 0.0) * (1.0 - diffraction.clearance_m / required)
+
+
+@compiled
+def _diffraction_loss_db(geometry, diffraction, terms, vertical):
+    """Delta-Bullington diffraction loss for one effective Earth radius (§4.3.5, eq. 39) [dB]."""
+    actual = bullington_loss_db(diffraction.nu * terms[3], geometry.distance_km)
+    spherical = _spherical_loss_db(geometry, diffraction, terms, vertical)
+    if spherical <= 0.0:
+        return actual
+    smooth = bullington_loss_db(diffraction.nu_smooth * terms[3], geometry.distance_km)
+    return actual + max(spherical - smooth, 0.0)
+
+
+@compiled
+def _site_shielding_db(excess_mrad, horizon_km, terms):
+    """Site-shielding loss of one terminal (eq. 48) [dB]."""
+    if excess_mrad <= 0.0:
+        return 0.0
+    return 20.0 * math.log10(1.0 + 0.361 * excess_mrad * terms[10] * math.sqrt(horizon_km)) + excess_mrad * terms[11]
+
+
+@compiled
+def _coastal_gain_db(coast_km, horizon_km, height_amsl_m):
+    """Over-sea surface-duct coupling correction of one terminal where the sea fraction is >= 0.75 (eq. 49) [dB]."""
+    if coast_km > 5.0 or coast_km > horizon_km:
+        return 0.0
+    return -3.0 * math.exp(-0.25 * coast_km * coast_km) * (1.0 + math.tanh(0.07 * (50.0 - height_amsl_m)))
+
+
+@compiled
+def _ducting_loss_db(geometry, terms, time_pct):
+    """Basic transmission loss of ducting and layer reflection (§4.5, eqs 46 to 56) [dB]."""
+    dlt, dlr = geometry.tx_horizon_km, geometry.rx_horizon_km
+    theta_t, theta_r = geometry.tx_horizon_mrad, geometry.rx_horizon_mrad
+    distance, radius = geometry.distance_km, geometry.effective_radius_km
+    coupling = terms[12] + 20.0 * math.log10(dlt + dlr) + terms[5]
+    coupling += _site_shielding_db(theta_t - 0.1 * dlt, dlt, terms)
+    coupling += _site_shielding_db(theta_r - 0.1 * dlr, dlr, terms)
+    if geometry.sea_fraction >= 0.75:
+        coupling += _coastal_gain_db(geometry.tx_coast_km, dlt, geometry.tx_amsl_m)
+        coupling += _coastal_gain_db(geometry.rx_coast_km, dlr, geometry.rx_amsl_m)
+
+    angle_mrad = 1e3 * distance / radius + min(theta_t, 0.1 * dlt) + min(theta_r, 0.1 * dlr)
+    angular_loss = 5e-5 * radius * terms[2] * angle_mrad
+
+    mu3 = 1.0
+    if geometry.roughness_m > 10.0:
+        between_km = min(distance - dlt - dlr, 40.0)
+        mu3 = math.exp(-4.6e-5 * (geometry.roughness_m - 10.0) * (43.0 + 6.0 * between_km))
+    tau = 1.0 - math.exp(-4.12e-4 * geometry.inland_km**2.41)
+    alpha = max(-0.6 - 3.5e-9 * distance**3.1 * tau, -3.4)
+    root_sum = math.sqrt(geometry.tx_effective_height_m) + math.sqrt(geometry.rx_effective_height_m)
+    mu2 = min((500.0 / radius * (distance / root_sum) ** 2) ** alpha, 1.0)
+    beta = geometry.beta0_pct * mu2 * mu3
+    log_beta = math.log10(beta)
+    gamma = (
+        1.076
+        / (2.0058 - log_beta) ** 1.012
+        * math.exp(-(9.51 - 4.8 * log_beta + 0.198 * log_beta * log_beta) * 1e-6 * distance**1.13)
+    )
+    ratio = time_pct / beta
+    time_loss = -12.0 + (1.2 + 3.7e-3 * distance) * math.log10(ratio) + 12.0 * ratio**gamma
+    return coupling + angular_loss + time_loss
+
+
+@compiled
+def free_space_db(distance_km, height_difference_m, freq_log_db):
+    """Free-space loss over the three-dimensional distance, at least 1 m (eq. 8) [dB]."""
+    squared = distance_km * distance_km + 1e-6 * height_difference_m * height_difference_m
+    return 92.4 + freq_log_db + 10.0 * math.log10(max(squared, 1e-6))
+
+
+@compiled
+def loss_db(geometry, terms, time_pct, surface_refractivity, vertical, location_loss_db):
+    """Basic transmission loss not exceeded for `time_pct` of time (§4.6 to 4.9, eqs 57 to 69) [dB]."""
+    distance = geometry.distance_km
+    beta0 = geometry.beta0_pct
+    free = free_space_db(distance, geometry.tx_amsl_m - geometry.rx_amsl_m, terms[1])
+    focusing = 2.6 * (1.0 - math.exp(-0.1 * (geometry.tx_horizon_km + geometry.rx_horizon_km)))
+    free_p = free + focusing * math.log10(time_pct / 50.0)  # L_b0p, eq. 10
+
+    median = _diffraction_loss_db(geometry, geometry.median, terms, vertical)
+    interpolation = inverse_normal(0.01 * time_pct) / inverse_normal(0.01 * beta0) if time_pct >= beta0 else 1.0
+    diffraction_p = median
+    if time_pct < 50.0:
+        beta = _diffraction_loss_db(geometry, geometry.beta, terms, vertical)
+        diffraction_p += interpolation * (beta - median)  # L_dp, eq. 41
+    loss_d = free_p + diffraction_p
+
+    sea_share = 1.0 - geometry.sea_fraction
+    lowest = free_p + sea_share * diffraction_p
+    if time_pct >= beta0:
+        free_beta = free + focusing * math.log10(beta0 / 50.0)  # L_b0beta, eq. 11
+        lowest = free + median + (free_beta + sea_share * diffraction_p - (free + median)) * interpolation  # eq. 59
+
+    ducting = _ducting_loss_db(geometry, terms, time_pct)
+    larger = max(ducting, free_p)
+    enhanced = larger + 2.5 * math.log1p(math.exp((min(ducting, free_p) - larger) / 2.5))  # L_minbap, eq. 60
+    if enhanced <= loss_d:
+        near_weight = 1.0 - 0.5 * (1.0 + math.tanh(1.5 * (distance - 20.0) / 20.0))  # F_k, eq. 58
+        loss_d = enhanced + (loss_d - enhanced) * near_weight
+
+    theta = 1e3 * distance / geometry.effective_radius_km + geometry.tx_horizon_mrad + geometry.rx_horizon_mrad
+    los_weight = 1.0 - 0.5 * (1.0 + math.tanh(2.4 * (theta - 0.3) / 0.3))  # F_j, eq. 57
+    loss_d += (lowest - loss_d) * los_weight  # L_bam, eq. 62
+
+    scatter = (
+        190.1
+        + terms[4]
+        + 20.0 * math.log10(distance)
+        + 0.573 * theta
+        - 0.15 * surface_refractivity
+        - 10.125 * math.log10(50.0 / time_pct) ** 0.7
+    )  # L_bs, eq. 44
+    smaller = min(scatter, loss_d)
+    median_loss = smaller - 5.0 * math.log10(1.0 + 10.0 ** (0.2 * (smaller - max(scatter, loss_d))))  # eq. 63
+    return max(free_p, median_loss + location_loss_db)  # eq. 69

@@ -1,0 +1,37 @@
+"""The errors users meet: each says what, where and what to do, in English and in Vietnamese."""
+
+
+class PhusongError(Exception):
+    """Base of every error of phusong.
+
+    Parameters
+    ----------
+    message
+        One sentence in English: what is wrong, where, what to do.
+    vi
+        The same sentence in Vietnamese.
+    """
+
+    def __init__(self, message: str, *, vi: str) -> None:
+        super().__init__(message)
+        self.vi = vi
+
+
+class InputError(PhusongError, ValueError):
+    """A file, a row or an argument cannot be accepted."""
+
+
+class SettingsError(PhusongError, ValueError):
+    """`phusong.toml` or a recipe cannot be accepted."""
+
+
+class MissingLayerError(PhusongError, LookupError):
+    """A layer that an answer needs has not been imported, or is empty."""
+
+
+class UnknownNameError(PhusongError, LookupError):
+    """A run, unit, station, settlement or profile of that name does not exist."""
+
+
+class WorkspaceError(PhusongError, OSError):
+    """The folder is no workspace, or cannot be made one."""

@@ -1,0 +1,1 @@
+"""The sample province (tỉnh Mẫu): fictional layers made from a seed."""

@@ -1,0 +1,1 @@
+"""Pictures: Folium pages that open without a network."""
