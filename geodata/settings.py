@@ -1,0 +1,296 @@
+"""Settings of a workspace, read from `phusong.toml`.
+
+Thresholds, dates, heights and weights live in the file, each with its source; the packaged template
+`data/settings.toml` holds the values a new workspace begins with. Nothing is read at import.
+"""
+
+import datetime
+import difflib
+import json
+import tomllib
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+import pydantic
+from annotated_types import Ge, Gt, Le
+from phusong.geodata.errors import SettingsError
+from pydantic import BaseModel, ConfigDict
+from pyproj import CRS
+from pyproj.exceptions import CRSError
+
+SETTINGS_FILE = "phusong.toml"
+
+Finite = Annotated[float, pydantic.AllowInfNan(False)]
+Positive = Annotated[Finite, Gt(0)]
+NotNegative = Annotated[Finite, Ge(0)]
+Percent = Annotated[Finite, Ge(50), Le(99)]
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Section(BaseModel):
+    """Base of every section: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+
+class ModelSettings(Section):
+    """The propagation model and its fixed inputs.
+
+    `spacing_m` None means the grid's resolution; `mid_lat_deg` None means the centre of the terrain.
+    """
+
+    name: Literal["p1812"] = "p1812"
+    radius_km: Annotated[Positive, Le(100)] = 20.0
+    spacing_m: Positive | None = None
+    time_pct: Finite = 50.0
+    polarization: Literal["vertical", "horizontal"] = "vertical"
+    rx_height_agl_m: Annotated[Finite, Ge(1), Le(3000)] = 1.5
+    delta_n: Annotated[Finite, Gt(0), Le(150)]
+    surface_refractivity: Annotated[Finite, Ge(200), Le(500)]
+    mid_lat_deg: Annotated[Finite, Ge(-80), Le(80)] | None = None
+    end_clearance_m: NotNegative = 50.0
+
+    @pydantic.field_validator("time_pct")
+    @classmethod
+    def _median_of_time(cls, value: float) -> float:
+        if value != 50.0:
+            raise ValueError(
+                "must be 50: a lower time percentage is enhanced propagation, for interference studies"
+            )
+        return value
+
+
+class Threshold(Section):
+    """Levels [dBm] from which a service is weak and from which it is good."""
+
+    weak_dbm: Finite
+    good_dbm: Finite
+
+    @pydantic.model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.weak_dbm > self.good_dbm:
+            raise ValueError(f"weak_dbm must not exceed good_dbm, got {self.weak_dbm} and {self.good_dbm}")
+        return self
+
+
+class ThresholdProfile(Section):
+    """Named thresholds with the share of places [%] that must meet them, their source and date."""
+
+    name: str
+    source: str
+    date: datetime.date
+    location_pct: Percent
+    counts_as_signal: tuple[str, ...]
+    thresholds: dict[str, Threshold]
+
+    @pydantic.model_validator(mode="after")
+    def _signal_has_thresholds(self) -> Self:
+        for technology in self.counts_as_signal:
+            if technology not in self.thresholds:
+                raise ValueError(f"counts_as_signal names {technology}, which has no thresholds")
+        return self
+
+
+class Technology(Section):
+    """Last day of service, with its source, and the measured quantity."""
+
+    end_date: datetime.date | None = None
+    end_date_source: str | None = None
+    quantity: Literal["RxLev", "RSCP", "RSRP", "SS-RSRP"]
+
+
+class SeaRule(Section):
+    """Sea is terrain at or below `max_elevation_m` [m] and outside every commune; None: no sea."""
+
+    max_elevation_m: Finite | None = None
+
+
+class Settings(Section):
+    """Everything that a run depends on besides the layers. The first profile is the default."""
+
+    name: str
+    crs: str
+    resolution_m: Annotated[Finite, Ge(1), Le(5000)]
+    model: ModelSettings
+    clutter_height_m: dict[str, NotNegative]
+    clutter_height_on_dsm_m: dict[str, NotNegative]
+    population_weight: dict[str, NotNegative]
+    sea: SeaRule
+    residential_cell_min_people: Positive
+    profiles: Annotated[tuple[ThresholdProfile, ...], pydantic.Field(min_length=1)]
+    technologies: dict[str, Technology]
+    maintenance_serves: bool = True
+
+    @pydantic.field_validator("crs")
+    @classmethod
+    def _projected_in_metres(cls, value: str) -> str:
+        try:
+            crs = CRS.from_user_input(value)
+        except CRSError:
+            raise ValueError(f"{value!r} is no known CRS; write one like EPSG:32648") from None
+        if not crs.is_projected or any(axis.unit_name != "metre" for axis in crs.axis_info):
+            raise ValueError(
+                f"{value} is not projected in metres; use a UTM or VN-2000 TM-3 zone like EPSG:32648"
+            )
+        return value
+
+    @pydantic.field_validator("clutter_height_m", "clutter_height_on_dsm_m", "population_weight")
+    @classmethod
+    def _land_cover_codes(cls, value: dict[str, float]) -> dict[str, float]:
+        for code in value:
+            if not (code.isascii() and code.isdigit() and 0 < int(code) <= 255):
+                raise ValueError(f"{code!r} is no land-cover code; codes are whole numbers 1 to 255")
+        return value
+
+    @pydantic.model_validator(mode="after")
+    def _profiles_fit_technologies(self) -> Self:
+        names = [profile.name for profile in self.profiles]
+        if len(set(names)) < len(names):
+            raise ValueError(f"profile names must differ, got {', '.join(names)}")
+        for profile in self.profiles:
+            for technology in profile.thresholds:
+                if technology not in self.technologies:
+                    raise ValueError(
+                        f"profile {profile.name} has thresholds for {technology}, no known technology"
+                    )
+        return self
+
+    def profile(self, name: str | None = None) -> ThresholdProfile:
+        """Find a threshold profile by name; None gives the default one.
+
+        Raises
+        ------
+        SettingsError
+            There is no profile of that name.
+        """
+        if name is None:
+            return self.profiles[0]
+        for profile in self.profiles:
+            if profile.name == name:
+                return profile
+        known = ", ".join(profile.name for profile in self.profiles)
+        raise SettingsError(
+            f"There is no threshold profile {name!r}; the settings have {known}.",
+            vi=f"Không có bộ ngưỡng {name!r}; cấu hình có {known}.",
+        )
+
+
+def render_settings(*, name: str, crs: str, resolution_m: float) -> str:
+    """Render the packaged template as the text of a new `phusong.toml`.
+
+    Parameters
+    ----------
+    name
+        Name of the workspace, any text.
+    crs
+        Projected CRS of the analysis grid, like `EPSG:32648`.
+    resolution_m
+        Side of an analysis cell [m].
+    """
+    text = files("phusong.geodata").joinpath("data/settings.toml").read_text(encoding="utf-8")
+    # A JSON string is a TOML basic string.
+    text = text.replace("@RESOLUTION@", repr(float(resolution_m)), 1)
+    text = text.replace("@CRS@", json.dumps(crs, ensure_ascii=False), 1)
+    return text.replace("@NAME@", json.dumps(name, ensure_ascii=False), 1)
+
+
+def default_settings(
+    *, name: str = "phusong", crs: str = "EPSG:32648", resolution_m: float = 30.0
+) -> Settings:
+    """Build the settings that a new workspace begins with.
+
+    Raises
+    ------
+    SettingsError
+        The CRS is unknown or not projected in metres, or the resolution is out of range.
+    """
+    return parse_settings(render_settings(name=name, crs=crs, resolution_m=resolution_m), where=SETTINGS_FILE)
+
+
+def read_settings(path: Path) -> Settings:
+    """Read and check a settings file.
+
+    Raises
+    ------
+    SettingsError
+        The file is missing, no TOML, or holds an unknown key or a value out of range.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(
+            f"{path} cannot be read: {error.strerror}.", vi=f"Không đọc được {path}: {error.strerror}."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(
+            f"{path} is not UTF-8 text; save it as UTF-8.",
+            vi=f"{path} không phải UTF-8; hãy lưu lại dạng UTF-8.",
+        ) from error
+    return parse_settings(text, where=str(path))
+
+
+def parse_settings(text: str, *, where: str) -> Settings:
+    """Check the text of a settings file; `where` names it in errors.
+
+    Raises
+    ------
+    SettingsError
+        The text is no TOML, or holds an unknown key or a value out of range; all faults in one message.
+    """
+    return validate_toml(Settings, text, where=where)
+
+
+def validate_toml(model: type[Model], text: str, *, where: str) -> Model:
+    """Read TOML text into a pydantic model, all faults in one error.
+
+    Raises
+    ------
+    SettingsError
+        The text is no TOML, or does not fit the model.
+    """
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(
+            f"{where} is not valid TOML: {error}.", vi=f"{where} sai cú pháp TOML: {error}."
+        ) from error
+    try:
+        return model.model_validate(data)
+    except pydantic.ValidationError as error:
+        faults = [_describe(model, dict(fault)) for fault in error.errors()]
+        raise SettingsError(
+            f"{where}: {'; '.join(english for english, _ in faults)}.",
+            vi=f"{where}: {'; '.join(vietnamese for _, vietnamese in faults)}.",
+        ) from error
+
+
+def _describe(model: type[BaseModel], fault: dict[str, Any]) -> tuple[str, str]:
+    location = tuple(fault["loc"])
+    key = ".".join(str(part) for part in location)
+    if fault["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(str(location[-1]), sorted(_known_keys(model)), n=1, cutoff=0.5)
+        hint, goi_y = (f", did you mean {near[0]}?", f", ý bạn là {near[0]}?") if near else ("", "")
+        return f"unknown key {key}{hint}", f"khóa không biết {key}{goi_y}"
+    if fault["type"] == "missing":
+        return f"key {key} is missing", f"thiếu khóa {key}"
+    message = str(fault["msg"]).removeprefix("Value error, ")
+    got = "" if isinstance(fault["input"], Mapping) else f", got {fault['input']!r}"
+    if fault["type"] == "value_error":
+        got = ""
+    return f"{key or 'file'}: {message}{got}", f"{key or 'tệp'}: giá trị không hợp lệ ({message}{got})"
+
+
+def _known_keys(model: type[BaseModel]) -> set[str]:
+    """Names of all keys of a model and of the models inside it."""
+    keys: set[str] = set()
+    pending: list[Any] = [model]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, type) and issubclass(item, BaseModel):
+            keys.update(item.model_fields)
+            pending.extend(field.annotation for field in item.model_fields.values())
+        else:
+            pending.extend(getattr(item, "__args__", ()))
+    return keys
