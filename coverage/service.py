@@ -1,0 +1,197 @@
+"""Service classes: none, weak (lõm sóng) or good, from received level and a threshold profile.
+
+A place has a class when its median level, less the location allowance of the profile, meets the threshold.
+The class of several operators or technologies is the best of theirs, never worse than any of them.
+Interference, load and indoor loss are left out.
+"""
+
+from collections.abc import Iterable, Mapping
+from statistics import NormalDist
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from phusong.geodata.settings import Threshold, ThresholdProfile
+
+Classes = npt.NDArray[np.uint8]
+Layer = tuple[str, str]  # technology, operator
+
+NONE, WEAK, GOOD, NOT_ASKED = 0, 1, 2, 255
+CLASS_NAMES = ("none", "weak", "good")
+NO_SIGNAL_CDBM = -32768
+ANY = "any"
+
+
+def location_allowance_db(sigma_l_db: npt.ArrayLike, location_pct: float) -> npt.NDArray[np.float64]:
+    """Level above the threshold that the median needs so that a share of locations meets it [dB].
+
+    Parameters
+    ----------
+    sigma_l_db
+        Standard deviation of the location variability σ_L [dB].
+    location_pct
+        Share of locations that must meet the threshold [%], 50 to 99.
+
+    Notes
+    -----
+    The inverse of the normal distribution times σ_L (Rec. ITU-R P.1812-7, Annex 1, §4.8 to §4.10); 0 at 50 %.
+    """
+    allowance: npt.NDArray[np.float64] = NormalDist().inv_cdf(location_pct / 100) * np.asarray(
+        sigma_l_db, float
+    )
+    return allowance
+
+
+def required_cdbm(
+    threshold_dbm: float, sigma_l_db: npt.ArrayLike, location_pct: float
+) -> npt.NDArray[np.int16]:
+    """Lowest stored level that meets a threshold, per station [0.01 dBm].
+
+    Parameters
+    ----------
+    threshold_dbm
+        The threshold [dBm].
+    sigma_l_db
+        σ_L of every station [dB], `[n_station]`, in the order of the server codes.
+    location_pct
+        Share of locations that must meet the threshold [%].
+
+    Returns
+    -------
+    int16 `[n_station + 1]`; the last entry, read by server code −1, is out of reach.
+    """
+    needed = threshold_dbm + location_allowance_db(sigma_l_db, location_pct)
+    # levels are stored to 0.01 dB: the tolerance keeps -121.0 from becoming -120.99
+    cdbm = np.clip(np.ceil(needed * 100 - 1e-6), NO_SIGNAL_CDBM + 1, 32767)
+    return np.append(cdbm, 32767).astype(np.int16)
+
+
+def classify_levels(
+    rsrp_cdbm: npt.NDArray[np.int16],
+    server: npt.NDArray[np.int32],
+    *,
+    threshold: Threshold,
+    sigma_l_db: npt.ArrayLike,
+    location_pct: float,
+) -> Classes:
+    """Class of every pixel of one technology and operator: 0 none, 1 weak, 2 good.
+
+    Parameters
+    ----------
+    rsrp_cdbm
+        Best level [0.01 dBm], any shape; −32768 = no signal computed, which is class none.
+    server
+        Row of the serving station, same shape; −1 none.
+    threshold
+        Levels of the weak and the good class.
+    sigma_l_db
+        σ_L of every station [dB], `[n_station]`.
+    location_pct
+        Share of locations that must meet the threshold [%].
+    """
+    weak = required_cdbm(threshold.weak_dbm, sigma_l_db, location_pct)
+    good = required_cdbm(threshold.good_dbm, sigma_l_db, location_pct)
+    classes = (rsrp_cdbm >= weak[server]).view(np.uint8)
+    classes += (rsrp_cdbm >= good[server]).view(np.uint8)
+    classes[rsrp_cdbm == NO_SIGNAL_CDBM] = NONE
+    return classes
+
+
+def best_class(layers: Iterable[Classes], shape: tuple[int, ...]) -> Classes:
+    """Best class over layers (operators, technologies or both); none where there is no layer.
+
+    Parameters
+    ----------
+    layers
+        Classes of one shape, without 255.
+    shape
+        That shape.
+    """
+    best = np.zeros(shape, dtype=np.uint8)
+    for layer in layers:
+        np.maximum(best, layer, out=best)
+    return best
+
+
+def technology_groups(profile: ThresholdProfile) -> dict[str, tuple[str, ...]]:
+    """Technologies behind every technology label that a profile can answer.
+
+    Each technology with a threshold alone, "3G+4G" where both have one, and "any" for all of them.
+    """
+    technologies = tuple(sorted(profile.thresholds))
+    groups: dict[str, tuple[str, ...]] = {technology: (technology,) for technology in technologies}
+    if {"3G", "4G"} <= set(technologies):
+        groups["3G+4G"] = ("3G", "4G")
+    groups[ANY] = technologies
+    return groups
+
+
+def group_class(
+    layers: Mapping[Layer, Classes], technologies: Iterable[str], operator: str, *, shape: tuple[int, ...]
+) -> Classes:
+    """Best class over the layers of some technologies, of one operator or ("any") of all.
+
+    Parameters
+    ----------
+    layers
+        Classes by technology and operator.
+    technologies
+        Technologies to unite.
+    operator
+        An operator, or "any".
+    shape
+        Shape of the answer; class none where no layer fits.
+    """
+    wanted = set(technologies)
+    fitting = (
+        classes
+        for (technology, owner), classes in layers.items()
+        if technology in wanted and operator in (ANY, owner)
+    )
+    return best_class(fitting, shape)
+
+
+def rate_points(signal: pd.DataFrame, profile: ThresholdProfile) -> pd.DataFrame:
+    """Class and margin of every row of a point-signal table.
+
+    Parameters
+    ----------
+    signal
+        One row per point, technology and operator: point_id, technology, operator, rsrp_dbm (NaN none),
+        station_id, distance_km, sigma_l_db. Technologies without a threshold in the profile are left out.
+    profile
+        Thresholds and location percentage.
+
+    Returns
+    -------
+    The rows with `margin_db` = rsrp_dbm − weak threshold − location allowance [dB], and `service` 0, 1 or 2:
+    weak from a margin of 0, good from a margin of good − weak.
+    """
+    rated = signal[signal["technology"].isin(list(profile.thresholds)) & signal["rsrp_dbm"].notna()]
+    technology = rated["technology"].astype(object)
+    weak = technology.map({name: t.weak_dbm for name, t in profile.thresholds.items()}).to_numpy(float)
+    good = technology.map({name: t.good_dbm for name, t in profile.thresholds.items()}).to_numpy(float)
+    allowance = location_allowance_db(rated["sigma_l_db"].to_numpy(float), profile.location_pct)
+    median = rated["rsrp_dbm"].to_numpy(float) - allowance
+    service = (median >= weak).astype(np.uint8) + (median >= good).astype(np.uint8)
+    return rated.assign(margin_db=median - weak, service=service)
+
+
+def point_layers(point_ids: "pd.Series[str]", rated: pd.DataFrame) -> dict[Layer, Classes]:
+    """Classes by technology and operator, in the order of the points; none where a point has no row.
+
+    Parameters
+    ----------
+    point_ids
+        Ids of the points, unique, `[n]`.
+    rated
+        Answer of `rate_points`.
+    """
+    position = pd.Series(np.arange(len(point_ids)), index=point_ids.to_numpy(dtype=object))
+    layers: dict[Layer, Classes] = {}
+    for (technology, operator), rows in rated.groupby(["technology", "operator"], sort=True):
+        classes = np.zeros(len(point_ids), dtype=np.uint8)
+        known = rows[rows["point_id"].isin(position.index)]
+        np.maximum.at(classes, position[known["point_id"]].to_numpy(), known["service"].to_numpy(np.uint8))
+        layers[str(technology), str(operator)] = classes
+    return layers

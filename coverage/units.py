@@ -1,0 +1,278 @@
+"""Administrative units on the analysis grid: province, former districts, communes, old communes.
+
+A pixel belongs to the unit whose polygon holds its centre. The communes valid on the date define the
+province. Old communes are answered from their own polygons only; figures are never apportioned to units
+without a polygon.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+
+import geopandas as gpd
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from phusong.geodata.errors import InputError, MissingLayerError
+from phusong.geodata.grid import Grid
+from rasterio.features import rasterize
+
+IntArray = npt.NDArray[np.int32]
+
+LEVELS = ("province", "district", "commune", "old_commune")
+OUTSIDE = -1
+NEEDS_OLD_POLYGONS = "needs polygons of the old communes"
+NEEDS_POLYGON = "needs the polygon of the unit"
+NEEDS_DISTRICTS = "needs one former district for every commune (district_code, or a crosswalk)"
+
+
+@dataclass(frozen=True, eq=False)
+class UnitLevel:
+    """The units of one level, sorted by code.
+
+    `parent` gives for every row of the base layer ("commune" or "old_commune") the row of its unit here
+    (−1 none). `reason` says why the whole level has no answer; `without_polygon` lists (code, name) of
+    single units left out.
+    """
+
+    level: str
+    codes: tuple[str, ...]
+    names: tuple[str, ...]
+    base: str
+    parent: IntArray
+    reason: str = ""
+    without_polygon: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class UnitIndex:
+    """The units of every level on one grid.
+
+    `base_raster` holds per base layer an int32 array `[y, x]` of row positions (−1 outside). `geometries`
+    has a row per unit: level, code, name, reason, geometry (EPSG:4326).
+    """
+
+    grid: Grid
+    levels: dict[str, UnitLevel]
+    base_raster: dict[str, IntArray]
+    geometries: gpd.GeoDataFrame
+
+    def raster(self, level: str) -> IntArray:
+        """Row position of the unit of every pixel `[y, x]`, −1 outside."""
+        rows: IntArray = self._lookup(level)[self.base_raster[self.levels[level].base]]
+        return rows
+
+    def rows_at(self, level: str, pixels: npt.NDArray[np.int64]) -> IntArray:
+        """Row position of the unit at flat (row-major) pixel positions, −1 outside."""
+        rows: IntArray = self._lookup(level)[self.base_raster[self.levels[level].base].ravel()[pixels]]
+        return rows
+
+    def in_province(self) -> npt.NDArray[np.bool_]:
+        """Whether a pixel's centre lies in a commune valid on the date `[y, x]`."""
+        inside: npt.NDArray[np.bool_] = self.base_raster["commune"] != OUTSIDE
+        return inside
+
+    def rows_of_points(self, level: str, points: gpd.GeoSeries) -> IntArray:
+        """Row position of the unit whose polygon holds each point, −1 outside; ties to the smaller code.
+
+        Parameters
+        ----------
+        level
+            One of `LEVELS`.
+        points
+            Points in any CRS.
+        """
+        unit_level = self.levels[level]
+        polygons = (
+            self.geometries[self.geometries["level"] == level]
+            .set_index("code")
+            .geometry.reindex(unit_level.codes)
+        )
+        rows = np.full(len(points), OUTSIDE, dtype=np.int32)
+        found_points, found_units = polygons.sindex.query(points.to_crs(polygons.crs), predicate="intersects")
+        order = np.lexsort((found_units, found_points))[::-1]  # the smallest row is written last
+        rows[found_points[order]] = found_units[order]
+        return rows
+
+    def _lookup(self, level: str) -> IntArray:
+        return np.append(self.levels[level].parent, np.int32(OUTSIDE))  # base row −1 reads the last entry
+
+
+def build_units(
+    communes: gpd.GeoDataFrame,
+    grid: Grid,
+    *,
+    as_of: date,
+    crosswalk: pd.DataFrame | None = None,
+    province_name: str = "",
+) -> UnitIndex:
+    """Put the units of every level on a grid.
+
+    The commune level has the units valid on `as_of` (`valid_from` <= as_of < `valid_to`, empty =
+    unbounded). The old_commune level has the units whose validity ended with the last change up to
+    `as_of`. A former district is made of the communes that name it, else of those the crosswalk puts in
+    it, else of the old communes that name it.
+
+    Parameters
+    ----------
+    communes
+        The `communes` layer of both eras, polygons in any CRS.
+    grid
+        The analysis grid.
+    as_of
+        The date the answer is for.
+    crosswalk
+        The `crosswalk` layer, or None.
+    province_name
+        Name of the province in the answers.
+
+    Raises
+    ------
+    MissingLayerError
+        No commune with a polygon is valid on the date.
+    InputError
+        Two units valid at once share a code.
+    """
+    current, old = _split_eras(communes, as_of)
+    placed = _with_polygon(current)
+    if placed.empty:
+        raise MissingLayerError(
+            f"no commune with a polygon is valid on {as_of}; import the communes of that date",
+            vi=f"không có xã nào có ranh giới hiệu lực vào ngày {as_of:%d/%m/%Y}; "
+            "hãy nhập ranh giới xã của ngày đó",
+        )
+    old_placed = _with_polygon(old)
+    levels = {
+        "province": _province_level(placed, province_name),
+        "district": _district_level(placed, old_placed, crosswalk),
+        "commune": _base_level("commune", placed, current),
+        "old_commune": _base_level("old_commune", old_placed, old),
+    }
+    bases = {"commune": placed, "old_commune": old_placed}
+    return UnitIndex(
+        grid=grid,
+        levels=levels,
+        base_raster={name: _burn(frame, grid) for name, frame in bases.items()},
+        geometries=_unit_geometries(levels, bases),
+    )
+
+
+def _text(frame: pd.DataFrame, column: str) -> "pd.Series[str]":
+    if column not in frame:
+        return pd.Series("", index=frame.index, dtype=str)
+    return frame[column].astype(object).where(frame[column].notna(), "").astype(str)
+
+
+def _split_eras(communes: gpd.GeoDataFrame, as_of: date) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
+    day = pd.Timestamp(as_of)
+    begins = _dates(communes, "valid_from").fillna(pd.Timestamp.min.ceil("D"))
+    ends = _dates(communes, "valid_to").fillna(pd.Timestamp.max.floor("D"))
+    current = communes[(begins <= day) & (ends > day)]
+    change = ends[ends <= day].max()
+    old = communes[(ends <= day) & (ends >= change) & (begins < change)]
+    return _sorted_by_code(current, as_of), _sorted_by_code(old, as_of)
+
+
+def _dates(frame: pd.DataFrame, column: str) -> "pd.Series[pd.Timestamp]":
+    values = frame[column] if column in frame else pd.Series(None, index=frame.index, dtype=object)
+    return pd.to_datetime(values, format="ISO8601").astype("datetime64[ns]")
+
+
+def _sorted_by_code(units: gpd.GeoDataFrame, as_of: date) -> gpd.GeoDataFrame:
+    units = units.assign(code=_text(units, "code"), name=_text(units, "name")).sort_values(
+        "code", kind="stable"
+    )
+    repeated = sorted(set(units.loc[units["code"].duplicated(), "code"]))
+    if repeated:
+        raise InputError(
+            f"layer communes: code {', '.join(repeated)} names two units valid at once (as of {as_of}); "
+            "set valid_from and valid_to",
+            vi=f"lớp communes: mã {', '.join(repeated)} ứng với hai đơn vị cùng hiệu lực "
+            f"(ngày {as_of:%d/%m/%Y}); hãy điền valid_from và valid_to",
+        )
+    return units.reset_index(drop=True)
+
+
+def _with_polygon(units: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    return units[units.geometry.notna() & ~units.geometry.is_empty].reset_index(drop=True)
+
+
+def _base_level(level: str, placed: gpd.GeoDataFrame, every: gpd.GeoDataFrame) -> UnitLevel:
+    missing = every[~every["code"].isin(placed["code"])]
+    return UnitLevel(
+        level=level,
+        codes=tuple(placed["code"]),
+        names=tuple(placed["name"]),
+        base=level,
+        parent=np.arange(len(placed), dtype=np.int32),
+        reason="" if len(placed) else NEEDS_OLD_POLYGONS,
+        without_polygon=tuple(zip(missing["code"], missing["name"], strict=True)) if len(placed) else (),
+    )
+
+
+def _province_level(placed: gpd.GeoDataFrame, name: str) -> UnitLevel:
+    codes = sorted(set(_text(placed, "province_code")) - {""})
+    code = codes[0] if len(codes) == 1 else ""
+    return UnitLevel("province", (code,), (name,), "commune", np.zeros(len(placed), dtype=np.int32))
+
+
+def _district_level(
+    placed: gpd.GeoDataFrame, old_placed: gpd.GeoDataFrame, crosswalk: pd.DataFrame | None
+) -> UnitLevel:
+    candidates = [("commune", _text(placed, "district_code"), _text(placed, "district_name"))]
+    if crosswalk is not None:
+        candidates.append(("commune", *_crosswalk_districts(placed["code"], crosswalk)))
+    if len(old_placed):
+        candidates.append(
+            ("old_commune", _text(old_placed, "district_code"), _text(old_placed, "district_name"))
+        )
+    for base, codes, names in candidates:
+        if (codes != "").all():
+            name_of = dict(zip(codes, names, strict=True))
+            ordered = tuple(sorted(name_of))
+            parent = np.searchsorted(np.array(ordered), codes.to_numpy(dtype=str)).astype(np.int32)
+            return UnitLevel("district", ordered, tuple(name_of[code] for code in ordered), base, parent)
+    return UnitLevel(
+        "district", (), (), "commune", np.full(len(placed), OUTSIDE, dtype=np.int32), NEEDS_DISTRICTS
+    )
+
+
+def _crosswalk_districts(
+    codes: "pd.Series[str]", crosswalk: pd.DataFrame
+) -> tuple["pd.Series[str]", "pd.Series[str]"]:
+    """Former district of each new commune; "" where the crosswalk names none or several."""
+    known = pd.DataFrame(
+        {
+            "new": _text(crosswalk, "new_code"),
+            "code": _text(crosswalk, "old_district_code"),
+            "name": _text(crosswalk, "old_district_name"),
+        }
+    ).drop_duplicates(["new", "code"])
+    single = known[~known["new"].duplicated(keep=False)]
+    code_of = dict(zip(single["new"], single["code"], strict=True))
+    name_of = dict(zip(single["new"], single["name"], strict=True))
+    found_codes = [code_of.get(code, "") for code in codes]
+    found_names = [name_of.get(code, "") for code in codes]
+    return pd.Series(found_codes, dtype=str), pd.Series(found_names, dtype=str)
+
+
+def _burn(units: gpd.GeoDataFrame, grid: Grid) -> IntArray:
+    raster = np.full(grid.shape, OUTSIDE, dtype=np.int32)
+    if len(units) == 0:
+        return raster
+    shapes = [(geometry, row) for row, geometry in enumerate(units.geometry.to_crs(grid.crs))]
+    # the smaller code is burnt last, so that it keeps a pixel two polygons claim
+    rasterize(shapes[::-1], out=raster, transform=grid.transform, all_touched=False)
+    return raster
+
+
+def _unit_geometries(levels: dict[str, UnitLevel], bases: dict[str, gpd.GeoDataFrame]) -> gpd.GeoDataFrame:
+    rows = []
+    for level in levels.values():
+        polygons = bases[level.base].geometry.to_crs("EPSG:4326")
+        for row, (code, name) in enumerate(zip(level.codes, level.names, strict=True)):
+            rows.append((level.level, code, name, "", polygons[level.parent == row].union_all()))
+        rows.extend((level.level, code, name, NEEDS_POLYGON, None) for code, name in level.without_polygon)
+        if level.reason:
+            rows.append((level.level, "", "", level.reason, None))
+    columns = ["level", "code", "name", "reason", "geometry"]
+    return gpd.GeoDataFrame(pd.DataFrame(rows, columns=columns), geometry="geometry", crs="EPSG:4326")
