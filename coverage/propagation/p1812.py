@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 from phusong.coverage.propagation._formulas import effective_radius_km, frequency_terms, loss_db
-from phusong.coverage.propagation._formulas import inverse_normal as _inverse_normal
+from phusong.coverage.propagation._formulas import inverse_normal
 from phusong.coverage.propagation._profile import SEA, profile_geometry
 from phusong.coverage.propagation._ray import MIN_POINTS, ray_loss
 from phusong.coverage.propagation.errors import OutOfValidityError
@@ -98,7 +98,7 @@ def path_loss_db(
     profile = _profile(terrain_m, clutter_m, zone, size=distance.size)
     if distance[0] != 0.0 or not np.all(np.diff(distance) > 0.0):
         raise OutOfValidityError("`distance_km` must begin at 0 and grow from point to point")
-    link = _link(
+    terms = check_link(
         [freq_ghz], time_pct, tx_height_agl_m, rx_height_agl_m, polarization, mid_lat_deg, delta_n, surface_refractivity
     )
     _within("location_pct", location_pct, (1.0, 99.0))
@@ -110,9 +110,9 @@ def path_loss_db(
     )  # fmt: skip
     location_loss = 0.0
     if profile[2][-1] != SEA:
-        location_loss = -_inverse_normal(0.01 * location_pct) * location_sigma_db
+        location_loss = -inverse_normal(0.01 * location_pct) * location_sigma_db
     vertical = polarization == "vertical"
-    return float(loss_db(geometry, link[0], time_pct, surface_refractivity, vertical, location_loss))
+    return float(loss_db(geometry, terms[0], time_pct, surface_refractivity, vertical, location_loss))
 
 
 def ray_loss_db(
@@ -166,7 +166,7 @@ end_clearance_km
     """
     _within("spacing_km", spacing_km, (1e-6, 1e3))
     profile = _profile(terrain_m, clutter_m, zone, size=np.size(terrain_m))
-    terms = _link(
+    terms = check_link(
         freqs_ghz, time_pct, tx_height_agl_m, rx_height_agl_m, polarization, mid_lat_deg, delta_n, surface_refractivity
     )
     _within("end_clearance_km", end_clearance_km, (0.0, 1e3))
@@ -217,11 +217,17 @@ def _profile(
     return terrain, clutter, zones.astype(np.uint8)
 
 
-def _link(
+def check_link(
     freqs_ghz: Sequence[float] | Floats, time_pct: float, tx_m: float, rx_m: float, polarization: str,
     mid_lat_deg: float, delta_n: float, surface_refractivity: float,
 ) -> Floats:  # fmt: skip
-    """Check what does not belong to the profile, and return the frequency terms."""
+    """Check what does not belong to a profile; returns the terms of frequency alone `[n_freq, 13]`.
+
+    Raises
+    ------
+    OutOfValidityError
+        A quantity outside its range.
+    """
     freqs = np.atleast_1d(np.asarray(freqs_ghz, dtype=np.float64))
     if freqs.ndim != 1 or freqs.size == 0:
         raise OutOfValidityError("`freqs_ghz` must hold at least one frequency")

@@ -1,0 +1,353 @@
+"""The loss from one mast to every pixel: the one bridge between rasters and the bare-array kernels."""
+
+import math
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from phusong.coverage.link import location_sigma_db
+from phusong.coverage.propagation import _field
+from phusong.coverage.propagation._formulas import effective_radius_km
+from phusong.coverage.propagation._sample import bilinear
+from phusong.coverage.propagation.errors import OutOfValidityError
+from phusong.coverage.propagation.p1812 import check_link, inverse_roots
+from phusong.geodata.grid import Grid, Raster
+
+Floats = npt.NDArray[np.float64]
+SEA = 1
+
+
+@dataclass(frozen=True, eq=False)
+class LossField:
+    """Loss from one mast to the pixels of a grid; NaN outside the radius or where no answer is wanted.
+
+    Attributes
+    ----------
+    path_loss_db
+        Basic transmission loss, float32 `[n_freq, ny, nx]` [dB].
+    grid
+        Grid of the pixels.
+    """
+
+    path_loss_db: npt.NDArray[np.float32]
+    grid: Grid
+    freqs_ghz: tuple[float, ...]
+    distance_3d_m: npt.NDArray[np.float32]
+    at_sea: npt.NDArray[np.bool_] | None
+
+    @cached_property
+    def free_space_db(self) -> npt.NDArray[np.float32]:
+        """Free-space loss over the three-dimensional distance, float32 `[n_freq, ny, nx]` [dB]."""
+        slant = 20.0 * np.log10(self.distance_3d_m) - 60.0
+        return np.stack([92.4 + 20.0 * math.log10(f) + slant for f in self.freqs_ghz]).astype(np.float32)
+
+    @cached_property
+    def sigma_l_db(self) -> npt.NDArray[np.float32]:
+        """Standard deviation of location variability, float32 `[n_freq, ny, nx]`, 0 at sea [dB]."""
+        land = np.where(np.isnan(self.distance_3d_m), np.nan, 1.0)
+        if self.at_sea is not None:
+            land[self.at_sea & ~np.isnan(land)] = 0.0
+        sigmas = [location_sigma_db(f, self.grid.resolution_m) for f in self.freqs_ghz]
+        return np.stack([sigma * land for sigma in sigmas]).astype(np.float32)
+
+
+class _Place(NamedTuple):
+    """The rasters of a field as bare arrays, and the mast in their pixels."""
+
+    terrain: npt.NDArray[np.float32]
+    clutter: npt.NDArray[np.float32]
+    zone: npt.NDArray[np.uint8]
+    col: float
+    row: float
+    ground_m: float
+
+
+class _Link(NamedTuple):
+    """What the kernels take in this order after the frequency terms."""
+
+    time_pct: float
+    tx_agl_m: float
+    rx_agl_m: float
+    radius_km: float
+    mid_lat_deg: float
+    surface_refractivity: float
+    vertical: bool
+    clear_km: float
+
+
+def loss_field(
+    terrain: Raster,
+    clutter: Raster | None,
+    *,
+    x_m: float,
+    y_m: float,
+    tx_height_agl_m: float,
+    rx_height_agl_m: float,
+    freqs_ghz: Sequence[float],
+    radius_m: float,
+    time_pct: float = 50.0,
+    polarization: str = "vertical",
+    mid_lat_deg: float,
+    delta_n: float,
+    surface_refractivity: float,
+    spacing_m: float = 30.0,
+    end_clearance_m: float = 50.0,
+    zone: Raster | None = None,
+    mode: Literal["sweep", "path"] = "sweep",
+    wanted: Raster | None = None,
+    ground_amsl_m: float | None = None,
+    threads: int | None = None,
+) -> LossField:
+    """P.1812 loss from a mast to every wanted pixel within a radius.
+
+    Nearer than the larger of 0.25 km and four steps, the loss is free space at the mast, blended linearly in distance
+    into P.1812 at that limit on the same ray.
+
+    Parameters
+    ----------
+    terrain
+        Terrain height on a projected grid of square cells [m amsl].
+    clutter
+        Representative clutter height on the same grid, None for bare ground [m].
+    x_m, y_m
+        The mast, in the CRS of the grid [m].
+    tx_height_agl_m, rx_height_agl_m
+        Antenna heights above ground, 1 to 3000 [m].
+    freqs_ghz
+        Frequencies, evaluated together `[n_freq]` [GHz].
+    radius_m
+        Pixels whose centre is farther away are left NaN [m].
+    time_pct, polarization, mid_lat_deg, delta_n, surface_refractivity
+        As in `p1812.path_loss_db`; constant over the field.
+    spacing_m
+        Step of the profiles; with clutter the result depends on it [m].
+    end_clearance_m
+        Intermediate points within this distance of either end are taken as bare of clutter [m].
+    zone
+        Radio-climatic zone codes on the same grid; None is inland throughout.
+    mode
+        `"path"`: every pixel over its own profile. `"sweep"`: samples of rays at most a pixel apart; each is exact for
+        its own profile, and a pixel takes the one at its distance on the nearest ray.
+    wanted
+        Pixels an answer is asked for (bool); None is all.
+    ground_amsl_m
+        Ground height at the mast; None takes it from the terrain [m amsl].
+    threads
+        Threads to use; None is one for each processor. The result does not depend on it.
+
+    Returns
+    -------
+    LossField
+        On the grid of `terrain`.
+
+    Raises
+    ------
+    OutOfValidityError
+        A quantity outside its range, rasters on different grids, a mast outside the terrain, or terrain with holes
+        within the radius.
+
+    References
+    ----------
+    Rec. ITU-R P.1812-7, Annex 1.
+    """
+    terms = check_link(
+        freqs_ghz, time_pct, tx_height_agl_m, rx_height_agl_m, polarization, mid_lat_deg, delta_n, surface_refractivity
+    )
+    place, rows, cols = _pixels(terrain, clutter, zone, wanted, x_m, y_m, radius_m, ground_amsl_m)
+    link = _Link(
+        float(time_pct), float(tx_height_agl_m), float(rx_height_agl_m), effective_radius_km(delta_n),
+        float(mid_lat_deg), float(surface_refractivity), polarization == "vertical", 1e-3 * end_clearance_m,
+    )  # fmt: skip
+    pixel_m = terrain.grid.resolution_m
+    if not spacing_m > 0.0:
+        raise OutOfValidityError(f"`spacing_m` must be positive, got {spacing_m}")
+    if mode not in ("sweep", "path"):
+        raise OutOfValidityError(f'`mode` must be "sweep" or "path", got "{mode}"')
+    flat_distance_m = np.hypot(cols - place.col, rows - place.row) * pixel_m
+    by_path = flat_distance_m < 1e3 * _field.near_limit_km(1e-3 * spacing_m)
+    if mode == "path":
+        by_path[:] = True
+
+    loss = np.empty((terms.shape[0], cols.size))
+    with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
+        workers = threads or os.cpu_count() or 1
+        loss[:, by_path] = _by_path(
+            pool, workers, place, cols[by_path], rows[by_path], pixel_m, spacing_m, terms, link
+        )
+        far = ~by_path
+        loss[:, far] = _by_sweep(pool, workers, place, cols[far], rows[far], pixel_m, spacing_m, radius_m, terms, link)
+
+    path_loss = np.full((terms.shape[0], *terrain.grid.shape), np.nan, dtype=np.float32)
+    distance = np.full(terrain.grid.shape, np.nan, dtype=np.float32)
+    row, col = rows.astype(np.intp), cols.astype(np.intp)
+    path_loss[:, row, col] = loss
+    drop = place.ground_m + tx_height_agl_m - terrain.values[row, col] - rx_height_agl_m
+    distance[row, col] = np.maximum(np.hypot(flat_distance_m, drop), 1.0)
+    at_sea = None if zone is None else zone.values == SEA
+    return LossField(path_loss, terrain.grid, tuple(float(f) for f in freqs_ghz), distance, at_sea)
+
+
+def point_loss_db(
+    terrain: Raster,
+    clutter: Raster | None,
+    *,
+    x_m: float,
+    y_m: float,
+    to_x_m: npt.ArrayLike,
+    to_y_m: npt.ArrayLike,
+    tx_height_agl_m: float,
+    rx_height_agl_m: float,
+    freqs_ghz: Sequence[float],
+    time_pct: float = 50.0,
+    polarization: str = "vertical",
+    mid_lat_deg: float,
+    delta_n: float,
+    surface_refractivity: float,
+    spacing_m: float = 30.0,
+    end_clearance_m: float = 50.0,
+    zone: Raster | None = None,
+) -> Floats:
+    """P.1812 loss from a mast to points at their exact positions, each over its own profile.
+
+    Parameters
+    ----------
+    to_x_m, to_y_m
+        The points `[n]`, in the CRS of the grid [m].
+    terrain, clutter, x_m, y_m, tx_height_agl_m, rx_height_agl_m, freqs_ghz, time_pct, polarization, mid_lat_deg, \
+delta_n, surface_refractivity, spacing_m, end_clearance_m, zone
+        As in `loss_field`.
+
+    Returns
+    -------
+    ndarray
+        Loss `[n_freq, n]` [dB].
+
+    Raises
+    ------
+    OutOfValidityError
+        As `loss_field`; also a point outside the terrain.
+    """
+    terms = check_link(
+        freqs_ghz, time_pct, tx_height_agl_m, rx_height_agl_m, polarization, mid_lat_deg, delta_n, surface_refractivity
+    )
+    if not terrain.grid.contains(to_x_m, to_y_m).all():
+        raise OutOfValidityError("a point lies outside the terrain raster")
+    cols, rows = _pixel_position(terrain.grid, to_x_m, to_y_m)
+    place = _place(terrain, clutter, zone, x_m, y_m, None)
+    loss = np.empty((terms.shape[0], cols.size))
+    link = _Link(
+        float(time_pct), float(tx_height_agl_m), float(rx_height_agl_m), effective_radius_km(delta_n),
+        float(mid_lat_deg), float(surface_refractivity), polarization == "vertical", 1e-3 * end_clearance_m,
+    )  # fmt: skip
+    _field.path_losses(
+        *place, 1e-3 * terrain.grid.resolution_m, cols, rows, 1e-3 * spacing_m, terms, *link, loss
+    )
+    if np.isnan(loss).any():
+        raise OutOfValidityError("the terrain has a hole under a path")
+    return loss
+
+
+def _pixel_position(grid: Grid, x_m: npt.ArrayLike, y_m: npt.ArrayLike) -> tuple[Floats, Floats]:
+    """Position in pixels, with (0, 0) at the centre of the first cell."""
+    cols, rows = ~grid.transform * (np.atleast_1d(np.asarray(x_m, float)), np.atleast_1d(np.asarray(y_m, float)))
+    return cols - 0.5, rows - 0.5
+
+
+def _place(
+    terrain: Raster, clutter: Raster | None, zone: Raster | None, x_m: float, y_m: float, ground_amsl_m: float | None
+) -> _Place:
+    grid = terrain.grid
+    for name, raster in (("clutter", clutter), ("zone", zone)):
+        if raster is not None and raster.grid != grid:
+            raise OutOfValidityError(f"`{name}` must lie on the grid of the terrain")
+    if not grid.contains(x_m, y_m).all():
+        raise OutOfValidityError(f"the mast at ({x_m:.1f}, {y_m:.1f}) lies outside the terrain raster")
+    cols, rows = _pixel_position(grid, x_m, y_m)
+    heights = np.ascontiguousarray(terrain.values, dtype=np.float32)
+    ground = ground_amsl_m
+    if ground is None:
+        ground = float(bilinear(heights, float(cols[0]), float(rows[0])))
+    if not math.isfinite(ground):
+        raise OutOfValidityError(f"the mast at ({x_m:.1f}, {y_m:.1f}) stands in a hole of the terrain")
+    return _Place(
+        heights,
+        np.empty((0, 0), np.float32) if clutter is None else np.ascontiguousarray(clutter.values, dtype=np.float32),
+        np.empty((0, 0), np.uint8) if zone is None else np.ascontiguousarray(zone.values, dtype=np.uint8),
+        float(cols[0]),
+        float(rows[0]),
+        ground,
+    )
+
+
+def _pixels(
+    terrain: Raster, clutter: Raster | None, zone: Raster | None, wanted: Raster | None,
+    x_m: float, y_m: float, radius_m: float, ground_amsl_m: float | None,
+) -> tuple[_Place, Floats, Floats]:  # fmt: skip
+    """The wanted pixels within the radius, as rows and columns of the grid."""
+    place = _place(terrain, clutter, zone, x_m, y_m, ground_amsl_m)
+    if wanted is not None and wanted.grid != terrain.grid:
+        raise OutOfValidityError("`wanted` must lie on the grid of the terrain")
+    if not radius_m > 0.0:
+        raise OutOfValidityError(f"`radius_m` must be positive, got {radius_m}")
+    ny, nx = terrain.grid.shape
+    reach = radius_m / terrain.grid.resolution_m
+    top, left = max(math.floor(place.row - reach), 0), max(math.floor(place.col - reach), 0)
+    bottom, right = min(math.ceil(place.row + reach) + 1, ny), min(math.ceil(place.col + reach) + 1, nx)
+    near = np.hypot(
+        np.arange(top, bottom)[:, None] - place.row, np.arange(left, right)[None, :] - place.col
+    ) <= reach  # fmt: skip
+    if np.isnan(place.terrain[top:bottom, left:right][near]).any():
+        raise OutOfValidityError("the terrain has holes within the radius of the mast")
+    if wanted is not None:
+        near &= wanted.values[top:bottom, left:right].astype(bool)
+    rows, cols = np.nonzero(near)
+    return place, (rows + top).astype(np.float64), (cols + left).astype(np.float64)
+
+
+def _by_path(
+    pool: ThreadPoolExecutor, workers: int, place: _Place, cols: Floats, rows: Floats, pixel_m: float,
+    spacing_m: float, terms: Floats, link: _Link,
+) -> Floats:  # fmt: skip
+    loss = np.empty((terms.shape[0], cols.size))
+
+    def run(part: slice) -> None:
+        _field.path_losses(
+            *place, 1e-3 * pixel_m, cols[part], rows[part], 1e-3 * spacing_m, terms, *link, loss[:, part]
+        )
+
+    list(pool.map(run, _parts(cols.size, workers)))
+    return loss
+
+
+def _by_sweep(
+    pool: ThreadPoolExecutor, workers: int, place: _Place, cols: Floats, rows: Floats, pixel_m: float,
+    spacing_m: float, radius_m: float, terms: Floats, link: _Link,
+) -> Floats:  # fmt: skip
+    counts = _field.ray_counts(radius_m / pixel_m)
+    n_rays = int(counts.sum())
+    ray, sample = _field.assign_rays(cols, rows, place.col, place.row, radius_m / pixel_m, pixel_m / spacing_m, counts)
+    start, order = _field.group_by_ray(ray, n_rays)
+    root = inverse_roots(int(sample.max(initial=0)) + 1)
+    loss = np.empty((terms.shape[0], cols.size))
+
+    def run(rays: slice) -> None:
+        _field.sweep_losses(
+            *place, counts, rays.start, rays.stop, start, order, sample, spacing_m / pixel_m, 1e-3 * spacing_m,
+            terms, root, *link, loss,
+        )  # fmt: skip
+
+    list(pool.map(run, _parts(n_rays, workers)))
+    return loss
+
+
+def _parts(n: int, workers: int) -> list[slice]:
+    """Blocks of a range: one for a single worker, else small enough that workers end together."""
+    blocks = 1 if workers == 1 else 8 * workers
+    edges = np.linspace(0, n, blocks + 1).astype(int)
+    return [slice(int(a), int(b)) for a, b in zip(edges[:-1], edges[1:], strict=True) if b > a]

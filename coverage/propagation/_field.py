@@ -1,0 +1,161 @@
+"""Two evaluators of the loss at pixels around one mast, over the kernels of one path and one ray.
+
+`path_losses` gives every pixel its own exact profile. `sweep_losses` walks rays whose number doubles with distance, and
+a pixel takes the sample at its own distance on the nearest ray: every sample is exact for its own profile.
+
+Positions are in pixel units relative to the mast; distances in km.
+"""
+
+import math
+
+import numpy as np
+
+from phusong.coverage.propagation._formulas import compiled, free_space_db, loss_db
+from phusong.coverage.propagation._profile import profile_geometry
+from phusong.coverage.propagation._ray import MIN_POINTS, ray_loss
+from phusong.coverage.propagation._sample import bilinear, sample_line
+
+NEAR_KM = 0.25  # P.1812-7 §1: paths from 0.25 km
+
+
+@compiled
+def near_limit_km(spacing_km):
+    """Distance below which P.1812 is blended into free space: 0.25 km, or the shortest path of 5 points [km]."""
+    return max(NEAR_KM, (MIN_POINTS - 1) * spacing_km)
+
+
+@compiled
+def path_losses(
+    terrain, clutter, zone, mast_col, mast_row, ground_m, pixel_km, cols, rows, spacing_km, terms, time_pct,
+    tx_agl_m, rx_agl_m, radius_km, mid_lat_deg, surface_refractivity, vertical, clear_km, loss,
+):  # fmt: skip
+    """Fill `loss[n_freq, n]` at the points (`cols`, `rows`), each over its own equally stepped profile.
+
+    Nearer than `near_limit_km` the loss lies between free space at the mast and P.1812 at that limit on the same ray.
+    """
+    limit = near_limit_km(spacing_km)
+    longest = int(math.hypot(terrain.shape[0] + terrain.shape[1], 2.0) * pixel_km / spacing_km) + 8
+    distance = np.empty(longest)
+    ground = np.empty(longest)
+    cover = np.zeros(longest)
+    zones = np.full(longest, 4, np.uint8)
+    for p in range(cols.size):
+        east, south = cols[p] - mast_col, rows[p] - mast_row
+        own_km = math.hypot(east, south) * pixel_km
+        total = max(own_km, limit)
+        steps = max(int(total / spacing_km + 0.5), MIN_POINTS - 1)
+        if own_km > 0.0:
+            scale = total / own_km / steps
+            col_step, row_step = east * scale, south * scale
+        else:  # straight above: any direction serves, its weight is nil
+            col_step, row_step = 0.0, -total / pixel_km / steps
+        n = steps + 1
+        for i in range(n):
+            distance[i] = total * i / steps
+        sample_line(
+            terrain, clutter, zone, mast_col, mast_row, col_step, row_step, ground_m, ground[:n], cover[:n], zones[:n]
+        )
+        geometry = profile_geometry(
+            distance[:n], ground[:n], cover[:n], zones[:n], tx_agl_m, rx_agl_m, radius_km, time_pct < 50.0,
+            mid_lat_deg, np.nan, np.nan, clear_km,
+        )  # fmt: skip
+        for j in range(terms.shape[0]):
+            value = loss_db(geometry, terms[j], time_pct, surface_refractivity, vertical, 0.0)
+            if own_km < limit:
+                excess = value - free_space_db(total, geometry.tx_amsl_m - geometry.rx_amsl_m, terms[j, 1])
+                drop = geometry.tx_amsl_m - bilinear(terrain, cols[p], rows[p]) - rx_agl_m
+                value = free_space_db(own_km, drop, terms[j, 1]) + own_km / limit * excess
+            loss[j, p] = value
+
+
+@compiled
+def ray_counts(radius_pixels):
+    """Number of rays `[n_level]` from the outermost level inwards.
+
+    A level reaches half as far as the one outside it, with half the rays: at most a pixel apart at its outer edge.
+    """
+    levels = max(int(math.log2(max(radius_pixels, 1.0))) - 3, 1)
+    unit = int(math.ceil(2.0 * math.pi * radius_pixels / 2 ** (levels - 1)))
+    counts = np.empty(levels, np.int64)
+    for level in range(levels):
+        counts[level] = unit * 2 ** (levels - 1 - level)
+    return counts
+
+
+@compiled
+def assign_rays(cols, rows, mast_col, mast_row, radius_pixels, steps_per_pixel, counts):
+    """The ray (numbered through all levels) and the sample on it that each pixel takes, both `[n]`."""
+    n = cols.size
+    ray = np.empty(n, np.int64)
+    sample = np.empty(n, np.int32)
+    base = np.zeros(counts.size + 1, np.int64)
+    for level in range(counts.size):
+        base[level + 1] = base[level] + counts[level]
+    for p in range(n):
+        east, south = cols[p] - mast_col, rows[p] - mast_row
+        distance = math.hypot(east, south)
+        level, reach = 0, 0.5 * radius_pixels
+        while level < counts.size - 1 and distance <= reach:
+            level += 1
+            reach *= 0.5
+        turn = math.atan2(east, -south) / (2.0 * math.pi)
+        ray[p] = base[level] + int(math.floor(turn * counts[level] + 0.5)) % counts[level]
+        sample[p] = int(distance * steps_per_pixel + 0.5)
+    return ray, sample
+
+
+@compiled
+def group_by_ray(ray, n_rays):
+    """Pixels ordered by ray: where each ray's pixels start `[n_rays + 1]`, and their positions `[n]`."""
+    start = np.zeros(n_rays + 1, np.int64)
+    for p in range(ray.size):
+        start[ray[p] + 1] += 1
+    for r in range(n_rays):
+        start[r + 1] += start[r]
+    fill = start[:-1].copy()
+    order = np.empty(ray.size, np.int32)
+    for p in range(ray.size):
+        order[fill[ray[p]]] = p
+        fill[ray[p]] += 1
+    return start, order
+
+
+@compiled
+def sweep_losses(
+    terrain, clutter, zone, mast_col, mast_row, ground_m, counts, first_ray, stop_ray, start, order, sample,
+    step_pixels, step_km, terms, root, time_pct, tx_agl_m, rx_agl_m, radius_km, mid_lat_deg, surface_refractivity,
+    vertical, clear_km, loss,
+):  # fmt: skip
+    """Fill `loss[n_freq, n_pixel]` for the pixels of the rays `first_ray` to `stop_ray - 1`."""
+    longest = root.size
+    ground = np.empty(longest)
+    cover = np.empty(longest if clutter.size > 0 else 0)
+    zones = np.empty(longest if zone.size > 0 else 0, np.uint8)
+    needed = np.empty(longest, np.bool_)
+    values = np.empty((terms.shape[0], longest))
+    level, base = 0, 0
+    for ray in range(first_ray, stop_ray):
+        if start[ray] == start[ray + 1]:
+            continue
+        while ray >= base + counts[level]:
+            base += counts[level]
+            level += 1
+        n = 0
+        for q in range(start[ray], start[ray + 1]):
+            n = max(n, sample[order[q]] + 1)
+        needed[:n] = False
+        for q in range(start[ray], start[ray + 1]):
+            needed[sample[order[q]]] = True
+        azimuth = 2.0 * math.pi * (ray - base) / counts[level]
+        sample_line(
+            terrain, clutter, zone, mast_col, mast_row, step_pixels * math.sin(azimuth),
+            -step_pixels * math.cos(azimuth), ground_m, ground[:n], cover[:n], zones[:n],
+        )  # fmt: skip
+        ray_loss(
+            step_km, ground[:n], cover[:n], zones[:n], needed, terms, root, time_pct, tx_agl_m, rx_agl_m, radius_km,
+            mid_lat_deg, surface_refractivity, vertical, np.nan, np.nan, clear_km, values,
+        )  # fmt: skip
+        for q in range(start[ray], start[ray + 1]):
+            p = order[q]
+            for j in range(terms.shape[0]):
+                loss[j, p] = values[j, sample[p]]
