@@ -158,7 +158,7 @@ def py1812_loss_db(module: ModuleType, path: ReferencePath) -> float:
     return float(loss_db)
 
 
-def neighbours(path: ReferencePath, rng: np.random.Generator, count: int = 6) -> Iterator[ReferencePath]:
+def neighbours(path: ReferencePath, rng: np.random.Generator, count: int = 30) -> Iterator[ReferencePath]:
     """Yield copies with every input moved by up to 1e-10 (relative; metres for the profile)."""
 
     def near(value: float, low: float = -np.inf, high: float = np.inf) -> float:
