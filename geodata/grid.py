@@ -41,7 +41,10 @@ class Grid:
 
     def index(self, x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Row and column of the cells that hold the points (may lie outside the grid)."""
-        cols, rows = ~self.transform * (np.asarray(x, dtype=float), np.asarray(y, dtype=float))
+        inverse = ~self.transform
+        across, along = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
+        cols = inverse.a * across + inverse.b * along + inverse.c
+        rows = inverse.d * across + inverse.e * along + inverse.f
         return np.floor(rows).astype(np.int64), np.floor(cols).astype(np.int64)
 
     def contains(self, x: npt.ArrayLike, y: npt.ArrayLike) -> npt.NDArray[np.bool_]:
@@ -52,8 +55,8 @@ class Grid:
     def centres(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """x of every column `[nx]` and y of every row `[ny]` at cell centres."""
         ny, nx = self.shape
-        xs = self.transform.c + (np.arange(nx) + 0.5) * self.transform.a
-        ys = self.transform.f + (np.arange(ny) + 0.5) * self.transform.e
+        xs = self.transform.c + (np.arange(nx, dtype=np.float64) + 0.5) * self.transform.a
+        ys = self.transform.f + (np.arange(ny, dtype=np.float64) + 0.5) * self.transform.e
         return xs, ys
 
     def window(self, row: int, col: int, shape: tuple[int, int]) -> "Grid":
