@@ -7,10 +7,12 @@ Interference, load and indoor loss are left out.
 
 from collections.abc import Iterable, Mapping
 from statistics import NormalDist
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from phusong.coverage.link import location_sigma_db
 from phusong.geodata.settings import Threshold, ThresholdProfile
 
 Classes = npt.NDArray[np.uint8]
@@ -20,6 +22,22 @@ NONE, WEAK, GOOD, NOT_ASKED = 0, 1, 2, 255
 CLASS_NAMES = ("none", "weak", "good")
 NO_SIGNAL_CDBM = -32768
 ANY = "any"
+
+
+class SignalLayer(Protocol):
+    """Best signal of one technology and operator on the analysis grid, arrays `[y, x]`.
+
+    `rsrp_cdbm` in 0.01 dBm (−32768 no signal computed); `server` the row of the serving station (−1 none).
+    """
+
+    @property
+    def technology(self) -> str: ...  # noqa: D102
+    @property
+    def operator(self) -> str: ...  # noqa: D102
+    @property
+    def rsrp_cdbm(self) -> npt.NDArray[np.int16]: ...  # noqa: D102
+    @property
+    def server(self) -> npt.NDArray[np.int32]: ...  # noqa: D102
 
 
 def location_allowance_db(sigma_l_db: npt.ArrayLike, location_pct: float) -> npt.NDArray[np.float64]:
@@ -64,6 +82,21 @@ def required_cdbm(
     # levels are stored to 0.01 dB: the tolerance keeps -121.0 from becoming -120.99
     cdbm = np.clip(np.ceil(needed * 100 - 1e-6), NO_SIGNAL_CDBM + 1, 32767)
     return np.append(cdbm, 32767).astype(np.int16)
+
+
+def station_sigma_db(stations: pd.DataFrame, resolution_m: float) -> npt.NDArray[np.float64]:
+    """σ_L inside a pixel for every station's frequency [dB], `[n_station]`.
+
+    Parameters
+    ----------
+    stations
+        Stations with `band_mhz`, in the order of the server codes.
+    resolution_m
+        Side of a pixel [m].
+    """
+    return np.array(
+        [location_sigma_db(band / 1000, resolution_m) for band in stations["band_mhz"]], dtype=float
+    )
 
 
 def classify_levels(
@@ -157,7 +190,7 @@ def rate_points(signal: pd.DataFrame, profile: ThresholdProfile) -> pd.DataFrame
     Parameters
     ----------
     signal
-        One row per point, technology and operator: point_id, technology, operator, rsrp_dbm (NaN none),
+        One row per point, technology and operator: point_id, technology, operator, rsrp_dbm (NaN or −inf none),
         station_id, distance_km, sigma_l_db. Technologies without a threshold in the profile are left out.
     profile
         Thresholds and location percentage.
@@ -167,7 +200,7 @@ def rate_points(signal: pd.DataFrame, profile: ThresholdProfile) -> pd.DataFrame
     The rows with `margin_db` = rsrp_dbm − weak threshold − location allowance [dB], and `service` 0, 1 or 2:
     weak from a margin of 0, good from a margin of good − weak.
     """
-    rated = signal[signal["technology"].isin(list(profile.thresholds)) & signal["rsrp_dbm"].notna()]
+    rated = signal[signal["technology"].isin(list(profile.thresholds)) & np.isfinite(signal["rsrp_dbm"])]
     technology = rated["technology"].astype(object)
     weak = technology.map({name: t.weak_dbm for name, t in profile.thresholds.items()}).to_numpy(float)
     good = technology.map({name: t.good_dbm for name, t in profile.thresholds.items()}).to_numpy(float)

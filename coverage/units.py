@@ -151,7 +151,7 @@ def build_units(
     return UnitIndex(
         grid=grid,
         levels=levels,
-        base_raster={name: _burn(frame, grid) for name, frame in bases.items()},
+        base_raster={name: burn_units(frame, grid) for name, frame in bases.items()},
         geometries=_unit_geometries(levels, bases),
     )
 
@@ -255,12 +255,21 @@ def _crosswalk_districts(
     return pd.Series(found_codes, dtype=str), pd.Series(found_names, dtype=str)
 
 
-def _burn(units: gpd.GeoDataFrame, grid: Grid) -> IntArray:
+def burn_units(units: gpd.GeoDataFrame, grid: Grid) -> IntArray:
+    """Row position of the unit whose polygon holds each pixel's centre `[y, x]`, −1 outside.
+
+    Parameters
+    ----------
+    units
+        Polygons in any CRS; the earlier row keeps a pixel that two polygons claim.
+    grid
+        The grid of the answer.
+    """
     raster = np.full(grid.shape, OUTSIDE, dtype=np.int32)
     if len(units) == 0:
         return raster
     shapes = [(geometry, row) for row, geometry in enumerate(units.geometry.to_crs(grid.crs))]
-    # the smaller code is burnt last, so that it keeps a pixel two polygons claim
+    # the earlier row is burnt last, so that it keeps a pixel two polygons claim
     rasterize(shapes[::-1], out=raster, transform=grid.transform, all_touched=False)
     return raster
 

@@ -39,7 +39,9 @@ class Grid:
         west, south, east, north = array_bounds(*self.shape, self.transform)
         return float(west), float(south), float(east), float(north)
 
-    def index(self, x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    def index(
+        self, x: npt.ArrayLike, y: npt.ArrayLike
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Row and column of the cells that hold the points (may lie outside the grid)."""
         inverse = ~self.transform
         across, along = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
@@ -61,7 +63,10 @@ class Grid:
 
     def window(self, row: int, col: int, shape: tuple[int, int]) -> "Grid":
         """The part of the grid that begins at `row`, `col`."""
-        return Grid(self.crs, self.transform * Affine.translation(col, row), shape)
+        place = self.transform
+        west = place.a * col + place.b * row + place.c
+        north = place.d * col + place.e * row + place.f
+        return Grid(self.crs, Affine(place.a, place.b, west, place.d, place.e, north), shape)
 
 
 @dataclass(frozen=True, eq=False)

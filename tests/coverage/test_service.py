@@ -49,12 +49,11 @@ def test_a_location_share_of_95_per_cent_asks_for_1_645_sigma_more():
 @given(
     LEVELS,
     SIGMA,
-    st.floats(-140, -60),
-    st.floats(0, 30),
-    st.floats(0, 20),
+    st.tuples(st.floats(-140, -60), st.floats(0, 30), st.floats(0, 20)),
     st.sampled_from([50.0, 75.0, 95.0]),
 )
-def test_a_higher_threshold_never_covers_more(levels, sigma, weak, span, rise, location_pct):
+def test_a_higher_threshold_never_covers_more(levels, sigma, threshold, location_pct):
+    weak, span, rise = threshold
     lower = classify(levels, weak, weak + span, sigma=sigma, location_pct=location_pct)
     higher = classify(levels, weak + rise, weak + span + rise, sigma=sigma, location_pct=location_pct)
     assert (higher <= lower).all()

@@ -1,0 +1,153 @@
+"""What every published column means, in English and Vietnamese, and the notes every answer carries."""
+
+INTERFERENCE_NOTE = {
+    "en": "Interference is not modelled: levels are of the serving station alone.",
+    "vi": "Không mô hình hóa nhiễu: mức thu chỉ tính riêng trạm phục vụ.",
+}
+
+_TERRAIN_NOTES = {
+    "dtm": {
+        "en": "The terrain is a bare-earth model; representative clutter heights are added by land cover.",
+        "vi": "Địa hình là mô hình mặt đất trần; độ cao lớp phủ đại diện được cộng theo loại phủ.",
+    },
+    "dsm": {
+        "en": "The terrain is a surface model that holds part of the forest and buildings; "
+        "clutter heights are lowered accordingly.",
+        "vi": "Địa hình là mô hình bề mặt đã gồm một phần rừng và nhà; độ cao lớp phủ được hạ tương ứng.",
+    },
+}
+
+_POINT_COLUMNS = {
+    "lon": {"en": "longitude, WGS 84 [deg]", "vi": "kinh độ, WGS 84 [độ]"},
+    "lat": {"en": "latitude, WGS 84 [deg]", "vi": "vĩ độ, WGS 84 [độ]"},
+    "commune_code": {"en": "commune valid on the date", "vi": "mã xã hiệu lực tại ngày tính"},
+    "commune_name": {"en": "its name", "vi": "tên xã"},
+    "district_code": {"en": "former district", "vi": "mã huyện cũ"},
+    "district_name": {"en": "its name", "vi": "tên huyện cũ"},
+    "signal": {
+        "en": "none (no signal), weak or good: best class of the technologies that count as signal, "
+        "default profile",
+        "vi": "none (trắng sóng), weak (lõm sóng) hoặc good: lớp tốt nhất theo bộ ngưỡng mặc định",
+    },
+    "signal__<profile>": {"en": "the same by another profile", "vi": "như trên theo bộ ngưỡng khác"},
+    "class_<technology>": {"en": "class over all operators", "vi": "lớp dịch vụ, mọi nhà mạng"},
+    "rsrp_dbm_<technology>": {
+        "en": "median level of the serving station, on the exact path [dBm]",
+        "vi": "mức thu trung vị của trạm phục vụ [dBm]",
+    },
+    "station_id_<technology>": {"en": "serving station", "vi": "trạm phục vụ"},
+    "operator_<technology>": {"en": "its operator", "vi": "nhà mạng của trạm"},
+    "distance_km_<technology>": {"en": "distance to it [km]", "vi": "khoảng cách đến trạm [km]"},
+    "margin_db_<technology>": {
+        "en": "level above the weak threshold, location allowance taken off [dB]",
+        "vi": "mức vượt ngưỡng yếu sau khi trừ dự trữ vị trí [dB]",
+    },
+    "broadband": {
+        "en": "fixed broadband: yes, no or unknown; a declared value wins over the modelled one",
+        "vi": "băng rộng cố định: yes, no hoặc unknown; giá trị khai báo được ưu tiên",
+    },
+    "broadband_source": {"en": "modelled or declared", "vi": "modelled (tính) hoặc declared (khai báo)"},
+    "fibre_in_reach": {
+        "en": "a fibre endpoint lies within its own reach: yes, no or unknown (no fibre layer)",
+        "vi": "nằm trong tầm của một điểm cáp quang: yes, no hoặc unknown (không có lớp cáp quang)",
+    },
+    "fibre_endpoint_id": {
+        "en": "nearest endpoint within its reach, else the nearest",
+        "vi": "điểm cáp quang gần nhất trong tầm, nếu không có thì điểm gần nhất",
+    },
+    "fibre_distance_km": {
+        "en": "distance to it on the grid's plane [km]",
+        "vi": "khoảng cách đến điểm đó [km]",
+    },
+}
+
+DATA_DICTIONARY: dict[str, dict[str, dict[str, str]]] = {
+    "settlements": {
+        "settlement_id": {"en": "id of the settlement", "vi": "mã thôn, bản"},
+        "name": {"en": "name", "vi": "tên"},
+        "kind": {"en": "kind of settlement", "vi": "loại điểm dân cư"},
+        "population": {"en": "people, as imported", "vi": "dân số theo tệp nhập"},
+        "households": {"en": "households, as imported", "vi": "số hộ theo tệp nhập"},
+        "area_type": {"en": "kind of area, as imported", "vi": "loại khu vực theo tệp nhập"},
+        **_POINT_COLUMNS,
+        "signal_declared": {
+            "en": "declared or surveyed signal, beside the modelled one",
+            "vi": "sóng theo khai báo",
+        },
+        "power": {
+            "en": "grid power: yes, no or unknown; the latest declaration up to the date wins",
+            "vi": "điện lưới: yes, no hoặc unknown; khai báo mới nhất được ưu tiên",
+        },
+        "nearest_mast_id": {"en": "nearest mast of a station that serves", "vi": "cột gần nhất"},
+        "nearest_mast_km": {
+            "en": "distance to it on the grid's plane [km]",
+            "vi": "khoảng cách đến cột [km]",
+        },
+        "households_connected": {
+            "en": "declared connected households",
+            "vi": "số hộ đã kết nối theo khai báo",
+        },
+        "state": {
+            "en": "signal (none or served) × power × broadband",
+            "vi": "trạng thái sóng × điện × băng rộng",
+        },
+        "location_known": {"en": "whether the settlement has a position", "vi": "có tọa độ hay không"},
+    },
+    "places": {
+        "place_id": {"en": "id of the place", "vi": "mã điểm"},
+        "kind": {"en": "kind of place", "vi": "loại điểm"},
+        "name": {"en": "name", "vi": "tên"},
+        **_POINT_COLUMNS,
+    },
+    "figures": {
+        "level": {
+            "en": "province, district (former), commune, old_commune",
+            "vi": "cấp: tỉnh, huyện cũ, xã, xã cũ",
+        },
+        "unit_code": {"en": "code of the unit", "vi": "mã đơn vị"},
+        "unit_name": {"en": "name of the unit", "vi": "tên đơn vị"},
+        "technology": {
+            "en": "a technology, 3G+4G (either), any; empty for figures without one",
+            "vi": "công nghệ, 3G+4G (một trong hai), any; trống nếu không áp dụng",
+        },
+        "operator": {"en": "an operator, or any (best of all)", "vi": "nhà mạng, hoặc any (tốt nhất)"},
+        "profile": {
+            "en": "threshold profile; empty where none applies",
+            "vi": "bộ ngưỡng; trống nếu không áp dụng",
+        },
+        "indicator": {
+            "en": "people: persons by pixel; residential_cells: population cells with at least N people in "
+            "the province, covered when at least half of them are; settlements and places:<kind>: on their "
+            "own exact path; broadband:…, power:settlements: by yes, no, unknown; households_passed: within "
+            "reach of fibre; households_connected: declared; masts and stations: counts",
+            "vi": "people: người theo ô lưới; residential_cells: ô dân cư có ít nhất N người, được phủ khi "
+            "ít nhất một nửa được phủ; settlements, places:<kind>: theo đường truyền riêng; broadband, "
+            "power: yes, no, unknown; households_passed: hộ trong tầm cáp quang; households_connected: "
+            "hộ đã kết nối (khai báo); masts, stations: số cột, số trạm",
+        },
+        "service": {
+            "en": "weak = at least weak, good; yes, no, unknown",
+            "vi": "weak = từ yếu trở lên, good",
+        },
+        "numerator": {"en": "how many have it", "vi": "tử số"},
+        "denominator": {"en": "of how many; empty for a count", "vi": "mẫu số; trống nếu là số đếm"},
+        "share": {"en": "numerator / denominator, 0 to 1", "vi": "tỷ lệ, từ 0 đến 1"},
+        "reason": {"en": "why there is no figure, or what was left out", "vi": "lý do không có số liệu"},
+    },
+    "stations": {
+        "station_id": {"en": "row position = server code of the rasters", "vi": "thứ tự dòng = mã trạm"}
+    },
+    "units": {"reason": {"en": "why the unit has no polygon", "vi": "lý do không có ranh giới"}},
+    "tiles": {
+        "band 1": {"en": "best level [0.01 dBm], −32768 none", "vi": "mức thu tốt nhất [0,01 dBm]"},
+        "band 2": {
+            "en": "position + 1 in the tag PHUSONG_SERVERS, 0 none",
+            "vi": "thứ tự + 1 trong thẻ PHUSONG_SERVERS, 0 là không có",
+        },
+    },
+}
+
+
+def terrain_note(terrain_kind: str) -> dict[str, str]:
+    """Note on the kind of terrain model: `dtm` or `dsm`."""
+    return _TERRAIN_NOTES[terrain_kind]

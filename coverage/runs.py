@@ -1,0 +1,458 @@
+"""Runs: answers published as one folder over content-addressed tiles, readable only when whole.
+
+A run is written aside, flushed to disk and renamed; then the pointer `runs/current` is replaced in one step.
+The run's id is a hash of its inputs, settings, date, versions and outputs: the same answer is never published
+twice.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, date, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from affine import Affine
+from phusong.coverage.dictionary import DATA_DICTIONARY, INTERFERENCE_NOTE
+from phusong.coverage.service import (
+    ANY,
+    NO_SIGNAL_CDBM,
+    NOT_ASKED,
+    SignalLayer,
+    best_class,
+    classify_levels,
+    station_sigma_db,
+    technology_groups,
+)
+from phusong.coverage.tiles import StoredTile, read_signal, render_vrt, store_layer
+from phusong.coverage.units import OUTSIDE, burn_units
+from phusong.coverage.versions import engine_version, library_versions
+from phusong.geodata.errors import UnknownNameError
+from phusong.geodata.grid import Grid, Raster
+from phusong.geodata.settings import ThresholdProfile
+from phusong.geodata.workspace import Workspace
+
+CURRENT = "current"
+MANIFEST = "manifest.json"
+TABLES = ("settlements", "places", "figures", "stations", "units")
+SUMMARY_INDICATORS = ("people", "residential_cells", "settlements")
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What a computation hands over to be published.
+
+    `eligible` is the table of the stations that serve (row position = server code); `population` people per
+    pixel `[y, x]`; `inputs` the sha256 and row count per input; `settings` JSON-ready; `warnings` and `notes`
+    as {"en", "vi"}; `timings` seconds per stage (not part of the run's id).
+    """
+
+    grid: Grid
+    signal_grids: list[SignalLayer]
+    eligible: gpd.GeoDataFrame
+    settlements: pd.DataFrame
+    places: pd.DataFrame
+    figures: pd.DataFrame
+    units: gpd.GeoDataFrame
+    population: npt.NDArray[np.float64]
+    inputs: dict[str, dict[str, Any]]
+    settings: dict[str, Any]
+    as_of: date
+    warnings: list[dict[str, str]] = field(default_factory=list)
+    notes: list[dict[str, str]] = field(default_factory=list)
+    timings: dict[str, float] = field(default_factory=dict)
+    peak_memory_mb: float | None = None
+
+
+def publish(workspace: Workspace, outcome: Outcome) -> str:
+    """Publish an outcome as the current run and give its id; an equal run is not written again.
+
+    Parameters
+    ----------
+    workspace
+        Where the run belongs.
+    outcome
+        The answers and their circumstances.
+    """
+    workspace.runs_dir.mkdir(parents=True, exist_ok=True)
+    workspace.store_dir.mkdir(parents=True, exist_ok=True)
+    with _folder_aside(workspace.runs_dir) as aside:
+        layers = _write_layers(outcome, aside, workspace.store_dir)
+        tables = _write_tables(outcome, aside)
+        identity = _identity(outcome, layers, tables)
+        run_id = hashlib.sha256(_canonical_json(identity).encode()).hexdigest()[:16]
+        manifest = _manifest(run_id, outcome, identity, layers=layers, tables=tables)
+        text = json.dumps(manifest, ensure_ascii=False, indent=1, allow_nan=False)
+        (aside / MANIFEST).write_text(text, encoding="utf-8")
+        _flush(workspace.store_dir)
+        for path in (*sorted(aside.iterdir()), aside):
+            _flush(path)
+        target = workspace.runs_dir / run_id
+        if not target.exists():
+            os.rename(aside, target)
+            _flush(workspace.runs_dir)
+    _point_to(workspace.runs_dir, run_id)
+    return run_id
+
+
+def list_runs(workspace: Workspace) -> list[dict[str, Any]]:
+    """Manifests of the published runs, oldest first, each with `is_current`."""
+    current = current_run_id(workspace)
+    manifests = [
+        json.loads((folder / MANIFEST).read_text(encoding="utf-8")) for folder in _run_folders(workspace)
+    ]
+    manifests.sort(key=lambda manifest: (manifest["created_at"], manifest["run_id"]))
+    return [manifest | {"is_current": manifest["run_id"] == current} for manifest in manifests]
+
+
+def current_run_id(workspace: Workspace) -> str | None:
+    """Id of the published run, or None before the first."""
+    pointer = workspace.runs_dir / CURRENT
+    return pointer.read_text(encoding="utf-8").strip() if pointer.is_file() else None
+
+
+def find_run(workspace: Workspace, run_id: str | None = None) -> Path:
+    """Folder of a run; None is the published one.
+
+    Raises
+    ------
+    UnknownNameError
+        Nothing has been published, or there is no run of that id.
+    """
+    wanted = run_id or current_run_id(workspace)
+    known = {folder.name: folder for folder in _run_folders(workspace)}
+    if wanted is None:
+        raise UnknownNameError(
+            f"no run has been published; run `phusong compute {workspace.path}`",
+            vi=f"chưa có lần tính nào được công bố; hãy chạy `phusong compute {workspace.path}`",
+        )
+    if wanted not in known:
+        names = ", ".join(sorted(known)) or "none"
+        raise UnknownNameError(
+            f"there is no run {wanted!r} in {workspace.path}; the runs are: {names}",
+            vi=f"không có lần tính {wanted!r} trong {workspace.path}; các lần tính: {names}",
+        )
+    return known[wanted]
+
+
+class Results:
+    """Reader of one run. Tables are read once, rasters at every call."""
+
+    def __init__(self, workspace: Workspace, folder: Path) -> None:
+        self.run_id = folder.name
+        self._folder = folder
+        self._store_dir = workspace.store_dir
+        self.manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        grid = self.manifest["grid"]
+        self.grid = Grid(grid["crs"], Affine(*grid["transform"]), (grid["shape"][0], grid["shape"][1]))
+
+    @classmethod
+    def open(cls, workspace: Workspace, run_id: str | None = None) -> "Results":
+        """Open a run; None is the published one.
+
+        Raises
+        ------
+        UnknownNameError
+            Nothing has been published, or there is no run of that id.
+        """
+        return cls(workspace, find_run(workspace, run_id))
+
+    @cached_property
+    def settlements(self) -> pd.DataFrame:
+        """The settlement table."""
+        return pd.read_parquet(self._folder / "settlements.parquet")
+
+    @cached_property
+    def places(self) -> pd.DataFrame:
+        """The place table."""
+        return pd.read_parquet(self._folder / "places.parquet")
+
+    @cached_property
+    def figures(self) -> pd.DataFrame:
+        """The long table of figures."""
+        return pd.read_parquet(self._folder / "figures.parquet")
+
+    @cached_property
+    def stations(self) -> gpd.GeoDataFrame:
+        """The stations that serve; the row position is the server code."""
+        return gpd.read_parquet(self._folder / "stations.parquet")
+
+    @cached_property
+    def profiles(self) -> dict[str, ThresholdProfile]:
+        """Threshold profiles of the run by name; the first is the default."""
+        profiles = [ThresholdProfile.model_validate(item) for item in self.manifest["settings"]["profiles"]]
+        return {profile.name: profile for profile in profiles}
+
+    @cached_property
+    def operators(self) -> list[str]:
+        """Operators with a station that serves, sorted."""
+        return sorted(set(self.stations["operator"].astype(str)))
+
+    @cached_property
+    def technologies(self) -> list[str]:
+        """Technologies with a station that serves, sorted."""
+        return sorted(set(self.stations["technology"].astype(str)))
+
+    def units(self, level: str) -> gpd.GeoDataFrame:
+        """Units of a level: level, code, name, reason, geometry (EPSG:4326).
+
+        Raises
+        ------
+        UnknownNameError
+            There is no such level.
+        """
+        units = self._all_units
+        _require_known("level", level, sorted(set(units["level"])))
+        return units[units["level"] == level].reset_index(drop=True)
+
+    def rsrp(self, technology: str, operator: str = ANY) -> Raster:
+        """Best level of a technology [0.01 dBm, −32768 none], of one operator or of any.
+
+        Raises
+        ------
+        UnknownNameError
+            The run has no such technology or operator.
+        """
+        return Raster(self._best_signal(technology, operator)[0], self.grid, NO_SIGNAL_CDBM, "0.01 dBm")
+
+    def server(self, technology: str, operator: str = ANY) -> Raster:
+        """Row in `stations` of the station with the best level (−1 none); ties go to the smaller station id.
+
+        Raises
+        ------
+        UnknownNameError
+            The run has no such technology or operator.
+        """
+        return Raster(self._best_signal(technology, operator)[1], self.grid, -1, "")
+
+    def service_class(self, technology: str, operator: str = ANY, profile: str | None = None) -> Raster:
+        """Service class of every pixel: 0 none, 1 weak, 2 good, 255 outside the province.
+
+        Parameters
+        ----------
+        technology
+            A technology with a threshold, "3G+4G" or "any": the best class of those technologies.
+        operator
+            An operator, or "any": the best class over operators.
+        profile
+            A threshold profile; None is the default one.
+
+        Raises
+        ------
+        UnknownNameError
+            The run has no such technology, operator or profile.
+        """
+        chosen = profile or next(iter(self.profiles))
+        _require_known("profile", chosen, list(self.profiles))
+        thresholds = self.profiles[chosen]
+        groups = technology_groups(thresholds)
+        _require_known("technology", technology, list(groups))
+        _require_known("operator", operator, [ANY, *self.operators])
+        sigma_l_db = station_sigma_db(self.stations, self.grid.resolution_m)
+        layers = (
+            classify_levels(
+                *self._read_layer(layer),
+                threshold=thresholds.thresholds[layer["technology"]],
+                sigma_l_db=sigma_l_db,
+                location_pct=thresholds.location_pct,
+            )
+            for layer in self._layers(groups[technology], operator)
+        )
+        classes = best_class(layers, self.grid.shape)
+        classes[burn_units(self._placed_communes, self.grid) == OUTSIDE] = NOT_ASKED
+        return Raster(classes, self.grid, NOT_ASKED, "")
+
+    @cached_property
+    def _all_units(self) -> gpd.GeoDataFrame:
+        return gpd.read_parquet(self._folder / "units.parquet")
+
+    @property
+    def _placed_communes(self) -> gpd.GeoDataFrame:
+        communes = self.units("commune")
+        return communes[communes.geometry.notna()]
+
+    def _layers(self, technologies: Iterable[str], operator: str) -> list[dict[str, Any]]:
+        wanted = set(technologies)
+        return [
+            layer
+            for layer in self.manifest["layers"]
+            if layer["technology"] in wanted and operator in (ANY, layer["operator"])
+        ]
+
+    def _read_layer(self, layer: dict[str, Any]) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int32]]:
+        row_of_station = {name: row for row, name in enumerate(self.stations["station_id"].astype(str))}
+        tiles = [StoredTile(**tile) for tile in layer["tiles"]]
+        return read_signal(tiles, self.grid, store_dir=self._store_dir, row_of_station=row_of_station)
+
+    def _best_signal(
+        self, technology: str, operator: str
+    ) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int32]]:
+        _require_known("technology", technology, self.technologies)
+        _require_known("operator", operator, [ANY, *self.operators])
+        best = np.full(self.grid.shape, NO_SIGNAL_CDBM, dtype=np.int16)
+        best_server = np.full(self.grid.shape, -1, dtype=np.int32)
+        for layer in self._layers([technology], operator):
+            rsrp_cdbm, server = self._read_layer(layer)
+            better = (rsrp_cdbm > best) | ((rsrp_cdbm == best) & (server >= 0) & (server < best_server))
+            np.copyto(best, rsrp_cdbm, where=better)
+            np.copyto(best_server, server, where=better)
+        return best, best_server
+
+
+def _require_known(what: str, name: str, known: list[str]) -> None:
+    if name not in known:
+        vietnamese = {
+            "level": "cấp",
+            "profile": "bộ ngưỡng",
+            "technology": "công nghệ",
+            "operator": "nhà mạng",
+        }
+        raise UnknownNameError(
+            f"the run has no {what} {name!r}; it has: {', '.join(known)}",
+            vi=f"lần tính không có {vietnamese[what]} {name!r}; hiện có: {', '.join(known)}",
+        )
+
+
+def _run_folders(workspace: Workspace) -> list[Path]:
+    if not workspace.runs_dir.is_dir():
+        return []
+    return [path.parent for path in workspace.runs_dir.glob(f"*/{MANIFEST}") if path.parent.name[0] != "."]
+
+
+@contextmanager
+def _folder_aside(parent: Path) -> Iterator[Path]:
+    """A folder that vanishes at the end unless it was renamed."""
+    aside = parent / f".new-{uuid.uuid4().hex}"
+    aside.mkdir()
+    try:
+        yield aside
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _write_layers(outcome: Outcome, folder: Path, store_dir: Path) -> list[dict[str, Any]]:
+    station_ids = outcome.eligible["station_id"].astype(str).tolist()
+    layers = []
+    for layer in sorted(outcome.signal_grids, key=lambda grid: (grid.technology, grid.operator)):
+        tiles = store_layer(layer, outcome.grid, station_ids=station_ids, store_dir=store_dir)
+        vrt = f"{_file_name(layer.technology)}_{_file_name(layer.operator)}.vrt"
+        text = render_vrt(tiles, outcome.grid, store_from_vrt="../../store")
+        (folder / vrt).write_text(text, encoding="utf-8")
+        stored = [asdict(tile) for tile in tiles]
+        layers.append(
+            {"technology": layer.technology, "operator": layer.operator, "vrt": vrt, "tiles": stored}
+        )
+    return layers
+
+
+def _write_tables(outcome: Outcome, folder: Path) -> dict[str, dict[str, Any]]:
+    frames = {
+        "settlements": outcome.settlements,
+        "places": outcome.places,
+        "figures": outcome.figures,
+        "stations": outcome.eligible,
+        "units": outcome.units,
+    }
+    tables = {}
+    for name in TABLES:
+        path = folder / f"{name}.parquet"
+        frames[name].to_parquet(path, index=False)
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        tables[name] = {"file": path.name, "rows": len(frames[name]), "sha256": digest}
+    return tables
+
+
+def _identity(
+    outcome: Outcome, layers: list[dict[str, Any]], tables: dict[str, dict[str, Any]]
+) -> dict[str, Any]:
+    """What the run's id is a hash of."""
+    return {
+        "inputs": outcome.inputs,
+        "settings": outcome.settings,
+        "as_of": outcome.as_of.isoformat(),
+        "engine": engine_version(),
+        "libraries": library_versions(),
+        "outputs": {
+            "tables": {name: table["sha256"] for name, table in tables.items()},
+            "layers": [[*(layer[key] for key in ("technology", "operator", "tiles"))] for layer in layers],
+        },
+    }
+
+
+def _manifest(
+    run_id: str,
+    outcome: Outcome,
+    identity: dict[str, Any],
+    *,
+    layers: list[dict[str, Any]],
+    tables: dict[str, dict[str, Any]],
+) -> dict[str, Any]:
+    grid = outcome.grid
+    inputs = {key: identity[key] for key in ("inputs", "settings", "as_of", "engine", "libraries")}
+    return {
+        "run_id": run_id,
+        "created_at": datetime.now(UTC).isoformat(timespec="microseconds"),
+        **inputs,
+        "grid": {"crs": grid.crs, "transform": list(grid.transform)[:6], "shape": list(grid.shape)},
+        "people_on_grid": float(outcome.population.sum()),
+        "layers": layers,
+        "tables": tables,
+        "figures": _summary(outcome),
+        "warnings": outcome.warnings,
+        "notes": [INTERFERENCE_NOTE, *(note for note in outcome.notes if note != INTERFERENCE_NOTE)],
+        "data_dictionary": DATA_DICTIONARY,
+        "timings": outcome.timings,
+        "peak_memory_mb": outcome.peak_memory_mb,
+    }
+
+
+def _summary(outcome: Outcome) -> list[dict[str, Any]]:
+    """Figures of the province for any operator, default profile."""
+    figures = outcome.figures
+    chosen = figures[
+        (figures["level"] == "province")
+        & (figures["operator"] == "any")
+        & figures["indicator"].isin(SUMMARY_INDICATORS)
+        & (figures["profile"] == outcome.settings["profiles"][0]["name"])
+    ]
+    columns = ["technology", "indicator", "service", "numerator", "denominator", "share"]
+    table = chosen[columns].astype(object)
+    rows: list[dict[str, Any]] = table.where(table.notna(), None).to_dict("records")
+    return rows
+
+
+def _canonical_json(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def _file_name(name: str) -> str:
+    """A name safe in a file; different names stay different."""
+    plain = "".join(sign if sign.isascii() and sign.isalnum() else "-" for sign in name)
+    return plain if plain == name else f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+def _point_to(runs_dir: Path, run_id: str) -> None:
+    aside = runs_dir / f".{CURRENT}-{uuid.uuid4().hex}"
+    aside.write_text(run_id + "\n", encoding="utf-8")
+    _flush(aside)
+    os.replace(aside, runs_dir / CURRENT)
+    _flush(runs_dir)
+
+
+def _flush(path: Path) -> None:
+    """Force a file or the entries of a folder to disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

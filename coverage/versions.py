@@ -1,0 +1,30 @@
+"""Versions that an answer depends on: the engine's and those of the libraries that compute."""
+
+import platform
+from importlib.metadata import version
+
+import rasterio
+import shapely
+from pyproj import proj_version_str
+
+_LIBRARIES = ("geopandas", "numba", "numpy", "pandas", "pyarrow", "pyproj", "rasterio", "shapely")
+
+
+def engine_version() -> str:
+    """Version of phusong itself."""
+    return version("phusong")
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of Python, the computing libraries and the C libraries under them."""
+    versions = {name: version(name) for name in _LIBRARIES}
+    versions["gdal"] = str(rasterio.__gdal_version__)
+    versions["geos"] = shapely.geos_version_string
+    versions["proj"] = str(proj_version_str)
+    versions["python"] = platform.python_version()
+    return versions
+
+
+def field_versions() -> dict[str, str]:
+    """Versions that a path-loss field depends on: the engine's and the compiler's."""
+    return {"phusong": engine_version(), **{name: version(name) for name in ("llvmlite", "numba", "numpy")}}
