@@ -155,8 +155,8 @@ class Workspace:
         layer = find_layer(name)
         if not self.has_layer(name):
             raise MissingLayerError(
-                f"Layer {name} has not been imported; run: phusong import {self.path} {name} FILE",
-                vi=f"Lớp {name} chưa được nhập; hãy chạy: phusong import {self.path} {name} FILE",
+                f"Layer {name} has not been imported; run: phusong import DIR {name} FILE",
+                vi=f"Lớp {name} chưa được nhập; hãy chạy: phusong import DIR {name} FILE",
             )
         frame = pyogrio.read_dataframe(self.layers_path, layer=name, read_geometry=layer.geometry is not None)
         return _with_storage_types(name, frame)
@@ -250,8 +250,8 @@ class Workspace:
         path = self.raster_path(name)
         if not path.is_file():
             raise MissingLayerError(
-                f"Raster {name} has not been imported; run: phusong import {self.path} {name} FILE.tif",
-                vi=f"Raster {name} chưa được nhập; hãy chạy: phusong import {self.path} {name} FILE.tif",
+                f"Raster {name} has not been imported; run: phusong import DIR {name} FILE.tif",
+                vi=f"Raster {name} chưa được nhập; hãy chạy: phusong import DIR {name} FILE.tif",
             )
         return path
 

@@ -1,0 +1,73 @@
+"""Where rows may lie: the province (its communes in force) and the terrain."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+from pyproj import Transformer
+
+from phusong.geodata.grid import Grid
+from phusong.geodata.schemas import STORAGE_CRS
+from phusong.geodata.workspace import Workspace
+
+_Floats = npt.NDArray[np.float64]
+_Mask = npt.NDArray[np.bool_]
+_Objects = npt.NDArray[np.object_]
+
+
+@dataclass(frozen=True)
+class Area:
+    """Where points may lie: the province (in EPSG:4326) and the terrain's grid, None where unknown."""
+
+    province: shapely.Geometry | None
+    terrain: Grid | None
+
+    def in_province(self, lon: _Floats, lat: _Floats) -> _Mask:
+        """Whether points lie in a commune; all true where no commune is known."""
+        if self.province is None:
+            return np.ones(len(lon), dtype=bool)
+        shapely.prepare(self.province)
+        return np.asarray(shapely.intersects_xy(self.province, lon, lat), dtype=bool)
+
+    def in_terrain(self, lon: _Floats, lat: _Floats) -> _Mask:
+        """Whether points lie on the terrain; all true where there is none."""
+        if self.terrain is None:
+            return np.ones(len(lon), dtype=bool)
+        x, y = Transformer.from_crs(STORAGE_CRS, self.terrain.crs, always_xy=True).transform(lon, lat)
+        inside: _Mask = np.isfinite(x) & np.isfinite(y)
+        inside[inside] = self.terrain.contains(x[inside], y[inside])
+        return inside
+
+
+def read_area(workspace: Workspace) -> Area:
+    """Read province and terrain grid of a workspace, as far as they have been imported."""
+    terrain = workspace.raster_grid("terrain") if workspace.has_raster("terrain") else None
+    units = current_communes(workspace)
+    province = None if units is None else shapely.union_all(units.geometry.to_numpy())
+    return Area(province, terrain)
+
+
+def current_communes(workspace: Workspace) -> Any:
+    """Read the communes with a polygon that have not ended; None without any."""
+    if not workspace.has_layer("communes"):
+        return None
+    communes = workspace.read_layer("communes")
+    communes = communes[communes.geometry.notna() & ~communes.geometry.is_empty]
+    current = communes[communes["valid_to"].isna()]
+    units = current if len(current) else communes
+    return units.sort_values("code").reset_index(drop=True) if len(units) else None
+
+
+def assign_communes(points: _Objects, communes: Any) -> _Objects:
+    """Find the code of the commune that holds each point; None where none does."""
+    codes = np.full(len(points), None, dtype=object)
+    tree = shapely.STRtree(communes.geometry.to_numpy())
+    present = np.array([point is not None for point in points], dtype=bool)
+    which, unit = tree.query(points[present], predicate="intersects")
+    order = np.lexsort(
+        (-unit, which)
+    )  # of several (a shared border) the lowest code is written last and stays
+    codes[np.flatnonzero(present)[which[order]]] = communes["code"].to_numpy(dtype=object)[unit[order]]
+    return codes

@@ -1,0 +1,272 @@
+"""One file imported as one layer: every row accepted, or refused with its reason."""
+
+import datetime
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import geopandas as gpd
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from phusong.geodata.areas import assign_communes, current_communes, read_area
+from phusong.geodata.errors import InputError
+from phusong.geodata.joins import (
+    COORDINATES,
+    DefaultRule,
+    Join,
+    Scalar,
+    apply_defaults,
+    apply_join,
+    apply_values,
+    choose_columns,
+)
+from phusong.geodata.placing import place_points, read_coordinates, resolve_crs
+from phusong.geodata.polygons import place_polygons
+from phusong.geodata.readers import Table, read_table
+from phusong.geodata.reports import ImportReport, IssueLog, RowIssue
+from phusong.geodata.schemas import STORAGE_CRS, Layer, find_layer
+from phusong.geodata.validation import parse_columns, refuse_duplicates
+from phusong.geodata.workspace import Workspace
+
+Value = TypeVar("Value")
+
+_SIDECARS = (".shx", ".dbf", ".prj", ".cpg", ".dat", ".map", ".id", ".ind", ".mid")
+
+
+def import_layer(
+    workspace: Workspace,
+    layer: str,
+    path: Path | str,
+    *,
+    crs: str | None = None,
+    sheet: str | None = None,
+    mapping: Mapping[str, str | Sequence[str]] | None = None,
+    values: Mapping[str, Mapping[str, str]] | None = None,
+    defaults: Mapping[str, Scalar | Sequence[DefaultRule]] | None = None,
+    joins: Sequence[Join] = (),
+    replace: bool = False,
+    encoding: str = "utf-8-sig",
+) -> ImportReport:
+    """Import a file as a layer of the workspace.
+
+    Parameters
+    ----------
+    workspace
+        Receives the layer, the original file and the report; left as it was when anything is raised.
+    layer
+        Name of the layer.
+    path
+        The file.
+    crs
+        CRS of its coordinates, like `EPSG:9211`; None takes the file's, or EPSG:4326 for columns lon and lat.
+    sheet
+        Sheet of a workbook or layer of a vector file; needed when there are several.
+    mapping
+        Our column (or lon, lat, x, y) to the file's; of several of the file's the first not empty counts.
+    values
+        Per column of ours, the file's words to ours; the word "" stands for an empty cell.
+    defaults
+        Per column of ours, what fills an empty cell: a constant, or rules by other columns.
+    joins
+        Attribute files to take columns from, before the mapping.
+    replace
+        Replace a layer imported before.
+    encoding
+        Encoding of a text file.
+
+    Raises
+    ------
+    InputError
+        The layer exists, the file or a column is missing, the CRS is absent or wrong, or no row is good.
+    UnknownNameError
+        There is no layer of that name.
+    """
+    described = find_layer(layer)
+    file = Path(path)
+    if workspace.has_layer(layer) and not replace:
+        raise InputError(
+            f"Layer {layer} exists in this workspace; use --replace to import it again.",
+            vi=f"Lớp {layer} đã có trong vùng làm việc; dùng --replace để nhập lại.",
+        )
+    table = read_table(file, sheet=sheet, layer=sheet, encoding=encoding)
+    log = IssueLog(table.row_numbers)
+    frame, notes = _join_all(table.frame, joins, file.name, log)
+    frame, chosen = choose_columns(frame, described, mapping or {}, file=file.name)
+    counts = apply_values(frame, _of_layer(values or {}, described))
+    _add(counts, apply_defaults(frame, _of_layer(defaults or {}, described)))
+    _require_columns(frame, described, file.name)
+    parsed, filled = parse_columns(frame, described, log)
+    _add(counts, filled)
+    refuse_duplicates(parsed, described, log)
+    geometry, place_notes = _place(
+        workspace, described, table=table, frame=frame, values=parsed, crs=crs, log=log, file=file.name
+    )
+    derived = _relate(workspace, described, parsed, geometry, log)
+    accepted = _accepted(parsed, geometry, described, log, file.name)
+    issues = tuple(sorted((*table.issues, *log.issues), key=lambda issue: issue.row))
+    refused = int(log.refused.sum()) + len(table.issues)
+    _refuse_nothing_accepted(accepted, issues, file.name)
+    report = ImportReport(
+        layer, file.name, len(accepted), refused, rows=issues, defaults=counts, derived=derived,
+        notes=(*notes, *chosen, *place_notes),
+    )  # fmt: skip
+    with archived(workspace, report, [file, *(join.path for join in joins)]):
+        workspace.write_layer(layer, accepted)
+    return report
+
+
+@contextmanager
+def archived(workspace: Workspace, report: ImportReport, files: Sequence[Path]) -> Iterator[None]:
+    """Keep the original files and the report under `imports/` if the block succeeds; nothing otherwise."""
+    now = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+    workspace.imports_dir.mkdir(exist_ok=True)
+    aside = Path(tempfile.mkdtemp(prefix=".import-", dir=workspace.imports_dir))
+    try:
+        for file in dict.fromkeys(files):
+            for part in (file, *(file.with_suffix(suffix) for suffix in _SIDECARS)):
+                if part.is_file():
+                    target = aside / part.name
+                    shutil.copyfile(
+                        part, target.with_name(f"joined-{part.name}") if target.exists() else target
+                    )
+        text = json.dumps(report.to_dict(), ensure_ascii=False, indent=1)
+        (aside / "report.json").write_text(text, encoding="utf-8")
+        aside.chmod(0o755)
+        yield
+        os.rename(aside, workspace.imports_dir / f"{now}-{report.layer}")
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _join_all(
+    frame: pd.DataFrame, joins: Sequence[Join], file: str, log: IssueLog
+) -> tuple[pd.DataFrame, list[str]]:
+    notes: list[str] = []
+    for join in joins:
+        frame, note = apply_join(frame, join, file=file, log=log)
+        notes.extend([note] if note else [])
+    return frame, notes
+
+
+def _of_layer(given: Mapping[str, Value], layer: Layer) -> Mapping[str, Value]:
+    known = ", ".join(layer.column_names)
+    for name in given:
+        if name not in layer.column_names:
+            raise InputError(
+                f"Layer {layer.name} has no column {name!r}; its columns are {known}.",
+                vi=f"Lớp {layer.name} không có cột {name!r}; các cột là {known}.",
+            )
+    return given
+
+
+def _add(counts: dict[str, int], more: Mapping[str, int]) -> None:
+    for name, count in more.items():
+        counts[name] = counts.get(name, 0) + count
+
+
+def _require_columns(frame: pd.DataFrame, layer: Layer, file: str) -> None:
+    missing = [
+        column.name for column in layer.columns if column.required and column.name not in frame.columns
+    ]
+    if missing:
+        names = ", ".join(missing)
+        raise InputError(
+            f"{file} has no column for {names} of layer {layer.name}; give --map {missing[0]}=THEIRS.",
+            vi=f"{file} thiếu cột cho {names} của lớp {layer.name}; hãy nêu bằng --map {missing[0]}=TÊN_CỘT.",
+        )
+
+
+def _place(
+    workspace: Workspace, layer: Layer, *, table: Table, frame: pd.DataFrame, values: pd.DataFrame,
+    crs: str | None, log: IssueLog, file: str,
+) -> tuple[npt.NDArray[np.object_] | None, list[str]]:  # fmt: skip
+    if layer.geometry is None:
+        return None, []
+    notes: list[str] = []
+    area = read_area(workspace)
+    if layer.geometry == "polygon":
+        source_crs, note = resolve_crs(table, frame, crs, file)
+        placed = place_polygons(table, values, source_crs, area=area, log=log, file=file)
+        bare = sum(shape is None for shape in placed[~log.refused])
+        notes.extend([f"{bare} former units have no polygon: no map of them"] if bare else [])
+    else:
+        if table.geometry is None and not set(COORDINATES) & set(frame.columns):
+            read_coordinates(table, frame, STORAGE_CRS, log=log, file=file)
+        source_crs, note = resolve_crs(table, frame, crs, file)
+        given = read_coordinates(table, frame, source_crs, log=log, file=file)
+        placed = place_points(given, layer, area, log=log, file=file)
+        if area.terrain is None and layer.name == "stations":
+            notes.append("no terrain yet: whether stations lie inside it was not checked")
+    return placed, [note, *notes] if note else notes
+
+
+def _relate(
+    workspace: Workspace,
+    layer: Layer,
+    values: pd.DataFrame,
+    geometry: npt.NDArray[np.object_] | None,
+    log: IssueLog,
+) -> dict[str, int]:
+    """Check codes that point to other layers, and find the communes of settlements that state none."""
+    derived: dict[str, int] = {}
+    if layer.name == "settlements" and geometry is not None:
+        communes = current_communes(workspace)
+        if communes is not None:
+            empty = values["commune_code"].isna().to_numpy()
+            found = assign_communes(geometry, communes)
+            values["commune_code"] = np.where(empty, found, values["commune_code"].to_numpy(dtype=object))
+            count = sum(code is not None for code in found[empty & ~log.refused])
+            derived = {"commune_code": count} if count else {}
+            known = set(workspace.read_layer("communes")["code"])
+            _refuse_unknown(values, "commune_code", known, code="unknown_commune", other="communes", log=log)
+    if layer.name == "observations" and workspace.has_layer("settlements"):
+        known = set(workspace.read_layer("settlements")["settlement_id"])
+        _refuse_unknown(
+            values, "settlement_id", known, code="unknown_settlement", other="settlements", log=log
+        )
+    return derived
+
+
+def _refuse_unknown(
+    values: pd.DataFrame, column: str, known: set[str], *, code: str, other: str, log: IssueLog
+) -> None:
+    log.refuse(
+        [text is not None and text not in known for text in values[column]],
+        field=column,
+        values=list(values[column]),
+        code=code,
+        reason=f"{column} {{value}} is not in layer {other}; correct it, or import {other} first",
+        reason_vi=f"{column} {{value}} không có trong lớp {other}; hãy sửa, hoặc nhập {other} trước",
+    )
+
+
+def _accepted(
+    values: pd.DataFrame, geometry: npt.NDArray[np.object_] | None, layer: Layer, log: IssueLog, file: str
+) -> pd.DataFrame:
+    good = ~log.refused
+    rows = values[good].copy()
+    if "source" not in layer.column_names:
+        rows["source"] = file
+    rows["source_row"] = log.row_numbers[good]
+    rows = rows.reset_index(drop=True)
+    if geometry is None:
+        return rows
+    placed: pd.DataFrame = gpd.GeoDataFrame(rows, geometry=list(geometry[good]), crs=STORAGE_CRS)
+    return placed
+
+
+def _refuse_nothing_accepted(accepted: pd.DataFrame, issues: Sequence[RowIssue], file: str) -> None:
+    if len(accepted):
+        return
+    first = issues[0]
+    raise InputError(
+        f"{file}: no row can be accepted; the first is row {first.row}: {first.reason}.",
+        vi=f"{file}: không nhận được dòng nào; dòng đầu tiên là {first.row}: {first.reason_vi}.",
+    )

@@ -1,0 +1,220 @@
+"""A recipe: one TOML file that says how to import every layer and raster of a folder.
+
+    [[raster]]
+    raster = "terrain"                              # terrain, clutter or population
+    file = "dem.tif"
+    terrain_kind = "dtm"                            # terrain only, like fill_sea_m and fill_interpolate_px
+
+    [[layer]]
+    layer = "stations"
+    file = "sites.csv"
+    columns = { lon = "X", name = ["name_vi", "name"] }    # ours = theirs; of several the first given
+    values.status = { on_air = "live", "" = "off" }        # theirs = ours; "" is an empty cell
+    defaults.bandwidth_mhz = [                             # a constant, or rules: the first that fits
+        { technology = "3G", value = 5 },
+        { technology = "4G", band_mhz = 1800, value = 15 },
+    ]
+
+    [[layer.joins]]
+    file = "more.csv"
+    on = { id = "site_id" }                         # column of the file = column of the joined file
+    take = { owner = "operator" }                   # new column = column of the joined file
+    unique = true                                   # a key may stand in several rows that agree
+
+Rasters come first, then the layers in the order of the recipe. All of it is imported, or nothing.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from phusong.geodata.errors import InputError
+from phusong.geodata.importing import archived, import_layer
+from phusong.geodata.joins import Join
+from phusong.geodata.rasters import import_clutter, import_population, import_terrain
+from phusong.geodata.reports import ImportReport
+from phusong.geodata.settings import Section, validate_toml
+from phusong.geodata.workspace import RASTERS, Workspace
+
+
+class RecipeJoin(Section):
+    """An attribute file of a layer."""
+
+    file: str
+    on: dict[str, str] = Field(min_length=1)
+    take: dict[str, str] = Field(min_length=1)
+    unique: bool = False
+    sheet: str | None = None
+
+
+class RecipeLayer(Section):
+    """How one layer is imported."""
+
+    layer: str
+    file: str
+    crs: str | None = None
+    sheet: str | None = None
+    encoding: str = "utf-8-sig"
+    columns: dict[str, str | list[str]] = Field(default_factory=dict)
+    values: dict[str, dict[str, str]] = Field(default_factory=dict)
+    defaults: dict[str, str | float | list[dict[str, str | float]]] = Field(default_factory=dict)
+    joins: tuple[RecipeJoin, ...] = ()
+
+
+class RecipeRaster(Section):
+    """How one raster is imported."""
+
+    raster: Literal["terrain", "clutter", "population"]
+    file: str
+    terrain_kind: Literal["dtm", "dsm"] | None = None
+    fill_sea_m: float | None = None
+    fill_interpolate_px: int | None = None
+
+
+class Recipe(Section):
+    """Rasters and layers of a folder."""
+
+    raster: tuple[RecipeRaster, ...] = ()
+    layer: tuple[RecipeLayer, ...] = ()
+
+
+def read_recipe(path: Path | str) -> Recipe:
+    """Read and check a recipe.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read.
+    SettingsError
+        It is no TOML, or holds an unknown key.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"Recipe {path} cannot be read: {error}.", vi=f"Không đọc được công thức nhập {path}."
+        ) from error
+    return validate_toml(Recipe, text, where=str(path))
+
+
+def import_recipe(
+    workspace: Workspace, recipe_path: Path | str, folder: Path | str, *, replace: bool = False
+) -> list[ImportReport]:
+    """Import everything that a recipe names: all of it, or nothing.
+
+    Parameters
+    ----------
+    workspace
+        Receives rasters and layers.
+    recipe_path
+        The recipe.
+    folder
+        Folder of the files that it names.
+    replace
+        Replace rasters and layers imported before.
+
+    Returns
+    -------
+    list
+        A report per raster and layer, in the order of their import.
+
+    Raises
+    ------
+    PhusongError
+        Any import failed; the workspace is as it was.
+    """
+    recipe = read_recipe(recipe_path)
+    source = Path(folder)
+    order = {name: position for position, name in enumerate(RASTERS)}
+    reports: list[ImportReport] = []
+    with _staged(workspace) as stage:
+        for raster in sorted(recipe.raster, key=lambda item: order[item.raster]):
+            reports.append(_import_raster(stage, raster, source, replace))
+        for layer in recipe.layer:
+            reports.append(_import_layer(stage, layer, source, replace))
+    return reports
+
+
+def _import_layer(workspace: Workspace, entry: RecipeLayer, folder: Path, replace: bool) -> ImportReport:
+    joins = [
+        Join(folder / join.file, join.on, join.take, unique=join.unique, sheet=join.sheet)
+        for join in entry.joins
+    ]
+    return import_layer(
+        workspace,
+        entry.layer,
+        folder / entry.file,
+        crs=entry.crs,
+        sheet=entry.sheet,
+        mapping=entry.columns,
+        values=entry.values,
+        defaults=entry.defaults,
+        joins=joins,
+        replace=replace,
+        encoding=entry.encoding,
+    )
+
+
+def _import_raster(workspace: Workspace, entry: RecipeRaster, folder: Path, replace: bool) -> ImportReport:
+    path = folder / entry.file
+    details: dict[str, Any]
+    if entry.raster == "terrain":
+        details = import_terrain(
+            workspace,
+            path,
+            terrain_kind=entry.terrain_kind or "",
+            fill_sea_m=entry.fill_sea_m,
+            fill_interpolate_px=entry.fill_interpolate_px,
+            replace=replace,
+        )
+    elif (entry.terrain_kind, entry.fill_sea_m, entry.fill_interpolate_px) != (None, None, None):
+        options = "terrain_kind, fill_sea_m, fill_interpolate_px"
+        raise InputError(
+            f"Recipe, raster {entry.raster}: the options {options} are for terrain only.",
+            vi=f"Công thức nhập, raster {entry.raster}: các tùy chọn {options} chỉ dành cho địa hình.",
+        )
+    else:
+        importer = import_clutter if entry.raster == "clutter" else import_population
+        details = importer(workspace, path, replace=replace)
+    notes = tuple(str(note) for note in details.pop("notes", ()))
+    report = ImportReport(entry.raster, entry.file, accepted=1, notes=notes, details=details)
+    with archived(workspace, report, []):
+        pass  # a raster is stored whole; its report is kept, the original is not copied
+    return report
+
+
+@contextmanager
+def _staged(workspace: Workspace) -> Iterator[Workspace]:
+    """Yield a copy of the workspace's inputs; what the block changed moves over at its end, or vanishes."""
+    stage = Path(tempfile.mkdtemp(prefix=".staging-", dir=workspace.path))
+    try:
+        copy = Workspace(stage)
+        for folder in ("rasters", "imports"):
+            (stage / folder).mkdir()
+        kept = [path for path in workspace.path.glob("*") if path.is_file()]
+        kept += list((workspace.path / "rasters").glob("*.tif"))
+        for path in kept:
+            _link(path, stage / path.relative_to(workspace.path))
+        yield copy
+        for path in sorted(stage.rglob("*")):
+            target = workspace.path / path.relative_to(stage)
+            if path.is_dir():
+                target.mkdir(exist_ok=True)
+            elif not (target.exists() and path.samefile(target)):
+                os.replace(path, target)
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+
+
+def _link(path: Path, target: Path) -> None:
+    """Give the file a second name; writers replace files and never change them in place."""
+    try:
+        os.link(path, target)
+    except OSError:
+        shutil.copy2(path, target)
