@@ -256,8 +256,8 @@ def _zone(rng: np.random.Generator, group: str, distance_km: Floats) -> NDArray[
     if kind == "shore":
         share = distance_km / distance_km[-1]
         land = int(rng.choice([COASTAL, INLAND]))
-        zone[share < rng.choice([0.0, rng.uniform(0, 0.13)])] = land
-        zone[share > 1 - rng.choice([0.0, rng.uniform(0, 0.13)])] = land
+        zone[share < rng.choice([0.0, rng.uniform(0, 0.2)])] = land
+        zone[share > 1 - rng.choice([0.0, rng.uniform(0, 0.2)])] = land
     return zone
 
 
@@ -327,4 +327,4 @@ def _latitude(rng: np.random.Generator, group: str) -> float:
 def _coast(rng: np.random.Generator, shore: bool) -> float | None:
     if rng.random() < 0.5:
         return None
-    return round(rng.uniform(0, 5), 3) if shore or rng.random() < 0.2 else 500.0
+    return round(rng.uniform(0, 6), 3) if shore or rng.random() < 0.2 else 500.0
