@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from phusong.coverage.propagation.errors import OutOfValidityError
 from phusong.coverage.propagation.p1812 import path_loss_db, ray_loss_db
 
