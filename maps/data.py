@@ -1,0 +1,160 @@
+"""What the province page shows, as plain frames and arrays, and how a run's results become that."""
+
+from dataclasses import dataclass
+from datetime import date
+
+import geopandas as gpd
+import pandas as pd
+
+from phusong.coverage.runs import Results
+from phusong.coverage.service import ANY, technology_groups
+from phusong.geodata.grid import Raster
+from phusong.geodata.settings import Settings, ThresholdProfile
+from phusong.geodata.workspace import Workspace
+
+BOTH_3G_4G = "3G+4G"
+
+
+@dataclass(frozen=True)
+class Source:
+    """One input of a run: layer or raster name, sha256 of its content, number of rows (None for rasters)."""
+
+    name: str
+    sha256: str
+    rows: int | None
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """Which computation the page shows, and on what it rests.
+
+    `profile` is the name of the threshold profile, `profile_source` where its limits come from;
+    `counts_as_signal` the technologies that make a settlement served; `warnings` pairs of one sentence in
+    English ("en") and in Vietnamese ("vi").
+    """
+
+    run_id: str
+    as_of: date
+    profile: str
+    profile_source: str
+    location_pct: float
+    counts_as_signal: tuple[str, ...]
+    terrain_kind: str
+    boundary_date: date | None
+    sources: tuple[Source, ...]
+    warnings: tuple[dict[str, str], ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class PageData:
+    """Everything the province page shows.
+
+    Parameters
+    ----------
+    name
+        Name of the area.
+    run
+        The run and its conditions.
+    terrain
+        Height above mean sea level [m], in a projected CRS; NaN or `nodata` where unknown.
+    classes
+        Service class (0 none, 1 weak, 2 good, 255 not asked) by technology or union ("3G+4G", "any"), in the
+        order in which the page offers them.
+    communes
+        Columns code, name, geometry, in EPSG:4326.
+    figures
+        Rows of the `figures` table: level "province" and "commune", operator "any", the default profile.
+    settlements
+        The settlement table of the run; lon and lat are missing where the position is not known.
+    stations
+        station_id, mast_id, operator, technology, band_mhz, height_agl_m, lon, lat; None leaves masts out.
+    fibre_endpoints
+        endpoint_id, operator, reach_km, lon, lat; None when there is no such layer.
+    places
+        place_id, kind, name, lon, lat and class_<technology>; None when there is no such layer.
+    sea_max_elevation_m
+        Terrain at or below this and outside every commune is drawn as sea; None draws no sea.
+    """
+
+    name: str
+    run: RunInfo
+    terrain: Raster
+    classes: dict[str, Raster]
+    communes: gpd.GeoDataFrame
+    figures: pd.DataFrame
+    settlements: pd.DataFrame
+    stations: pd.DataFrame | None
+    fibre_endpoints: pd.DataFrame | None
+    places: pd.DataFrame | None
+    sea_max_elevation_m: float | None
+
+
+def page_data(results: Results, workspace: Workspace) -> PageData:
+    """What the province page shows of a run: default profile, any operator.
+
+    Parameters
+    ----------
+    results
+        The run.
+    workspace
+        Where the run was published: its terrain and fibre endpoints are drawn.
+    """
+    settings = Settings.model_validate(results.manifest["settings"])
+    profile = settings.profile()
+    figures = results.figures
+    chosen = figures["level"].isin(["province", "commune"]) & (figures["operator"] == ANY)
+    return PageData(
+        name=settings.name,
+        run=_run_info(results, workspace, profile),
+        terrain=workspace.read_raster("terrain"),
+        classes={name: results.service_class(name) for name in _offered_technologies(profile)},
+        communes=results.units("commune")[["code", "name", "geometry"]],
+        figures=figures[chosen & (figures["profile"] == profile.name)],
+        settlements=results.settlements,
+        stations=_with_lon_lat(results.stations),
+        fibre_endpoints=_optional_points(workspace, "fibre_endpoints"),
+        places=results.places if len(results.places) else None,
+        sea_max_elevation_m=settings.sea.max_elevation_m,
+    )
+
+
+def _offered_technologies(profile: ThresholdProfile) -> list[str]:
+    """Unions first, then every technology that the profile can answer."""
+    groups = list(technology_groups(profile))
+    return sorted(groups, key=lambda name: (name != ANY, name != BOTH_3G_4G, name))
+
+
+def _run_info(results: Results, workspace: Workspace, profile: ThresholdProfile) -> RunInfo:
+    manifest = results.manifest
+    as_of = date.fromisoformat(manifest["as_of"])
+    return RunInfo(
+        run_id=results.run_id,
+        as_of=as_of,
+        profile=profile.name,
+        profile_source=profile.source,
+        location_pct=profile.location_pct,
+        counts_as_signal=profile.counts_as_signal,
+        terrain_kind=workspace.terrain_kind,
+        boundary_date=_boundary_date(workspace.read_layer("communes"), as_of),
+        sources=tuple(
+            Source(name, str(entry["sha256"]), entry.get("rows"))
+            for name, entry in sorted(manifest["inputs"].items())
+        ),
+        warnings=tuple(manifest["warnings"]),
+    )
+
+
+def _boundary_date(communes: gpd.GeoDataFrame, as_of: date) -> date | None:
+    """Since when the communes valid on a day have been what they are; None where the layer does not say."""
+    begun = communes["valid_from"].dropna().astype(str)
+    begun = begun[begun <= as_of.isoformat()]
+    return date.fromisoformat(begun.max()[:10]) if len(begun) else None
+
+
+def _optional_points(workspace: Workspace, layer: str) -> pd.DataFrame | None:
+    return _with_lon_lat(workspace.read_layer(layer)) if workspace.has_layer(layer) else None
+
+
+def _with_lon_lat(points: gpd.GeoDataFrame) -> pd.DataFrame:
+    place = points.geometry.to_crs("EPSG:4326")
+    return pd.DataFrame(points.drop(columns=points.geometry.name)).assign(lon=place.x, lat=place.y)

@@ -1,0 +1,221 @@
+"""From `PageData` to the one block of JSON that the page's own script reads; no markup is made here."""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from phusong.maps.data import PageData, RunInfo
+from phusong.maps.text import Language, format_count, format_date, format_share, vietnamese_sort_key
+
+LANGUAGES: tuple[Language, ...] = ("vi", "en")
+INDICATORS = ("people", "residential_cells", "settlements")
+# Upper edges of the classes of the share covered, worst first; the last class is everything from 99 % up.
+SHARE_CLASS_EDGES = (0.5, 0.8, 0.95, 0.99)
+# Borders are drawn from a simplified coverage: no gap between neighbours, at most about this far off [m].
+BORDER_TOLERANCE_M = 25.0
+
+_SETTLEMENT_COLUMNS = (
+    "settlement_id",
+    "name",
+    "kind",
+    "commune_name",
+    "district_name",
+    "population",
+    "households",
+    "lon",
+    "lat",
+    "signal",
+    "signal_declared",
+    "power",
+    "broadband",
+    "broadband_source",
+    "fibre_endpoint_id",
+    "fibre_distance_km",
+    "nearest_mast_id",
+    "nearest_mast_km",
+)
+_TECHNOLOGY_COLUMNS = ("class", "rsrp_dbm", "margin_db", "operator", "station_id", "distance_km")
+
+
+def page_payload(data: PageData, overlays: dict[str, str]) -> dict[str, Any]:
+    """Everything the page's script needs, as plain JSON values.
+
+    Parameters
+    ----------
+    data
+        What to show.
+    overlays
+        Name of the JavaScript variable of each technology's picture.
+    """
+    technologies = list(data.classes)
+    single = [name for name in technologies if f"class_{name}" in data.settlements.columns]
+    return {
+        "name": data.name,
+        "run": _run(data.run),
+        "technologies": technologies,
+        "overlays": overlays,
+        "header": _shares(data.figures[data.figures["level"] == "province"]),
+        "communes": _communes(data),
+        "shareClassEdges": list(SHARE_CLASS_EDGES),
+        "settlementTechnologies": single,
+        "settlements": _settlements(data.settlements, single),
+        "masts": None if data.stations is None else _masts(data.stations),
+        "fibre": None if data.fibre_endpoints is None else _fibre(data.fibre_endpoints),
+        "places": None if data.places is None else _places(data.places),
+    }
+
+
+def _run(run: RunInfo) -> dict[str, Any]:
+    boundary = run.boundary_date
+    return {
+        "id": run.run_id,
+        "asOf": {language: format_date(run.as_of, language) for language in LANGUAGES},
+        "boundaryDate": boundary and {language: format_date(boundary, language) for language in LANGUAGES},
+        "profile": run.profile,
+        "profileSource": run.profile_source,
+        "locationPct": run.location_pct,
+        "countsAsSignal": list(run.counts_as_signal),
+        "terrainKind": run.terrain_kind,
+        "sources": [[source.name, source.rows, source.sha256] for source in run.sources],
+        "warnings": list(run.warnings),
+    }
+
+
+def _shares(figures: pd.DataFrame) -> dict[str, Any]:
+    """`{technology: {indicator: {service: …}}}` of one unit's figures."""
+    shares: dict[str, Any] = {}
+    for row in figures[figures["indicator"].isin(INDICATORS)].to_dict("records"):
+        by_indicator = shares.setdefault(row["technology"], {})
+        by_indicator.setdefault(row["indicator"], {})[row["service"]] = _share(row)
+    return shares
+
+
+def _share(row: dict[Any, Any]) -> dict[str, Any]:
+    numerator, denominator = float(row["numerator"]), float(row["denominator"])
+    if not (math.isfinite(numerator) and math.isfinite(denominator) and denominator > 0):
+        return {"class": None, "reason": _plain(row.get("reason"))}
+    return {
+        "class": int(np.digitize(numerator / denominator, SHARE_CLASS_EDGES)),
+        "share": [format_share(numerator, denominator, language) for language in LANGUAGES],
+        "counts": [
+            f"{format_count(numerator, language)}/{format_count(denominator, language)}"
+            for language in LANGUAGES
+        ],
+    }
+
+
+def _communes(data: PageData) -> list[dict[str, Any]]:
+    figures = data.figures[data.figures["level"] == "commune"]
+    by_code = {str(code): _shares(part) for code, part in figures.groupby("unit_code")}
+    communes = _simplified(data.communes, data.terrain.grid.crs)
+    rows = []
+    for code, name, shape in zip(communes["code"], communes["name"], communes.geometry, strict=True):
+        label = shape.representative_point()
+        rows.append(
+            {
+                "code": str(code),
+                "name": _plain(name),
+                "label": [round(label.y, 5), round(label.x, 5)],
+                "rings": _rings(shape),
+                "shares": by_code.get(str(code), {}),
+            }
+        )
+    return rows
+
+
+def _simplified(communes: gpd.GeoDataFrame, crs: str) -> gpd.GeoDataFrame:
+    """Communes with a shape, borders simplified together so that neighbours stay neighbours, in EPSG:4326."""
+    drawn = communes[communes.geometry.notna() & ~communes.geometry.is_empty].to_crs(crs)
+    drawn = drawn.set_geometry(
+        shapely.coverage_simplify(drawn.geometry.to_numpy(), BORDER_TOLERANCE_M), crs=crs
+    )
+    return drawn.to_crs("EPSG:4326")
+
+
+def _rings(shape: Any) -> list[list[list[list[float]]]]:
+    """Polygons of rings of [lat, lon] pairs, as Leaflet nests them."""
+    return [
+        [
+            np.round(shapely.get_coordinates(ring)[:, ::-1], 5).tolist()
+            for ring in (part.exterior, *part.interiors)
+        ]
+        for part in shapely.get_parts(shape)
+        if part.geom_type == "Polygon"
+    ]
+
+
+def _settlements(frame: pd.DataFrame, technologies: list[str]) -> dict[str, Any]:
+    """Column names and rows, in the order of Vietnamese names; the last column holds a row per technology."""
+    rows = []
+    for row in frame.to_dict("records"):
+        plain = [_plain(row.get(column)) for column in _SETTLEMENT_COLUMNS]
+        by_technology = [
+            [_plain(row.get(f"{column}_{technology}")) for column in _TECHNOLOGY_COLUMNS]
+            for technology in technologies
+        ]
+        rows.append([*plain, by_technology])
+    rows.sort(key=lambda cells: (*_name_key(cells[1]), *_name_key(cells[3]), str(cells[0])))
+    return {
+        "columns": [*_SETTLEMENT_COLUMNS, "technologies"],
+        "technologyColumns": list(_TECHNOLOGY_COLUMNS),
+        "rows": rows,
+    }
+
+
+def _name_key(name: str | None) -> tuple[bool, Any]:
+    return name is None, vietnamese_sort_key(name or "")
+
+
+def _masts(stations: pd.DataFrame) -> list[list[Any]]:
+    """[mast_id, lat, lon, height, [[operator, technology, band_mhz], …]] per mast."""
+    rows = []
+    for mast_id, part in stations.groupby("mast_id", sort=True):
+        first = part.iloc[0]
+        cells = sorted(
+            {_cells(row, "operator", "technology", "band_mhz") for row in part.to_dict("records")}, key=str
+        )
+        rows.append([str(mast_id), *_lat_lon(first), _plain(first.get("height_agl_m")), cells])
+    return rows
+
+
+def _fibre(frame: pd.DataFrame) -> list[list[Any]]:
+    rows = frame.to_dict("records")
+    return [[*_cells(row, "endpoint_id", "operator", "reach_km"), *_lat_lon(row)] for row in rows]
+
+
+def _places(frame: pd.DataFrame) -> list[list[Any]]:
+    """[name, kind, lat, lon, [[technology, class], …]] per place."""
+    technologies = [column.removeprefix("class_") for column in frame.columns if column.startswith("class_")]
+    return [
+        [
+            *_cells(row, "name", "kind"),
+            *_lat_lon(row),
+            [[technology, _plain(row[f"class_{technology}"])] for technology in technologies],
+        ]
+        for row in frame.to_dict("records")
+    ]
+
+
+def _cells(row: Any, *columns: str) -> tuple[Any, ...]:
+    return tuple(_plain(row.get(column)) for column in columns)
+
+
+def _lat_lon(row: Any) -> tuple[float, float]:
+    return round(float(row["lat"]), 6), round(float(row["lon"]), 6)
+
+
+def _plain(value: Any) -> Any:
+    """A value that JSON can hold: text, whole or rounded number, list, or None for anything missing."""
+    if isinstance(value, str | bool):
+        return value
+    if isinstance(value, Iterable):
+        return [_plain(item) for item in value]
+    if value is None or pd.isna(value):
+        return None
+    number = float(value)
+    return int(number) if number.is_integer() else round(number, 6)

@@ -1,0 +1,263 @@
+"use strict";
+// The page itself: Folium has made the map and its pictures; here the vectors, the controls and the words are added.
+
+const map = window[page.map.name];
+const settlements = readSettlements(page.settlements);
+const INDICATORS = ["people", "residential_cells", "settlements"];
+const LABEL_ZOOM = 10;
+const GOTO_ZOOM = 13;
+const RADII = { none: 5, weak: 4.6, good: 3.4 };
+const HATCH = hatchPattern(SHARE_COLOURS[0]);
+const chosen = { technology: page.technologies[0], theme: "communes", indicator: "people" };
+const layers = {};
+
+const popupOptions = { maxWidth: 460, autoPanPaddingTopLeft: [12, 12], autoPanPaddingBottomRight: [275, 12] };
+
+function withPopup(layer, build, name) {
+  layer.bindPopup(() => build(), popupOptions);
+  if (name) layer.bindTooltip(() => el("span", "", name), { direction: "top", offset: [0, -6] });
+  return layer;
+}
+
+function point(lat, lon, style, build, name) {
+  const marker = new ShapeMarker([lat, lon], { fill: true, fillOpacity: 1, fillColor: style.fill, ...style });
+  return withPopup(marker, build, name);
+}
+
+function drawCommunes() {
+  layers.communes = L.featureGroup(page.communes.map((commune) => {
+    const polygon = L.polygon(commune.rings, { color: "#3c4650", weight: 1, smoothFactor: 0.6 });
+    polygon.commune = commune;
+    return withPopup(polygon, () => communePopup(commune));
+  })).addTo(map);
+  layers.labels = L.layerGroup(page.communes.map((commune) =>
+    L.tooltip({ permanent: true, direction: "center", className: "commune-label" })
+      .setLatLng(commune.label).setContent(el("span", "", commune.name || ""))));
+}
+
+function drawPoints() {
+  const plain = { color: "#ffffff", weight: 1 };
+  layers.fibre = page.fibre && L.featureGroup(page.fibre.map((row) =>
+    point(row[3], row[4], { ...plain, shape: "square", radius: 3.6, fill: FIBRE_COLOUR }, () => fibrePopup(row))));
+  layers.places = page.places && L.featureGroup(page.places.map((row) =>
+    point(row[2], row[3], { ...plain, shape: "diamond", radius: 3.6, fill: PLACE_COLOUR }, () => placePopup(row), row[0])));
+  layers.masts = page.masts && L.featureGroup(page.masts.map((row) =>
+    point(row[1], row[2], { ...plain, weight: 0.6, shape: "triangle", radius: 2.6, fill: MAST_COLOUR }, () => mastPopup(row))));
+  const rank = { good: 0, weak: 1, none: 2 };
+  const ordered = settlements.filter((settlement) => settlement.lat !== null).sort((one, other) => (rank[one.signal] ?? 0) - (rank[other.signal] ?? 0));
+  layers.settlements = L.featureGroup(ordered.map((settlement) => {
+    const style = { ...settlementStyle(settlement), radius: RADII[settlement.signal] || 4 };
+    settlement.marker = point(settlement.lat, settlement.lon, style, () => settlementPopup(settlement), settlement.name || t("unnamed"));
+    return settlement.marker;
+  })).addTo(map);
+}
+
+/** Vectors share one canvas: keep the order communes, fibre, places, masts, settlements. */
+function restack() {
+  for (const name of ["communes", "fibre", "places", "masts", "settlements"]) {
+    if (layers[name] && map.hasLayer(layers[name])) layers[name].bringToFront();
+  }
+}
+
+function communeStyle(commune) {
+  if (chosen.theme !== "communes") return { fillOpacity: 0, dashArray: null };
+  const figure = commune.shares[chosen.technology]?.[chosen.indicator]?.weak;
+  if (!figure || figure.class === null) return { fillColor: "#ffffff", fillOpacity: 0.5, dashArray: "4,4" };
+  return { fillColor: figure.class === 0 ? HATCH : SHARE_COLOURS[figure.class], fillOpacity: 0.72, dashArray: null };
+}
+
+function showTheme() {
+  layers.communes.eachLayer((polygon) => polygon.setStyle(communeStyle(polygon.commune)));
+  for (const [technology, name] of Object.entries(page.overlays)) {
+    const visible = chosen.theme === "signal" && technology === chosen.technology;
+    if (visible) window[name].addTo(map); else window[name].remove();
+  }
+  document.getElementById("indicator").disabled = chosen.theme !== "communes";
+  showThemeLegend();
+  showCards();
+}
+
+function legendRow(symbol, text) {
+  return el("div", "legend-row", symbol, el("span", "", text));
+}
+
+function showThemeLegend() {
+  const rows = [];
+  if (chosen.theme === "signal") {
+    for (const name of ["good", "weak", "none"]) rows.push(legendRow(boxSvg(SIGNAL_COLOURS[name], { opacity: 0.62 }), t("signal" + capital(name))));
+  }
+  if (chosen.theme === "communes") {
+    const edges = page.shareClassEdges.map((edge) => `${number(edge * 100)}%`);
+    rows.push(legendRow(boxSvg(SHARE_COLOURS[0], { hatched: true }), t("below", { to: edges[0] })));
+    for (let place = 1; place < edges.length; place += 1) {
+      rows.push(legendRow(boxSvg(SHARE_COLOURS[place]), t("between", { from: edges[place - 1], to: edges[place] })));
+    }
+    rows.push(legendRow(boxSvg(SHARE_COLOURS[edges.length]), t("from", { from: edges[edges.length - 1] })));
+  }
+  document.getElementById("theme-legend").replaceChildren(...rows);
+}
+
+function showSettlementLegend() {
+  const base = { shape: "circle", fill: "#8a949e", color: "#ffffff", weight: 1 };
+  const rows = ["none", "weak", "good"].map((name) => legendRow(symbolSvg({ ...base, fill: SIGNAL_COLOURS[name] }), t("signal" + capital(name))));
+  for (const name of ["yes", "no", "unknown"]) rows.push(legendRow(symbolSvg({ ...base, shape: POWER_SHAPES[name] }), t("power" + capital(name))));
+  for (const name of ["yes", "no", "unknown"]) {
+    const outline = name === "yes" ? { color: "#b9c2ca", weight: 1 } : BROADBAND_OUTLINES[name];
+    rows.push(legendRow(symbolSvg({ ...base, ...outline, fill: "#dfe4e8" }), t("broadband" + capital(name))));
+  }
+  document.getElementById("settlement-legend").replaceChildren(...rows);
+}
+
+function showCards() {
+  const shares = page.header[chosen.technology] || {};
+  const technology = chosen.technology === "any" ? t("anyShort") : chosen.technology;
+  const cards = INDICATORS.map((indicator) => {
+    const figure = shares[indicator]?.weak;
+    const title = t("cardTitle", { indicator: t(indicator), technology }).replace(/\s+/g, " ").trim();
+    if (!figure || !figure.share) return el("div", "", el("dt", "", title), el("dd", "", figure?.reason || t("notAvailable")));
+    const value = el("dd", "", el("span", "share", figure.share[languageIndex()]), ` (${figure.counts[languageIndex()]} ${t(indicator + "Unit")})`);
+    const good = shares[indicator].good?.share;
+    if (good) value.append(el("span", "good", t("goodShare", { share: good[languageIndex()] })));
+    return el("div", "", el("dt", "", title), value);
+  });
+  document.getElementById("cards").replaceChildren(...cards);
+}
+
+function radio(technology) {
+  const input = el("input");
+  Object.assign(input, { type: "radio", name: "technology", value: technology, checked: technology === chosen.technology });
+  input.addEventListener("change", () => { chosen.technology = technology; showTheme(); });
+  return el("label", "", input, el("span", "", technologyName(technology)));
+}
+
+function showLayerSwitches() {
+  const symbols = {
+    settlements: symbolSvg({ shape: "circle", fill: SIGNAL_COLOURS.good, color: "#fff", weight: 1 }),
+    masts: symbolSvg({ shape: "triangle", fill: MAST_COLOUR, color: "#fff", weight: 1, radius: 4 }),
+    fibre: symbolSvg({ shape: "square", fill: FIBRE_COLOUR, color: "#fff", weight: 1, radius: 4 }),
+    places: symbolSvg({ shape: "diamond", fill: PLACE_COLOUR, color: "#fff", weight: 1, radius: 4.5 }),
+    labels: null,
+  };
+  const rows = Object.entries(symbols).map(([name, symbol]) => {
+    const input = el("input");
+    Object.assign(input, { type: "checkbox", name: "layer", value: name, disabled: !layers[name] });
+    input.checked = name === "labels" ? chosen.labels : Boolean(layers[name]) && map.hasLayer(layers[name]);
+    input.addEventListener("change", () => setLayer(name, input.checked));
+    const text = t("layer" + capital(name)) + (layers[name] ? "" : ` (${t("layerMissing")})`);
+    return el("label", "", input, symbol, el("span", "", text));
+  });
+  document.getElementById("layers").replaceChildren(...rows);
+}
+
+function setLayer(name, visible) {
+  if (name === "labels") { chosen.labels = visible; showLabels(); return; }
+  if (visible) { layers[name].addTo(map); restack(); } else { layers[name].remove(); }
+}
+
+function showLabels() {
+  if (chosen.labels && map.getZoom() >= LABEL_ZOOM) layers.labels.addTo(map); else layers.labels.remove();
+}
+
+function showAbout() {
+  const { run } = page;
+  const line = (text) => el("p", "", text);
+  const sources = table([t("layer"), t("rows"), "SHA-256"], run.sources.map(([name, rows, sha]) => [name, rows === null ? "–" : number(rows), el("code", "", sha.slice(0, 16))]));
+  const values = { location: number(run.locationPct), technologies: run.countsAsSignal.join(", ") };
+  const definitions = page.strings[language].definitionsText.map((text) =>
+    line(text.replace(/\{(\w+)\}/g, (_, name) => values[name])));
+  document.getElementById("about-body").replaceChildren(
+    el("h3", "", t("definitions")), ...definitions,
+    line(t("profileSource", { source: run.profileSource })),
+    line(t(run.terrainKind === "dsm" ? "terrainDsm" : "terrainDtm")),
+    line(run.boundaryDate ? t("boundary", { date: run.boundaryDate[language] }) : t("boundaryUnknown")),
+    ...(run.warnings.length ? [el("h3", "", t("warnings")), ...run.warnings.map((warning) => line(warning[language]))] : []),
+    el("h3", "", t("sources")), sources, line(t("software")));
+}
+
+function translate() {
+  document.documentElement.lang = language;
+  for (const element of document.querySelectorAll("[data-text]")) element.textContent = t(element.dataset.text);
+  for (const element of document.querySelectorAll("[data-placeholder]")) element.placeholder = t(element.dataset.placeholder);
+  document.getElementById("area-name").textContent = page.name;
+  document.getElementById("run-line").textContent = t("runLine", { asOf: page.run.asOf[language], profile: page.run.profile, id: page.run.id });
+  document.getElementById("language").textContent = t("otherLanguage");
+  document.getElementById("panel-toggle").textContent = t("panel");
+  document.getElementById("technologies").replaceChildren(...page.technologies.map(radio));
+  for (const option of document.getElementById("indicator").options) option.textContent = t(option.value);
+  document.title = `${t("title")} ${page.name}`;
+  map.closePopup();
+  showZoomControl();
+  list.translate();
+  showLayerSwitches();
+  showSettlementLegend();
+  showAbout();
+  showTheme();
+}
+
+function showZoomControl() {
+  layers.zoom?.remove();
+  layers.zoom = L.control.zoom({ zoomInTitle: t("zoomIn"), zoomOutTitle: t("zoomOut") }).addTo(map);
+}
+
+function goTo(settlement) {
+  if (!settlement.marker) {
+    L.popup(popupOptions).setLatLng(map.getCenter()).setContent(settlementPopup(settlement)).openOn(map);
+    return;
+  }
+  const place = [settlement.lat, settlement.lon];
+  if (!map.hasLayer(layers.settlements)) { setLayer("settlements", true); showLayerSwitches(); }
+  map.closePopup();
+  const zoom = Math.max(map.getZoom(), GOTO_ZOOM);
+  if (matchMedia("(prefers-reduced-motion: reduce)").matches) {
+    map.setView(place, zoom, { animate: false });
+    settlement.marker.openPopup();
+    return;
+  }
+  map.once("moveend", () => settlement.marker.openPopup());
+  map.flyTo(place, zoom, { duration: 0.7 });
+}
+
+function listenToControls() {
+  for (const input of document.querySelectorAll('input[name="theme"]')) {
+    input.addEventListener("change", () => { chosen.theme = input.value; showTheme(); });
+  }
+  const indicator = document.getElementById("indicator");
+  for (const name of INDICATORS) indicator.append(new Option("", name));
+  indicator.addEventListener("change", () => { chosen.indicator = indicator.value; showTheme(); });
+  document.getElementById("language").addEventListener("click", () => {
+    language = language === "vi" ? "en" : "vi";
+    translate();
+  });
+  const toggle = document.getElementById("panel-toggle");
+  toggle.addEventListener("click", () => {
+    const body = document.getElementById("panel-body");
+    body.hidden = !body.hidden;
+    toggle.setAttribute("aria-expanded", String(!body.hidden));
+  });
+  const about = document.getElementById("about");
+  document.getElementById("about-open").addEventListener("click", () => about.showModal());
+  map.on("zoomend", showLabels);
+  map.on("popupopen", ({ popup }) => popup.getElement().querySelector(".leaflet-popup-close-button").setAttribute("aria-label", t("close")));
+}
+
+/** Fit the area beside the panel, and let nobody wander far from it. */
+function frameMap() {
+  const bounds = L.latLngBounds(page.map.bounds);
+  map.invalidateSize({ animate: false });
+  const wide = map.getSize().x > 700;
+  map.fitBounds(bounds, { animate: false, paddingTopLeft: [50, 10], paddingBottomRight: wide ? [270, 10] : [10, 10] });
+  map.setMinZoom(Math.floor(map.getZoom() * 4) / 4 - 0.5);
+  map.setMaxBounds(bounds.pad(0.6));
+}
+
+chosen.labels = true;
+for (const name of Object.values(page.overlays)) window[name].setOpacity(0.62);
+L.control.scale({ imperial: false, position: "bottomleft" }).addTo(map);
+drawCommunes();
+drawPoints();
+const list = new SettlementList(settlements, goTo);
+listenToControls();
+translate();
+frameMap();
+restack();
+showLabels();

@@ -1,0 +1,93 @@
+"use strict";
+// What things look like: one place for colours, shapes and hatching, on the map (canvas) and in lists (SVG).
+
+const SIGNAL_COLOURS = { none: "#96143c", weak: "#f0aa28", good: "#1e6eb4", unknown: "#8a949e" };
+// share covered, worst class first (ColorBrewer "Purples", reversed); the worst is also hatched
+const SHARE_COLOURS = ["#54278f", "#756bb1", "#9e9ac8", "#cbc9e2", "#f2f0f7"];
+const POWER_SHAPES = { yes: "circle", no: "triangle", unknown: "diamond" };
+const BROADBAND_OUTLINES = {
+  yes: { color: "#ffffff", weight: 1.2 },
+  no: { color: "#111111", weight: 2 },
+  unknown: { color: "#111111", weight: 1.3, dashArray: "2,2" },
+};
+const MAST_COLOUR = "#26323d";
+const FIBRE_COLOUR = "#007a5e";
+const PLACE_COLOUR = "#8c4a00";
+const SVG = "http://www.w3.org/2000/svg";
+
+/** Corners of a shape about (x, y); null for a circle. */
+function corners(shape, x, y, radius) {
+  const r = radius * 1.2;
+  if (shape === "triangle") return [[x, y - r], [x + r, y + 0.8 * r], [x - r, y + 0.8 * r]];
+  if (shape === "diamond") return [[x, y - r], [x + r, y], [x, y + r], [x - r, y]];
+  if (shape === "square") return [[x - radius, y - radius], [x + radius, y - radius], [x + radius, y + radius], [x - radius, y + radius]];
+  return null;
+}
+
+/** A point on the canvas in one of our shapes; Leaflet hits it as a circle. */
+const ShapeMarker = L.CircleMarker.extend({
+  _updatePath() {
+    const renderer = this._renderer;
+    const points = corners(this.options.shape, this._point.x, this._point.y, this._radius);
+    if (!points) { renderer._updateCircle(this); return; }
+    if (!renderer._drawing || this._empty()) return;
+    const context = renderer._ctx;
+    context.beginPath();
+    points.forEach(([x, y], position) => (position ? context.lineTo(x, y) : context.moveTo(x, y)));
+    context.closePath();
+    renderer._fillStroke(context, this);
+  },
+});
+
+function svgElement(tag, attributes) {
+  const element = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  return element;
+}
+
+/** A small picture of a symbol for legends and lists. */
+function symbolSvg({ shape, fill, color, weight, dashArray, radius = 5 }) {
+  const svg = svgElement("svg", { width: 18, height: 18, viewBox: "0 0 18 18", "aria-hidden": "true" });
+  const paint = { fill, stroke: color, "stroke-width": weight };
+  if (dashArray) paint["stroke-dasharray"] = dashArray;
+  const points = corners(shape, 9, 9, radius);
+  svg.append(points
+    ? svgElement("polygon", { points: points.map((point) => point.join(",")).join(" "), ...paint })
+    : svgElement("circle", { cx: 9, cy: 9, r: radius, ...paint }));
+  return svg;
+}
+
+/** A filled box for area legends, hatched when asked. */
+function boxSvg(fill, { hatched = false, opacity = 1 } = {}) {
+  const svg = svgElement("svg", { width: 22, height: 14, viewBox: "0 0 22 14", "aria-hidden": "true" });
+  svg.append(svgElement("rect", { x: 0.5, y: 0.5, width: 21, height: 13, fill, "fill-opacity": opacity, stroke: "#55616e" }));
+  if (hatched) {
+    for (let x = -8; x < 22; x += 6) {
+      svg.append(svgElement("line", { x1: x, y1: 13.5, x2: x + 13, y2: 0.5, stroke: "#fff", "stroke-width": 1.4 }));
+    }
+  }
+  return svg;
+}
+
+/** The hatching of the worst class, as a canvas pattern. */
+function hatchPattern(colour) {
+  const tile = document.createElement("canvas");
+  tile.width = tile.height = 8;
+  const context = tile.getContext("2d");
+  context.fillStyle = colour;
+  context.fillRect(0, 0, 8, 8);
+  context.strokeStyle = "#ffffff";
+  context.lineWidth = 1.4;
+  context.beginPath();
+  for (const shift of [-8, 0, 8]) { context.moveTo(shift, 8); context.lineTo(shift + 8, 0); }
+  context.stroke();
+  return context.createPattern(tile, "repeat");
+}
+
+function settlementStyle(settlement) {
+  return {
+    shape: POWER_SHAPES[settlement.power] || POWER_SHAPES.unknown,
+    fill: SIGNAL_COLOURS[settlement.signal] || SIGNAL_COLOURS.unknown,
+    ...(BROADBAND_OUTLINES[settlement.broadband] || BROADBAND_OUTLINES.unknown),
+  };
+}

@@ -1,0 +1,115 @@
+"""Numbers, dates and order as readers of Vietnamese (and English) expect them, and text safe inside a page.
+
+Every figure that a person reads goes through `format_share` and `format_count`, so that a map and a table
+never round differently.
+"""
+
+import json
+import unicodedata
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Literal
+
+Language = Literal["vi", "en"]
+
+_LETTERS = "aăâbcdđeêfghijklmnoôơpqrstuưvwxyz"
+_LETTER_ORDER = {letter: position for position, letter in enumerate(_LETTERS)}
+# ngang (no mark), huyền, hỏi, ngã, sắc, nặng: the order of Vietnamese dictionaries, CLDR root collation "vi"
+_TONE_ORDER = {"\u0300": 1, "\u0309": 2, "\u0303": 3, "\u0301": 4, "\u0323": 5}
+_SCRIPT_ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+
+
+def format_count(value: float, language: Language) -> str:
+    """A count with grouped thousands: "1.491" in Vietnamese, "1,491" in English.
+
+    Parameters
+    ----------
+    value
+        The count; halves round up.
+    language
+        "vi" or "en".
+    """
+    whole = int(Decimal(value).to_integral_value(ROUND_HALF_UP))
+    return _localise(f"{whole:,}", language)
+
+
+def format_share(numerator: float, denominator: float, language: Language) -> str:
+    """A share as a percentage of one decimal: "97,7%".
+
+    A share below 1 never reads 100% (">99,9%") and one above 0 never reads 0% ("<0,1%"); without a
+    denominator the answer is "–".
+
+    Parameters
+    ----------
+    numerator, denominator
+        Counts, `0 <= numerator <= denominator`.
+    language
+        "vi" or "en".
+    """
+    if not denominator > 0:
+        return "–"
+    if numerator <= 0:
+        return "0%"
+    if numerator >= denominator:
+        return "100%"
+    percent = (Decimal(numerator) * 100 / Decimal(denominator)).quantize(Decimal("0.1"), ROUND_HALF_UP)
+    if percent >= 100:
+        return _localise(">99.9%", language)
+    if percent <= 0:
+        return _localise("<0.1%", language)
+    return _localise(f"{percent}%", language)
+
+
+def format_date(day: date, language: Language) -> str:
+    """A date as dd/mm/yyyy in Vietnamese and as yyyy-mm-dd in English."""
+    return day.strftime("%d/%m/%Y") if language == "vi" else day.isoformat()
+
+
+def vietnamese_sort_key(text: str) -> tuple[list[tuple[int, int]], list[int], str]:
+    """A key that sorts names in the order of Vietnamese dictionaries.
+
+    Letters first (a ă â b c d đ e ê … o ô ơ … u ư …), then tones (ngang, huyền, hỏi, ngã, sắc, nặng), then
+    the text itself; digits come before letters and everything else before digits.
+
+    Parameters
+    ----------
+    text
+        Any text, composed or decomposed.
+    """
+    letters: list[tuple[int, int]] = []
+    tones: list[int] = []
+    for char in unicodedata.normalize("NFC", text).casefold():
+        parts = unicodedata.normalize("NFD", char)
+        base = unicodedata.normalize("NFC", "".join(part for part in parts if part not in _TONE_ORDER))
+        tones.append(max((_TONE_ORDER.get(part, 0) for part in parts), default=0))
+        letters.append(_letter_rank(base))
+    return letters, tones, text
+
+
+def _letter_rank(base: str) -> tuple[int, int]:
+    if base in _LETTER_ORDER:
+        return 2, _LETTER_ORDER[base]
+    return (1 if base.isdigit() else 0), ord(base[:1] or "\0")  # a tone mark that stands alone has no base
+
+
+def json_for_script(value: object) -> str:
+    """JSON that is inert inside any HTML script element: `<`, `>`, `&` and line separators are escaped.
+
+    Parameters
+    ----------
+    value
+        Whatever `json` can write; NaN is refused.
+
+    Raises
+    ------
+    ValueError
+        If a number is NaN or infinite.
+    """
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    for char, escape in _SCRIPT_ESCAPES.items():
+        text = text.replace(char, escape)
+    return text
+
+
+def _localise(text: str, language: Language) -> str:
+    return text.translate(str.maketrans(",.", ".,")) if language == "vi" else text

@@ -1,0 +1,219 @@
+"""The page in a real Chromium, offline: what it asks for, what it shows, what it does with hostile names."""
+
+import random
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from phusong.maps.page import render_page
+from phusong.maps.text import vietnamese_sort_key
+
+pytestmark = pytest.mark.browser
+CHROMIUM = "/usr/bin/chromium"
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+SETTLED = "() => document.querySelectorAll('#list li').length > 0"
+
+
+class Watched:
+    """A page with everything that it asks for, says and raises."""
+
+    def __init__(self, page):
+        self.page = page
+        self.requests, self.messages, self.dialogs = [], [], []
+        page.on("request", lambda request: self.requests.append(request.url))
+        page.on("console", lambda message: self.messages.append(message.text))
+        page.on("pageerror", lambda error: self.messages.append(str(error)))
+        page.on("dialog", self._dismiss)
+
+    def _dismiss(self, dialog):
+        self.dialogs.append(dialog.message)
+        dialog.dismiss()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def open_page(browser, tmp_path):
+    contexts = []
+
+    def opener(data):
+        path = tmp_path / "map.html"
+        path.write_text(render_page(data), encoding="utf-8")
+        context = browser.new_context(
+            viewport={"width": 1366, "height": 768}, offline=True, reduced_motion="reduce"
+        )
+        contexts.append(context)
+        watched = Watched(context.new_page())
+        watched.page.goto(path.as_uri())
+        watched.page.wait_for_function(SETTLED)
+        return watched
+
+    yield opener
+    for context in contexts:
+        context.close()
+
+
+def outside(watched):
+    return [url for url in watched.requests if not url.startswith(("file:", "data:"))]
+
+
+def exercise(page):
+    """Use every control once."""
+    for theme in ("signal", "none", "communes"):
+        page.check(f"input[name=theme][value={theme}]")
+    for layer in ("masts", "fibre", "places"):
+        page.check(f"input[name=layer][value={layer}]")
+    page.select_option("#list-state", "stateAll")
+    for number in range(page.locator("#list button").count()):
+        page.locator("#list button").nth(number).click()
+    page.click("#language")
+    page.click("#about-open")
+    page.click("#about button")
+    page.click("#language")
+
+
+def test_the_page_asks_for_nothing_and_says_nothing(open_page, data):
+    watched = open_page(data)
+    exercise(watched.page)
+    assert outside(watched) == []
+    assert watched.messages == []
+
+
+def test_hostile_names_show_as_text_and_run_nothing(open_page, hostile_data):
+    watched = open_page(hostile_data)
+    exercise(watched.page)
+    assert (watched.dialogs, watched.messages, outside(watched)) == ([], [], [])
+    assert "</script><script>alert(1)</script>" in watched.page.inner_text("h1")
+    watched.page.select_option("#list-state", "stateAll")
+    listed = watched.page.text_content("#list")
+    for text in ("{{ 7*7 }}{% raw %}", "`${alert(1)}`", "<img src=x onerror=alert(1)>"):
+        assert text in listed
+    watched.page.locator("#list button", has_text="{{ 7*7 }}").first.click()
+    assert "{{ 7*7 }}{% raw %}" in watched.page.inner_text(".leaflet-popup h3")
+    assert watched.page.locator("img[src=x]").count() == 0
+
+
+def test_hostile_popups_of_masts_fibre_places_and_communes_are_text(open_page, hostile_data):
+    watched = open_page(hostile_data)
+    watched.page.evaluate(
+        """() => [...page.masts.map(mastPopup), ...page.fibre.map(fibrePopup), ...page.places.map(placePopup),
+            ...page.communes.map(communePopup)].forEach((element) => document.body.append(element))"""
+    )
+    assert "</script><script>alert(1)</script>" in watched.page.inner_text("body > .popup >> nth=0")
+    assert watched.page.locator(".popup script, .popup img").count() == 0
+    assert (watched.dialogs, watched.messages) == ([], [])
+
+
+def test_the_header_gives_shares_as_officials_publish_them(open_page, data):
+    page = open_page(data).page
+    assert "97,7% (856.375/876.535 người)" in page.inner_text("#cards")
+    page.click("#language")
+    assert "97.7% (856,375/876,535 people)" in page.inner_text("#cards")
+    assert page.get_attribute("html", "lang") == "en"
+
+
+def test_switching_theme_and_technology_shows_that_picture_alone(open_page, data):
+    page = open_page(data).page
+    shown = ".leaflet-signal-pane img"
+    assert page.locator(shown).count() == 0
+    page.check("input[name=theme][value=signal]")
+    first = page.get_attribute(shown, "src")
+    page.check("input[name=technology][value='3G']", force=True)
+    assert page.locator(shown).count() == 1
+    assert page.get_attribute(shown, "src") != first
+    page.check("input[name=theme][value=none]")
+    assert page.locator(shown).count() == 0
+
+
+def test_layers_switch_on_and_off(open_page, data):
+    page = open_page(data).page
+    for layer in ("settlements", "masts", "fibre", "places"):
+        box = page.locator(f"input[name=layer][value={layer}]")
+        for wanted in (True, False, True):
+            box.set_checked(wanted)
+            assert page.evaluate(f"() => map.hasLayer(layers.{layer})") is wanted
+
+
+def test_search_needs_no_diacritics_and_offers_other_groups(open_page, data):
+    page = open_page(data).page
+    for typed in ("dong hoi", "Đồng Hới", "  ĐỒNG   hoi"):
+        page.select_option("#list-state", "stateUncovered")
+        page.fill("#list-search", typed)
+        page.click(".elsewhere")  # it has signal, so it is not in the list of the uncovered
+        assert page.locator("#list button").count() == 1
+        assert "Đồng Hới" in page.text_content("#list")
+
+
+def test_a_click_in_the_list_goes_there_and_tells_the_facts(open_page, data):
+    page = open_page(data).page
+    page.locator("#list button", has_text="Bản Ăn").click()
+    popup = page.inner_text(".leaflet-popup")
+    for fact in (
+        "Bản Ăn",
+        "Lõm sóng",
+        "không có điện lưới",
+        "−101 dBm",
+        "+3,5 dB",
+        "Viettel B1",
+        "4,3 km · F1",
+    ):
+        assert fact in popup
+    row = data.settlements[data.settlements["name"] == "Bản Ăn"].iloc[0]
+    centre = page.evaluate("() => [map.getCenter().lng, map.getCenter().lat]")
+    assert centre == pytest.approx([row["lon"], row["lat"]], abs=0.05)
+
+
+def test_the_groups_of_the_list_count_what_the_table_holds(open_page, data):
+    page = open_page(data).page
+    signal = data.settlements["signal"]
+    for group, count in {
+        "stateNone": (signal == "none").sum(),
+        "stateWeak": (signal == "weak").sum(),
+        "stateAll": len(signal),
+    }.items():
+        page.select_option("#list-state", group)
+        assert page.locator("#list li").count() == count
+        assert f"({count})" in page.inner_text(f"#list-state option[value={group}]")
+
+
+def test_a_settlement_without_a_name_or_a_position_is_still_listed(open_page, data):
+    settlements = data.settlements.copy()
+    settlements.loc[1, ["name", "lon", "lat"]] = [None, float("nan"), float("nan")]
+    watched = open_page(type(data)(**{**vars(data), "settlements": settlements}))
+    watched.page.locator("#list button", has_text="(chưa có tên)").click()
+    assert "(chưa có tên)" in watched.page.inner_text(".leaflet-popup h3")
+    assert watched.messages == []
+
+
+def test_a_run_without_fibre_places_or_masts_says_so(open_page, data):
+    watched = open_page(
+        type(data)(**{**vars(data), "fibre_endpoints": None, "places": None, "stations": None})
+    )
+    assert watched.page.inner_text("#layers").count("chưa nhập") == 3
+    assert watched.page.is_disabled("input[name=layer][value=fibre]")
+    assert watched.messages == []
+
+
+def test_our_order_of_names_is_that_of_the_browsers_collation(open_page, data):
+    rng = random.Random(1)
+    letters = "aàảãáạăằắâấậbcdđeèéêếghiìkloòóôốơớợnuùúưứựyỳ "
+    names = ["".join(rng.choices(letters, k=rng.randint(1, 8))).strip() or "a" for _ in range(300)]
+    page = open_page(data).page
+    theirs = page.evaluate(
+        "(names) => names.sort(new Intl.Collator('vi').compare).map((name) => name.normalize('NFC'))", names
+    )
+    assert sorted(names, key=vietnamese_sort_key) == theirs

@@ -1,0 +1,128 @@
+import base64
+import hashlib
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from phusong.maps.page import render_page
+
+MAPS = Path(__file__).parents[2] / "maps"
+
+
+class Tags(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.found, self.texts, self.policy = [], {"script": [], "style": []}, ""
+        self.open = ""
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+        self.open = tag
+        if dict(attrs).get("http-equiv") == "Content-Security-Policy":
+            self.policy = dict(attrs)["content"]
+
+    def handle_endtag(self, _tag):
+        self.open = ""
+
+    def handle_data(self, data):
+        if self.open in self.texts:
+            self.texts[self.open].append((self.found[-1][1], data))
+
+
+def parse(text):
+    tags = Tags()
+    tags.feed(text)
+    return tags
+
+
+@pytest.fixture(scope="module")
+def page(data):
+    return render_page(data)
+
+
+@pytest.fixture(scope="module")
+def hostile_page(hostile_data):
+    return render_page(hostile_data)
+
+
+def test_the_page_points_at_nothing_outside_itself(page):
+    for _, attributes in parse(page).found:
+        addresses = [attributes.get(name) for name in ("src", "href", "action", "data", "poster", "srcset")]
+        assert all(address is None or address.startswith("data:") for address in addresses)
+    assert "url(" not in "".join(text for _, text in parse(page).texts["style"])
+    assert "@import" not in page
+
+
+def test_the_policy_lists_every_inline_script_and_style_and_nothing_unsafe(page):
+    tags = parse(page)
+    for kind in ("script", "style"):
+        texts = [
+            text for attributes, text in tags.texts[kind] if attributes.get("type") != "application/json"
+        ]
+        hashes = {
+            f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" for text in texts
+        }
+        allowed = re.search(rf"{kind}-src ([^;]*)", tags.policy).group(1).split()
+        assert set(allowed) == hashes
+    assert tags.policy.startswith("default-src 'none';")
+    assert "unsafe" not in tags.policy
+
+
+def test_no_element_carries_inline_styles_or_handlers(page):
+    names = {name for _, attributes in parse(page).found for name in attributes}
+    assert not {name for name in names if name == "style" or name.startswith("on")}
+
+
+def test_hostile_text_changes_nothing_but_the_data_and_the_title(page, hostile_page):
+    tags, hostile = parse(page), parse(hostile_page)
+    assert hostile.found == tags.found
+    changed = [
+        attributes
+        for (attributes, text), (_, other) in zip(tags.texts["script"], hostile.texts["script"], strict=True)
+        if text != other
+    ]
+    assert [attributes.get("id") for attributes in changed] == ["page-data"]
+
+
+def test_template_marks_in_names_stay_as_they_are(hostile_page):
+    block = next(text for attributes, text in parse(hostile_page).texts["script"] if "id" in attributes)
+    names = {row[1] for row in json.loads(block)["settlements"]["rows"]}
+    assert "{{ 7*7 }}{% raw %}" in names
+    assert "`${alert(1)}`" in names
+
+
+def test_the_same_data_give_the_same_bytes(data, page):
+    assert render_page(data) == page
+
+
+def test_settlements_come_in_vietnamese_order(page):
+    block = next(text for attributes, text in parse(page).texts["script"] if "id" in attributes)
+    names = [row[1] for row in json.loads(block)["settlements"]["rows"]]
+    assert names == [
+        "Bản An",
+        "Bản Ăn",
+        "Dốc Mây",
+        "Đá Bạc",
+        "Đồng Hới",
+        "Quảng Tiên",
+        "Quảng Tiến",
+        "Thôn Ô",
+        "Thôn Ơ",
+    ]
+
+
+def test_the_vendored_files_are_those_of_the_manifest():
+    for entry in json.loads((MAPS / "assets" / "manifest.json").read_text()):
+        for name, digest in entry["files_sha256"].items():
+            assert hashlib.sha256((MAPS / "assets" / name).read_bytes()).hexdigest() == digest
+
+
+def test_both_languages_have_the_same_words():
+    strings = json.loads((MAPS / "templates" / "strings.json").read_text(encoding="utf-8"))
+    assert strings["vi"].keys() == strings["en"].keys()
+    for key, text in strings["vi"].items():
+        holes, others = (re.findall(r"\{(\w+)\}", json.dumps(words)) for words in (text, strings["en"][key]))
+        assert sorted(holes) == sorted(others), key
