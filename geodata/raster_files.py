@@ -1,0 +1,152 @@
+"""Raster files read and written: one band, north up, with a CRS; written whole or not at all."""
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+from pyproj import Transformer
+from rasterio.errors import RasterioIOError
+
+from phusong.geodata.errors import InputError, MissingLayerError
+from phusong.geodata.grid import Grid, Raster
+
+
+def grid_of(source: Any) -> Grid:
+    """Place of an open rasterio dataset that has a CRS."""
+    return Grid(source.crs.to_string(), source.transform, (source.height, source.width))
+
+
+def read_raster(path: Path, *, unit: str = "") -> Raster:
+    """Read a GeoTIFF of one band that this package wrote.
+
+    Parameters
+    ----------
+    path
+        The file.
+    unit
+        Unit of the values, kept with the raster.
+
+    Raises
+    ------
+    MissingLayerError
+        The file does not exist.
+    """
+    if not path.exists():
+        raise MissingLayerError(
+            f"no {path.stem} raster has been imported", vi=f"Chưa nhập lớp dữ liệu raster {path.stem}"
+        )
+    with rasterio.open(path) as source:
+        return Raster(source.read(1), grid_of(source), source.nodata, unit)
+
+
+def write_raster(path: Path, raster: Raster, *, tags: Mapping[str, str]) -> None:
+    """Write a raster as a tiled, compressed GeoTIFF; the file appears whole or not at all.
+
+    Parameters
+    ----------
+    path
+        The file; an older one is replaced.
+    raster
+        What to write.
+    tags
+        Metadata written into the file.
+    """
+    ny, nx = raster.grid.shape
+    profile = {
+        "driver": "GTiff", "height": ny, "width": nx, "count": 1, "dtype": raster.values.dtype.name,
+        "crs": raster.grid.crs, "transform": raster.grid.transform, "nodata": raster.nodata, "tiled": True,
+        "blockxsize": 512, "blockysize": 512, "compress": "deflate",
+        "predictor": 3 if raster.values.dtype.kind == "f" else 2,
+    }  # fmt: skip
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=".tif", dir=path.parent)
+    os.close(handle)
+    try:
+        with rasterio.open(name, "w", **profile) as sink:
+            sink.write(raster.values, 1)
+            sink.update_tags(**tags)
+        Path(name).chmod(0o644)
+        os.replace(name, path)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+@contextmanager
+def open_source(path: Path) -> Iterator[Any]:
+    """Open a user's raster: readable, one band, with a CRS and not rotated.
+
+    Raises
+    ------
+    InputError
+        One of these does not hold; the sentence says which.
+    """
+    if not path.is_file():
+        raise InputError(f"{path.name}: there is no such file", vi=f"{path.name}: không có tệp này")
+    try:
+        source = rasterio.open(path)
+    except RasterioIOError as error:
+        raise InputError(
+            f"{path.name}: not a raster that can be read ({error})",
+            vi=f"{path.name}: không đọc được tệp raster này",
+        ) from error
+    with source:
+        _validate_source(source, path)
+        yield source
+
+
+def read_floats(source: Any, path: Path) -> npt.NDArray[Any]:
+    """Read the band as floats with NaN for "no data", scale and offset applied.
+
+    Whole numbers of up to 16 bits become float32, all else keeps float64 precision where it has it.
+
+    Raises
+    ------
+    InputError
+        The file is damaged.
+    """
+    dtype = np.float32 if np.dtype(source.dtypes[0]).itemsize <= 2 else np.float64
+    if source.dtypes[0] == "float32":
+        dtype = np.float32
+    try:
+        band = source.read(1, masked=True)
+    except RasterioIOError as error:
+        raise InputError(
+            f"{path.name}: the file is damaged ({error})", vi=f"{path.name}: tệp bị hỏng, không đọc được"
+        ) from error
+    values: npt.NDArray[Any] = band.astype(dtype).filled(np.nan)
+    if (source.scales[0], source.offsets[0]) != (1.0, 0.0):
+        values = (values * source.scales[0] + source.offsets[0]).astype(dtype)
+    return values
+
+
+def first_position(mask: npt.NDArray[np.bool_], grid: Grid) -> str:
+    """Where the first true cell of a mask lies, as text: row, column (from 1), longitude and latitude."""
+    row, col = divmod(int(np.argmax(mask)), mask.shape[1])
+    xs, ys = grid.centres()
+    lon, lat = Transformer.from_crs(grid.crs, "EPSG:4326", always_xy=True).transform(xs[col], ys[row])
+    return f"row {row + 1}, column {col + 1} ({lon:.5f}, {lat:.5f})"
+
+
+def _validate_source(source: Any, path: Path) -> None:
+    if source.crs is None:
+        raise InputError(
+            f"{path.name}: the raster has no CRS; write one into it, for instance gdal_edit -a_srs EPSG:4326",
+            vi=f"{path.name}: raster không có hệ tọa độ; hãy ghi vào tệp, ví dụ gdal_edit -a_srs EPSG:4326",
+        )
+    if source.count != 1:
+        raise InputError(
+            f"{path.name}: one band is expected, the file has {source.count}",
+            vi=f"{path.name}: cần tệp một kênh, tệp này có {source.count} kênh",
+        )
+    transform = source.transform
+    if transform.b or transform.d or transform.a <= 0 or transform.e >= 0:
+        raise InputError(
+            f"{path.name}: the raster is rotated or not north up; warp it first, for instance with gdalwarp",
+            vi=f"{path.name}: raster bị xoay hoặc không quay về hướng bắc; hãy nắn lại, ví dụ bằng gdalwarp",
+        )
