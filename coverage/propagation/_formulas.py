@@ -227,7 +227,7 @@ def _ducting_loss_db(geometry, terms, time_pct):
     coupling = terms[12] + 20.0 * math.log10(dlt + dlr) + terms[5]
     coupling += _site_shielding_db(theta_t - 0.1 * dlt, dlt, terms)
     coupling += _site_shielding_db(theta_r - 0.1 * dlr, dlr, terms)
-    if geometry.sea_fraction >= 0.75:
+    if geometry.sea_fraction >= 0.75 - 1e-12:  # rounding must not decide three quarters
         coupling += _coastal_gain_db(geometry.tx_coast_km, dlt, geometry.tx_amsl_m)
         coupling += _coastal_gain_db(geometry.rx_coast_km, dlr, geometry.rx_amsl_m)
 
