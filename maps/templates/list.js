@@ -16,7 +16,7 @@ function plainText(text) {
 }
 
 function readSettlements({ columns, technologyColumns, rows }) {
-  const named = (names, cells) => Object.fromEntries(names.map((name, position) => [name, cells[position]]));
+  const named = (names, cells) => Object.fromEntries(names.map((column, position) => [column, cells[position]]));
   return rows.map((cells) => {
     const settlement = named(columns, cells);
     settlement.technologies = settlement.technologies.map((values) => named(technologyColumns, values));
@@ -70,8 +70,8 @@ class SettlementList {
   }
 
   row(settlement) {
-    const text = el("span", "", settlement.name || t("unnamed"), el("span", "where", settlementPlace(settlement)));
-    const states = ["signal", "power", "broadband"].map((name) => stateWord(name, settlement[name])).join(", ");
+    const text = el("span", "", layerText(settlement.name || t("unnamed")), el("span", "where", ...settlementPlace(settlement)));
+    const states = ["signal", "power", "broadband"].map((kind) => stateWord(kind, settlement[kind])).join(", ");
     const button = el("button", "", symbolSvg({ ...settlementStyle(settlement), color: settlement.broadband === "yes" ? "#9aa5b1" : "#111" }), text,
       el("span", "hidden-label", states));
     button.type = "button";

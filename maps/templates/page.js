@@ -11,17 +11,17 @@ const HATCH = hatchPattern(SHARE_COLOURS[0]);
 const chosen = { technology: page.technologies[0], theme: "communes", indicator: "people" };
 const layers = {};
 
-const popupOptions = { maxWidth: 460, autoPanPaddingTopLeft: [12, 12], autoPanPaddingBottomRight: [275, 12] };
+const popupOptions = { maxWidth: 460, autoPanPaddingTopLeft: [12, 12], autoPanPaddingBottomRight: map.getSize().x > 700 ? [275, 12] : [12, 12] };
 
-function withPopup(layer, build, name) {
+function withPopup(layer, build, title) {
   layer.bindPopup(() => build(), popupOptions);
-  if (name) layer.bindTooltip(() => el("span", "", name), { direction: "top", offset: [0, -6] });
+  if (title) layer.bindTooltip(() => layerText(title), { direction: "top", offset: [0, -6] });
   return layer;
 }
 
-function point(lat, lon, style, build, name) {
+function point(lat, lon, style, build, title) {
   const marker = new ShapeMarker([lat, lon], { fill: true, fillOpacity: 1, fillColor: style.fill, ...style });
-  return withPopup(marker, build, name);
+  return withPopup(marker, build, title);
 }
 
 function drawCommunes() {
@@ -32,7 +32,7 @@ function drawCommunes() {
   })).addTo(map);
   layers.labels = L.layerGroup(page.communes.map((commune) =>
     L.tooltip({ permanent: true, direction: "center", className: "commune-label" })
-      .setLatLng(commune.label).setContent(el("span", "", commune.name || ""))));
+      .setLatLng(commune.label).setContent(layerText(commune.name || ""))));
 }
 
 function drawPoints() {
@@ -114,7 +114,7 @@ function showCards() {
   const cards = INDICATORS.map((indicator) => {
     const figure = shares[indicator]?.weak;
     const title = t("cardTitle", { indicator: t(indicator), technology }).replace(/\s+/g, " ").trim();
-    if (!figure || !figure.share) return el("div", "", el("dt", "", title), el("dd", "", figure?.reason || t("notAvailable")));
+    if (!figure || !figure.share) return el("div", "", el("dt", "", title), el("dd", "", t("notAvailable")));
     const value = el("dd", "", el("span", "share", figure.share[languageIndex()]), ` (${figure.counts[languageIndex()]} ${t(indicator + "Unit")})`);
     const good = shares[indicator].good?.share;
     if (good) value.append(el("span", "good", t("goodShare", { share: good[languageIndex()] })));
@@ -161,13 +161,13 @@ function showLabels() {
 function showAbout() {
   const { run } = page;
   const line = (text) => el("p", "", text);
-  const sources = table([t("layer"), t("rows"), "SHA-256"], run.sources.map(([name, rows, sha]) => [name, rows === null ? "–" : number(rows), el("code", "", sha.slice(0, 16))]));
+  const sources = table([t("layer"), t("rows"), "SHA-256"], run.sources.map(([layer, rows, sha]) => [page.strings[language].inputNames[layer] || layer, rows === null ? "–" : number(rows), el("code", "", sha.slice(0, 16))]));
   const values = { location: number(run.locationPct), technologies: run.countsAsSignal.join(", ") };
   const definitions = page.strings[language].definitionsText.map((text) =>
     line(text.replace(/\{(\w+)\}/g, (_, name) => values[name])));
   document.getElementById("about-body").replaceChildren(
     el("h3", "", t("definitions")), ...definitions,
-    line(t("profileSource", { source: run.profileSource })),
+    el("p", "", ...phrase("profileSource", { source: run.profileSource })),
     line(t(run.terrainKind === "dsm" ? "terrainDsm" : "terrainDtm")),
     line(run.boundaryDate ? t("boundary", { date: run.boundaryDate[language] }) : t("boundaryUnknown")),
     ...(run.warnings.length ? [el("h3", "", t("warnings")), ...run.warnings.map((warning) => line(warning[language]))] : []),
@@ -179,7 +179,7 @@ function translate() {
   for (const element of document.querySelectorAll("[data-text]")) element.textContent = t(element.dataset.text);
   for (const element of document.querySelectorAll("[data-placeholder]")) element.placeholder = t(element.dataset.placeholder);
   document.getElementById("area-name").textContent = page.name;
-  document.getElementById("run-line").textContent = t("runLine", { asOf: page.run.asOf[language], profile: page.run.profile, id: page.run.id });
+  document.getElementById("run-line").replaceChildren(...phrase("runLine", { asOf: page.run.asOf[language], profile: page.run.profile, id: page.run.id }));
   document.getElementById("language").textContent = t("otherLanguage");
   document.getElementById("panel-toggle").textContent = t("panel");
   document.getElementById("technologies").replaceChildren(...page.technologies.map(radio));

@@ -9,9 +9,19 @@ const languageIndex = () => LANGUAGES.indexOf(language);
 
 /** A text of the page in the present language, with {names} filled in. */
 function t(key, values = {}) {
-  const text = page.strings[language][key];
-  return text.replace(/\{(\w+)\}/g, (_, name) => String(values[name]));
+  return page.strings[language][key].replace(/\{(\w+)\}/g, (_, hole) => String(values[hole]));
 }
+
+/** A text of the page as nodes: every filled-in value stands in an element of its own, so that no bidi mark leaks. */
+function phrase(key, values) {
+  return page.strings[language][key].split(/\{(\w+)\}/).map((part, place) => (place % 2 ? layerText(values[part]) : part));
+}
+
+/** A text from a layer, kept apart from its neighbours. */
+const layerText = (text) => el("bdi", "", String(text));
+
+/** Nodes with a dot between those that are there. */
+const dotted = (...nodes) => nodes.filter((node) => node !== null).flatMap((node, place) => (place ? [" · ", node] : [node]));
 
 function number(value, digits = 0) {
   return new Intl.NumberFormat(t("locale"), { maximumFractionDigits: digits, minimumFractionDigits: digits })
@@ -33,9 +43,9 @@ function el(tag, className, ...children) {
 
 function facts(pairs) {
   const list = el("dl");
-  for (const [name, value] of pairs) {
+  for (const [term, value] of pairs) {
     if (value === null) continue;
-    list.append(el("dt", "", name), el("dd", "", value));
+    list.append(el("dt", "", term), el("dd", "", ...[value].flat()));
   }
   return list;
 }
@@ -50,8 +60,8 @@ const orUnknown = (value, digits, unit) => (value === null ? t("unknown") : `${n
 const kilometres = (value) => (value === null ? "–" : `${number(value, 1)} km`);
 
 function settlementPlace(settlement) {
-  const district = settlement.district_name ? t("formerDistrict", { name: settlement.district_name }) : null;
-  return [settlement.commune_name, district].filter(Boolean).join(" · ");
+  const { commune_name: commune, district_name: district } = settlement;
+  return dotted(commune && layerText(commune), district && el("span", "", ...phrase("formerDistrict", { name: district })));
 }
 
 function technologyRow(technology, cells) {
@@ -60,7 +70,7 @@ function technologyRow(technology, cells) {
     cell.colSpan = 4;
     return el("tr", "", el("td", "", technology), el("td", "", classWord(cells.class)), cell);
   }
-  const station = el("td", "text wide", [cells.operator, cells.station_id].filter(Boolean).join(" "));
+  const station = el("td", "text wide", layerText(cells.operator ?? ""), " ", layerText(cells.station_id ?? ""));
   return el("tr", "", el("td", "", technology), el("td", "", classWord(cells.class)),
     el("td", "", `${number(cells.rsrp_dbm)} dBm`),
     el("td", "", cells.margin_db === null ? "–" : `${cells.margin_db >= 0 ? "+" : ""}${number(cells.margin_db, 1)} dB`),
@@ -78,11 +88,11 @@ function settlementPopup(settlement) {
   levels.tBodies[0].append(...settlement.technologies.map((cells, position) => technologyRow(page.settlementTechnologies[position], cells)));
   return el("div", "popup",
     el("h3", "", settlement.name || t("unnamed")),
-    el("p", "where", settlementPlace(settlement)),
+    el("p", "where", ...settlementPlace(settlement)),
     states, levels,
     facts([
-      [t("nearestMast"), settlement.nearest_mast_km === null ? t("unknown") : [kilometres(settlement.nearest_mast_km), settlement.nearest_mast_id].filter(Boolean).join(" · ")],
-      [t("fibre"), settlement.fibre_distance_km === null ? t("unknown") : [kilometres(settlement.fibre_distance_km), settlement.fibre_endpoint_id].filter(Boolean).join(" · ")],
+      [t("nearestMast"), settlement.nearest_mast_km === null ? t("unknown") : dotted(kilometres(settlement.nearest_mast_km), settlement.nearest_mast_id && layerText(settlement.nearest_mast_id))],
+      [t("fibre"), settlement.fibre_distance_km === null ? t("unknown") : dotted(kilometres(settlement.fibre_distance_km), settlement.fibre_endpoint_id && layerText(settlement.fibre_endpoint_id))],
       [t("population"), orUnknown(settlement.population, 0, t("persons"))],
       [t("households"), orUnknown(settlement.households, 0, t("householdsUnit"))],
       [t("declaredSignal"), settlement.signal_declared],
@@ -106,17 +116,17 @@ function communePopup(commune) {
 
 function mastPopup([id, , , height, stations]) {
   const rows = stations.map(([operator, technology, band]) => [operator || "–", technology, band === null ? "–" : `${number(band)} MHz`]);
-  return el("div", "popup narrow", el("h3", "", `${t("mast")} ${id}`),
+  return el("div", "popup narrow", el("h3", "", `${t("mast")} `, layerText(id)),
     table([t("operator"), "", t("band")], rows),
     facts([[t("height"), height === null ? null : `${number(height)} m`]]));
 }
 
 function fibrePopup([id, operator, reach]) {
-  return el("div", "popup narrow", el("h3", "", `${t("fibrePoint")} ${id}`),
+  return el("div", "popup narrow", el("h3", "", `${t("fibrePoint")} `, layerText(id)),
     facts([[t("operator"), operator], [t("reach"), kilometres(reach)]]));
 }
 
-function placePopup([name, kind, , , classes]) {
-  return el("div", "popup narrow", el("h3", "", name || t("unnamed")), el("p", "where", kind || ""),
+function placePopup([title, kind, , , classes]) {
+  return el("div", "popup narrow", el("h3", "", title || t("unnamed")), el("p", "where", kind || ""),
     table(["", ""], classes.map(([technology, value]) => [technology, classWord(value)])));
 }
