@@ -19,7 +19,7 @@ compiled = numba.njit(cache=True, nogil=True, error_model="numpy")
 
 
 @compiled
-def sector_gain_db(azimuth_off_deg, depression_deg, downtilt_deg):  # type: ignore[no-untyped-def]
+def sector_gain_db(azimuth_off_deg, depression_deg, downtilt_deg):
     """Gain of a sector antenna below its maximum, at most 0 [dB].
 
     Parameters
@@ -42,7 +42,7 @@ def sector_gain_db(azimuth_off_deg, depression_deg, downtilt_deg):  # type: igno
 
 
 @compiled
-def depression_deg(distance_m, drop_m, effective_radius_m):  # type: ignore[no-untyped-def]
+def depression_deg(distance_m, drop_m, effective_radius_m):
     """Angle below the horizon at which an antenna sees a place, over a curved Earth [degrees].
 
     Parameters

@@ -57,3 +57,8 @@ class FieldCache:
             file.write(loss)
         os.replace(aside, path)
         return loss
+
+    def clear(self) -> None:
+        """Forget every field."""
+        for path in self._folder.glob("*.tif"):
+            path.unlink(missing_ok=True)

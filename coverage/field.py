@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -177,9 +178,7 @@ def loss_field(
     loss = np.empty((terms.shape[0], cols.size))
     with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
         workers = threads or os.cpu_count() or 1
-        loss[:, by_path] = _by_path(
-            pool, workers, place, cols[by_path], rows[by_path], pixel_m, spacing_m, terms, link
-        )
+        loss[:, by_path] = _by_path(pool, workers, place, cols[by_path], rows[by_path], pixel_m, spacing_m, terms, link)
         far = ~by_path
         loss[:, far] = _by_sweep(pool, workers, place, cols[far], rows[far], pixel_m, spacing_m, radius_m, terms, link)
 
@@ -245,9 +244,7 @@ delta_n, surface_refractivity, spacing_m, end_clearance_m, zone
         float(time_pct), float(tx_height_agl_m), float(rx_height_agl_m), effective_radius_km(delta_n),
         float(mid_lat_deg), float(surface_refractivity), polarization == "vertical", 1e-3 * end_clearance_m,
     )  # fmt: skip
-    _field.path_losses(
-        *place, 1e-3 * terrain.grid.resolution_m, cols, rows, 1e-3 * spacing_m, terms, *link, loss
-    )
+    _field.path_losses(*place, 1e-3 * terrain.grid.resolution_m, cols, rows, 1e-3 * spacing_m, terms, *link, loss)
     if np.isnan(loss).any():
         raise OutOfValidityError("the terrain has a hole under a path")
     return loss
@@ -350,4 +347,4 @@ def _parts(n: int, workers: int) -> list[slice]:
     """Blocks of a range: one for a single worker, else small enough that workers end together."""
     blocks = 1 if workers == 1 else 8 * workers
     edges = np.linspace(0, n, blocks + 1).astype(int)
-    return [slice(int(a), int(b)) for a, b in zip(edges[:-1], edges[1:], strict=True) if b > a]
+    return [slice(int(a), int(b)) for a, b in pairwise(edges) if b > a]

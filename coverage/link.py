@@ -8,8 +8,8 @@ from phusong.coverage.propagation.errors import OutOfValidityError
 SUBCARRIERS_PER_BLOCK = 12  # 3GPP TS 36.211 §6.2.3, TS 38.211 §4.4.4.1
 CPICH_SHARE_DB = -10.0  # CPICH power below the carrier's total: 10 %, the usual planning share (3GPP TS 25.942 §5.1.6)
 
-# Number of resource blocks by bandwidth [MHz]: 4G TS 36.104 table 5.6-1; 5G TS 38.104 table 5.3.2-1, 15 kHz spacing to
-# 20 MHz (frequency-divided bands) and 30 kHz spacing above (time-divided mid bands).
+# Number of resource blocks by bandwidth [MHz]: 4G TS 36.104 table 5.6-1; 5G TS 38.104 table 5.3.2-1, 15 kHz spacing
+# to 20 MHz (frequency-divided bands) and 30 kHz spacing above (time-divided mid bands).
 BLOCKS_4G = {1.4: 6, 3.0: 15, 5.0: 25, 10.0: 50, 15.0: 75, 20.0: 100}
 BLOCKS_5G = {
     5.0: 25, 10.0: 52, 15.0: 79, 20.0: 106,
@@ -29,8 +29,8 @@ def reference_signal(technology: str, bandwidth_mhz: float) -> ReferenceSignal:
     """The reference signal of a technology, and its power against the carrier's total.
 
     3G: RSCP of the CPICH, 10 % of the carrier. 4G: RSRP, the power of one resource element, EIRP - 10 log10(12 N_RB)
-    with all elements at equal power. 5G: SS-RSRP likewise, per resource element of the carrier, without beam gain of the
-    synchronisation block over the carrier's EIRP. 2G: the level of the broadcast carrier, its full power.
+    with all elements at equal power. 5G: SS-RSRP likewise, per resource element of the carrier, without beam gain of
+    the synchronisation block over the carrier's EIRP. 2G: the level of the broadcast carrier, its full power.
 
     Parameters
     ----------

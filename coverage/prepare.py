@@ -117,7 +117,9 @@ def prepare(workspace: Workspace, as_of: date) -> Prepared:
         stations=stations,
         x_m=x_m,
         y_m=y_m,
-        mid_lat_deg=_middle_latitude(terrain.grid) if settings.model.mid_lat_deg is None else settings.model.mid_lat_deg,
+        mid_lat_deg=_middle_latitude(terrain.grid)
+        if settings.model.mid_lat_deg is None
+        else settings.model.mid_lat_deg,
         terrain_kind=kind,
         inputs=_hashes(layers, rasters),
     )

@@ -116,7 +116,9 @@ def compute_radio(
         Called with geometries done and in all.
     """
     geometries = find_geometries(prepared)
-    layers = {(s.technology, s.operator): BestServer(s.technology, s.operator, prepared.grid.shape) for s in prepared.stations}
+    layers = {
+        (s.technology, s.operator): BestServer(s.technology, s.operator, prepared.grid.shape) for s in prepared.stations
+    }
     locks = {key: threading.Lock() for key in layers}
     positions, inverse = np.unique(points[["x_m", "y_m"]].to_numpy(float), axis=0, return_inverse=True)
     found: list[pd.DataFrame] = []
@@ -159,7 +161,7 @@ def _field_levels(
         for raster in (prepared.terrain, prepared.clutter_m, prepared.zone, prepared.wanted)
     )
     link = _link(prepared, model)
-    place = {
+    place: dict[str, Any] = {
         "x_m": geometry.x_m,
         "y_m": geometry.y_m,
         "tx_height_agl_m": geometry.height_agl_m,

@@ -63,11 +63,10 @@ def sectors_of(station: Station) -> Sectors:
         if sector.antenna not in PATTERNS:
             raise InputError(
                 f"station {station.station_id}: antenna {sector.antenna!r} is not known; use {' or '.join(PATTERNS)}",
-                vi=f"trạm {station.station_id}: không biết ăng-ten {sector.antenna!r}; hãy dùng {' hoặc '.join(PATTERNS)}",
+                vi=f"trạm {station.station_id}: không biết ăng-ten {sector.antenna!r}; "
+                f"hãy dùng {' hoặc '.join(PATTERNS)}",
             )
-    turning = [
-        math.nan if s.azimuth_deg is None or s.antenna == "omni" else s.azimuth_deg for s in station.sectors
-    ]
+    turning = [math.nan if s.azimuth_deg is None or s.antenna == "omni" else s.azimuth_deg for s in station.sectors]
     return Sectors(
         np.array([s.eirp_dbm + share for s in station.sectors]),
         np.array(turning, dtype=float),
@@ -82,7 +81,7 @@ def quantise_cdb(loss_db: npt.NDArray[np.floating]) -> npt.NDArray[np.int16]:
 
 
 @compiled
-def _strongest_dbm(level_dbm, azimuth_deg, downtilt_deg, east_m, north_m, drop_m, radius_m):  # type: ignore[no-untyped-def]
+def _strongest_dbm(level_dbm, azimuth_deg, downtilt_deg, east_m, north_m, drop_m, radius_m):
     """Strongest sector's EIRP towards a place, pattern included [dBm]."""
     bearing = math.degrees(math.atan2(east_m, north_m))
     below = depression_deg(math.hypot(east_m, north_m), drop_m, radius_m)
@@ -96,7 +95,9 @@ def _strongest_dbm(level_dbm, azimuth_deg, downtilt_deg, east_m, north_m, drop_m
 
 
 @compiled
-def _levels(level_dbm, azimuth_deg, downtilt_deg, loss_cdb, terrain, col, row, pixel_m, antenna_amsl_m, rx_agl_m, radius_m, out):  # type: ignore[no-untyped-def]  # fmt: skip
+def _levels(
+    level_dbm, azimuth_deg, downtilt_deg, loss_cdb, terrain, col, row, pixel_m, antenna_amsl_m, rx_agl_m, radius_m, out
+):
     ny, nx = loss_cdb.shape
     for i in range(ny):
         for j in range(nx):
@@ -107,7 +108,7 @@ def _levels(level_dbm, azimuth_deg, downtilt_deg, loss_cdb, terrain, col, row, p
             east, north = (j - col) * pixel_m, (row - i) * pixel_m
             drop = antenna_amsl_m - terrain[i, j] - rx_agl_m
             level = _strongest_dbm(level_dbm, azimuth_deg, downtilt_deg, east, north, drop, radius_m)
-            out[i, j] = min(max(int(round(level * 100.0)) - loss, NO_SIGNAL_CDBM + 1), 32767)
+            out[i, j] = min(max(round(level * 100.0) - loss, NO_SIGNAL_CDBM + 1), 32767)
 
 
 def compute_levels_cdbm(
@@ -172,7 +173,7 @@ def compute_point_levels_dbm(
 
 
 @compiled
-def _merge(best, server, levels, code, top, left):  # type: ignore[no-untyped-def]
+def _merge(best, server, levels, code, top, left):
     for i in range(levels.shape[0]):
         for j in range(levels.shape[1]):
             level = levels[i, j]

@@ -1,12 +1,13 @@
 """The geometry of one path profile, by scanning it: the plain form, for any spacing of points.
 
-Rec. ITU-R P.1812-7, Annex 1, §4.3 and Attachment 1. The ray kernel (`_ray`) carries the same quantities forward point by
-point; both end in `_formulas.Geometry`.
+Rec. ITU-R P.1812-7, Annex 1, §4.3 and Attachment 1. The ray kernel (`_ray`) carries the same quantities forward point
+by point; both end in `_formulas.Geometry`.
 """
 
 import math
 
 import numpy as np
+
 from phusong.coverage.propagation._formulas import (
     EARTH_RADIUS_KM,
     K_BETA,

@@ -14,6 +14,7 @@ import math
 
 import numba
 import numpy as np
+
 from phusong.coverage.propagation._formulas import (
     EARTH_RADIUS_KM,
     K_BETA,
@@ -143,9 +144,7 @@ def _obstacle_nu(y, bare, hull, size, running, root, step_km, k, near, tx_m, rx_
         tx_slope = max(tx_slope, (bare[i] - tx_m) / (i * step_km))
     if tx_slope < (y_rx - tx_m) / total:  # line of sight over clutter and terrain
         slope = (y_rx - tx_m) / k
-        best = max(
-            _max_nu(y, root, 1, first_near, k, tx_m, slope), _max_nu(bare, root, first_near, k, k, tx_m, slope)
-        )
+        best = max(_max_nu(y, root, 1, first_near, k, tx_m, slope), _max_nu(bare, root, first_near, k, k, tx_m, slope))
         return best * math.sqrt(0.002 * k / step_km)
     rx_slope = -np.inf
     if size > 0:
@@ -272,9 +271,7 @@ def ray_loss(
         if slope_t > 0.0:
             obstruction = _highest_above(bare_hull, n_bare, terrain_m, tx, (rx - tx) / k)
             slope_r = _tangent(bare_hull, n_bare, terrain_m, k, rx)[0] / step_km + (rx - tx) / total
-        tx_low, rx_low = diffraction_surface_m(
-            tx_surface, rx_surface, terrain_m[0], h, obstruction, slope_t, slope_r
-        )
+        tx_low, rx_low = diffraction_surface_m(tx_surface, rx_surface, terrain_m[0], h, obstruction, slope_t, slope_r)
         tx_surface, rx_surface = min(tx_surface, terrain_m[0]), min(rx_surface, h)
         roughness = _max_above(terrain_m, horizon_t, horizon_r, tx_surface, (rx_surface - tx_surface) / k)
 

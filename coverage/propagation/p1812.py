@@ -1,9 +1,9 @@
 """Rec. ITU-R P.1812-7: basic transmission loss of a terrestrial path, 30 MHz to 6 GHz.
 
 Models diffraction over terrain and representative clutter (delta-Bullington), ducting, troposcatter and their
-combination for 1 to 50 % of time and 50 % of locations or another percentage given with its standard deviation. Leaves
-out building entry loss (P.2109) and interference. With clutter the result depends on the spacing of the profile: fix the
-spacing and the clearance at the ends, and state them beside the result.
+combination for 1 to 50 % of time and 50 % of locations or another percentage given with its standard deviation.
+Leaves out building entry loss (P.2109) and interference. With clutter the result depends on the spacing of the profile:
+fix the spacing and the clearance at the ends, and state them beside the result.
 """
 
 import math
@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from phusong.coverage.propagation._formulas import effective_radius_km, frequency_terms, loss_db
-from phusong.coverage.propagation._formulas import inverse_normal
+
+from phusong.coverage.propagation._formulas import effective_radius_km, frequency_terms, inverse_normal, loss_db
 from phusong.coverage.propagation._profile import SEA, profile_geometry
 from phusong.coverage.propagation._ray import MIN_POINTS, ray_loss
 from phusong.coverage.propagation.errors import OutOfValidityError
@@ -152,8 +152,8 @@ end_clearance_km
     Returns
     -------
     ndarray
-        Loss `[n_freq, n]`, equal to `path_loss_db` of the profile up to each point [dB]; NaN where that profile has fewer
-        than 5 points.
+        Loss `[n_freq, n]`, equal to `path_loss_db` of the profile up to each point [dB]; NaN where that profile has
+        fewer than 5 points.
 
     Raises
     ------
@@ -196,7 +196,9 @@ def _within(name: str, value: float, limits: tuple[float, float]) -> None:
 def _floats(name: str, values: npt.ArrayLike) -> Floats:
     array = np.ascontiguousarray(values, dtype=np.float64)
     if array.ndim != 1 or array.size < MIN_POINTS:
-        raise OutOfValidityError(f"`{name}` must be one-dimensional with at least {MIN_POINTS} points, got {array.shape}")
+        raise OutOfValidityError(
+            f"`{name}` must be one-dimensional with at least {MIN_POINTS} points, got {array.shape}"
+        )
     if not np.isfinite(array).all():
         raise OutOfValidityError(f"`{name}` must be finite, got {array[~np.isfinite(array)][0]}")
     return array

@@ -1,0 +1,228 @@
+"""The whole computation: read, radio, people, figures, publish. Each stage is a function of the one before."""
+
+import os
+import resource
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from phusong.coverage.cache import FieldCache
+from phusong.coverage.dictionary import INTERFERENCE_NOTE, terrain_note
+from phusong.coverage.figures import compute_figures
+from phusong.coverage.people import index_residents
+from phusong.coverage.prepare import SEA, Prepared, prepare
+from phusong.coverage.radio import Progress, compute_radio, find_geometries, window_of
+from phusong.coverage.runs import Outcome, Results, current_run_id, publish
+from phusong.coverage.settlements import compute_place_table, compute_settlement_table
+from phusong.geodata.population import Allocation, allocate_population
+from phusong.geodata.workspace import Workspace
+
+SAMPLE_US = 1.6  # measured cost of one pixel of one mast on one thread [µs], `scripts/bench`
+BAND_US = 0.4  # and of every further band
+BYTES_PER_PIXEL = 1.5  # of a cached field on disk, measured
+
+
+@dataclass(frozen=True)
+class Computed:
+    """A computation that ended: its run, whether that run is new, and what the user should know."""
+
+    run_id: str
+    published: bool
+    warnings: list[dict[str, str]]
+    manifest: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a computation would do: the `--dry-run`."""
+
+    stations: int
+    geometries: int
+    fields: int
+    pixels: int
+    minutes: float
+    disk_mb: float
+
+
+@dataclass
+class _Clock:
+    """Seconds spent by stage."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        begin = time.perf_counter()
+        yield
+        self.seconds[name] = round(time.perf_counter() - begin, 3)
+
+
+def compute(
+    workspace: Workspace,
+    *,
+    as_of: date | None = None,
+    full: bool = False,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Computed:
+    """Compute the coverage of a workspace and publish it as the current run.
+
+    Parameters
+    ----------
+    as_of
+        The date the answer is for: which stations serve and which units are valid; None is today.
+    full
+        Compute every field anew instead of taking it from the cache.
+    threads
+        Worker threads, None for one a processor; the result does not depend on it.
+    progress
+        Called with the masts done and in all.
+
+    Raises
+    ------
+    MissingLayerError
+        A layer or raster is missing or empty.
+    InputError
+        The layers do not fit together.
+    """
+    clock = _Clock()
+    settings = workspace.settings
+    day = as_of or date.today()
+    with clock.stage("read"):
+        prepared = prepare(workspace, day)
+        points = _points(prepared)
+    with clock.stage("radio"):
+        cache = FieldCache(workspace.cache_dir)
+        if full:
+            cache.clear()
+        radio = compute_radio(prepared, settings.model, cache, points=points, threads=threads, progress=progress)
+    with clock.stage("people"):
+        allocation = _allocate(prepared, settings.population_weight)
+        residents = index_residents(
+            allocation.people, allocation.cell, units=prepared.units, min_people=settings.residential_cell_min_people
+        )
+    with clock.stage("figures"):
+        layers, units, stations = prepared.layers, prepared.units, prepared.eligible.table
+        of_settlement = _signal_of(radio.points, "s")
+        of_place = _signal_of(radio.points, "p")
+        fibre = layers.get("fibre_endpoints")
+        settlements = compute_settlement_table(
+            layers["settlements"], of_settlement, units=units, settings=settings, stations=stations, as_of=day,
+            fibre=fibre, observations=layers.get("observations"),
+        )  # fmt: skip
+        places = compute_place_table(_places(prepared), of_place, units=units, settings=settings, fibre=fibre)
+        figures = compute_figures(
+            radio.grids, residents, units=units, stations=stations, settlements=settlements,
+            settlement_signal=of_settlement, places=places, place_signal=of_place, settings=settings,
+        )  # fmt: skip
+    outcome = Outcome(
+        grid=prepared.grid,
+        signal_grids=list(radio.grids),
+        eligible=stations,
+        settlements=settlements,
+        places=places,
+        figures=figures,
+        units=units.geometries,
+        population=allocation.people,
+        inputs=prepared.inputs,
+        settings=settings.model_dump(mode="json"),
+        as_of=day,
+        warnings=[*prepared.eligible.warnings, *_moved_people(allocation)],
+        notes=[INTERFERENCE_NOTE, terrain_note(prepared.terrain_kind)],
+        timings=clock.seconds,
+        peak_memory_mb=_peak_memory_mb(),
+    )
+    before = current_run_id(workspace)
+    run_id = publish(workspace, outcome)
+    return Computed(run_id, run_id != before, outcome.warnings, Results.open(workspace, run_id).manifest)
+
+
+def plan(workspace: Workspace, *, as_of: date | None = None, threads: int | None = None) -> Plan:
+    """What `compute` would do, and about what it would cost with an empty cache.
+
+    Raises
+    ------
+    MissingLayerError, InputError
+        As `compute`.
+    """
+    prepared = prepare(workspace, as_of or date.today())
+    radius_m = 1e3 * workspace.settings.model.radius_km
+    geometries = find_geometries(prepared)
+    pixels = stored = 0
+    cost_us = 0.0
+    for geometry in geometries:
+        window = window_of(prepared, geometry, radius_m)
+        if window is None:
+            continue
+        xs, ys = (axis[part] for axis, part in zip(prepared.grid.centres(), reversed(window), strict=True))
+        near = np.hypot(xs[None, :] - geometry.x_m, ys[:, None] - geometry.y_m) <= radius_m
+        count = int((near & prepared.wanted.values[window]).sum())
+        pixels += count
+        stored += count * len(geometry.freqs_ghz)
+        cost_us += count * (SAMPLE_US + BAND_US * (len(geometry.freqs_ghz) - 1))
+    return Plan(
+        stations=len(prepared.stations),
+        geometries=len(geometries),
+        fields=sum(len(geometry.freqs_ghz) for geometry in geometries),
+        pixels=pixels,
+        minutes=round(cost_us / 60e6 / (threads or os.cpu_count() or 1), 2),
+        disk_mb=round(stored * BYTES_PER_PIXEL / 1e6, 1),
+    )
+
+
+def _points(prepared: Prepared) -> pd.DataFrame:
+    """Settlements (ids "s…") and places (ids "p…") with their position in the CRS of the grid."""
+    frames = []
+    for prefix, layer, column in (("s", "settlements", "settlement_id"), ("p", "places", "place_id")):
+        if layer in prepared.layers:
+            x_m, y_m = prepared.points_of(layer)
+            frames.append(pd.DataFrame({"point_id": prefix + prepared.layers[layer][column], "x_m": x_m, "y_m": y_m}))
+    return pd.concat(frames, ignore_index=True)
+
+
+def _signal_of(points: pd.DataFrame, prefix: str) -> pd.DataFrame:
+    chosen = points[points["point_id"].str.startswith(prefix)]
+    return chosen.assign(point_id=chosen["point_id"].str[1:]).reset_index(drop=True)
+
+
+def _places(prepared: Prepared) -> Any:
+    """The places, or none of them with the right columns."""
+    if "places" in prepared.layers:
+        return prepared.layers["places"]
+    return prepared.layers["settlements"].iloc[:0].assign(place_id="", has_fixed_broadband="")
+
+
+def _allocate(prepared: Prepared, weights: dict[str, float]) -> Allocation:
+    """People on land, by the weight of the land cover."""
+    table = np.zeros(256)
+    for code, weight in weights.items():
+        table[int(code)] = weight
+    land: npt.NDArray[np.bool_] = prepared.zone.values != SEA
+    return allocate_population(prepared.people_source, prepared.grid, land, table[prepared.clutter.values])
+
+
+def _moved_people(allocation: Allocation) -> list[dict[str, str]]:
+    if not allocation.moved:
+        return []
+    people = sum(moved for _, moved in allocation.moved)
+    cells = len(allocation.moved)
+    return [
+        {
+            "en": f"{people:.1f} people of {cells} population cells without land went to the nearest land pixel",
+            "vi": f"{people:.1f} người của {cells} ô dân số không có đất phù hợp được chuyển sang ô đất gần nhất",
+        }
+    ]
+
+
+def _peak_memory_mb() -> float:
+    """Peak resident memory of the process so far [MB]."""
+    unit = 1e6 if sys.platform == "darwin" else 1e3
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit, 1)
