@@ -16,11 +16,8 @@ def make_places(land: Land, units: Units, people: People, fibre: pd.DataFrame) -
     rows: list[dict[str, object]] = []
     for _, members in table.groupby("new_code", sort=True):
         seat = centres.loc[centres.loc[members.index, "population"].idxmax()]
-        rows.append(
-            _place(
-                "commune_office", f"UBND {table.loc[members.index[0], 'new_name']}", seat["x"], seat["y"], ""
-            )
-        )
+        name = f"UBND {table.loc[members.index[0], 'new_name']}"
+        rows.append(_place("commune_office", name, seat["x"], seat["y"], "unknown"))
     for number, name in enumerate(table["old_name"]):
         x, y = centres[["x", "y"]].to_numpy()[number] + rng.uniform(-250.0, 250.0, 2)
         near_km = np.hypot(fibre["x"] - x, fibre["y"] - y).min() / 1000.0

@@ -95,9 +95,11 @@ def _demand_sites(land: Land, people: People, count: int, rng: np.random.Generat
     spots = people.settlements
     x, y = spots["x"].to_numpy(), spots["y"].to_numpy()
     way_km = spots["way_km"].to_numpy()
-    demand = spots["population"].to_numpy() ** 0.8 / (1.0 + (way_km / 9.0) ** 2)
-    demand = np.where(spots["has_grid_power"] == "no", 0.02 * demand, demand)
-    reach_m = spots["area_type"].map({"urban": 900.0, "delta": 1_900.0, "mountain": 3_200.0}).to_numpy()
+    demand = spots["population"].to_numpy() ** 0.6 / (1.0 + (way_km / 24.0) ** 2)
+    demand = (
+        demand * np.where(spots["has_grid_power"] == "no", 0.3, 1.0) * np.where(spots["is_centre"], 2.2, 1.0)
+    )
+    reach_m = spots["area_type"].map({"urban": 900.0, "delta": 2_300.0, "mountain": 3_600.0}).to_numpy()
     rows = []
     for _ in range(count):
         best = int(np.argmax(demand))
