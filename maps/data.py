@@ -137,8 +137,7 @@ def _run_info(results: Results, workspace: Workspace, profile: ThresholdProfile)
         terrain_kind=workspace.terrain_kind,
         boundary_date=_boundary_date(workspace.read_layer("communes"), as_of),
         sources=tuple(
-            Source(name, str(entry["sha256"]), entry.get("rows"))
-            for name, entry in sorted(manifest["inputs"].items())
+            Source(name, str(entry["sha256"]), entry.get("rows")) for name, entry in sorted(manifest["inputs"].items())
         ),
         warnings=tuple(manifest["warnings"]),
     )

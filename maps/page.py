@@ -113,12 +113,8 @@ def _folium_map(data: PageData, bounds: tuple[float, float, float, float]) -> tu
     figure.add_child(page_map)
     _add_pane(page_map, "relief", z_index=210)
     _add_pane(page_map, "signal", z_index=220)
-    relief_grid = mercator_grid(
-        _padded(bounds), resolution_m=data.terrain.grid.resolution_m, max_px=_RELIEF_MAX_PX
-    )
-    relief = render_relief(
-        data.terrain, data.communes, relief_grid, sea_max_elevation_m=data.sea_max_elevation_m
-    )
+    relief_grid = mercator_grid(_padded(bounds), resolution_m=data.terrain.grid.resolution_m, max_px=_RELIEF_MAX_PX)
+    relief = render_relief(data.terrain, data.communes, relief_grid, sea_max_elevation_m=data.sea_max_elevation_m)
     _add_picture(page_map, relief, "relief", number=0, show=True)
     overlays = {}
     for number, (technology, picture) in enumerate(_class_pictures(data, bounds).items(), start=1):

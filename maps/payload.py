@@ -103,8 +103,7 @@ def _share(row: dict[Any, Any]) -> dict[str, Any]:
         "class": int(np.digitize(numerator / denominator, SHARE_CLASS_EDGES)),
         "share": [format_share(numerator, denominator, language) for language in LANGUAGES],
         "counts": [
-            f"{format_count(numerator, language)}/{format_count(denominator, language)}"
-            for language in LANGUAGES
+            f"{format_count(numerator, language)}/{format_count(denominator, language)}" for language in LANGUAGES
         ],
     }
 
@@ -131,19 +130,14 @@ def _communes(data: PageData) -> list[dict[str, Any]]:
 def _simplified(communes: gpd.GeoDataFrame, crs: str) -> gpd.GeoDataFrame:
     """Communes with a shape, borders simplified together so that neighbours stay neighbours, in EPSG:4326."""
     drawn = communes[communes.geometry.notna() & ~communes.geometry.is_empty].to_crs(crs)
-    drawn = drawn.set_geometry(
-        shapely.coverage_simplify(drawn.geometry.to_numpy(), BORDER_TOLERANCE_M), crs=crs
-    )
+    drawn = drawn.set_geometry(shapely.coverage_simplify(drawn.geometry.to_numpy(), BORDER_TOLERANCE_M), crs=crs)
     return drawn.to_crs("EPSG:4326")
 
 
 def _rings(shape: Any) -> list[list[list[list[float]]]]:
     """Polygons of rings of [lat, lon] pairs, as Leaflet nests them."""
     return [
-        [
-            np.round(shapely.get_coordinates(ring)[:, ::-1], 5).tolist()
-            for ring in (part.exterior, *part.interiors)
-        ]
+        [np.round(shapely.get_coordinates(ring)[:, ::-1], 5).tolist() for ring in (part.exterior, *part.interiors)]
         for part in shapely.get_parts(shape)
         if part.geom_type == "Polygon"
     ]
@@ -155,8 +149,7 @@ def _settlements(frame: pd.DataFrame, technologies: list[str]) -> dict[str, Any]
     for row in frame.to_dict("records"):
         plain = [_plain(row.get(column)) for column in _SETTLEMENT_COLUMNS]
         by_technology = [
-            [_plain(row.get(f"{column}_{technology}")) for column in _TECHNOLOGY_COLUMNS]
-            for technology in technologies
+            [_plain(row.get(f"{column}_{technology}")) for column in _TECHNOLOGY_COLUMNS] for technology in technologies
         ]
         rows.append([*plain, by_technology])
     rows.sort(key=lambda cells: (*_name_key(cells[1]), *_name_key(cells[3]), str(cells[0])))
@@ -176,9 +169,7 @@ def _masts(stations: pd.DataFrame) -> list[list[Any]]:
     rows = []
     for mast_id, part in stations.groupby("mast_id", sort=True):
         first = part.iloc[0]
-        cells = sorted(
-            {_cells(row, "operator", "technology", "band_mhz") for row in part.to_dict("records")}, key=str
-        )
+        cells = sorted({_cells(row, "operator", "technology", "band_mhz") for row in part.to_dict("records")}, key=str)
         rows.append([str(mast_id), *_lat_lon(first), _plain(first.get("height_agl_m")), cells])
     return rows
 

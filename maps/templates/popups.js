@@ -68,10 +68,10 @@ function technologyRow(technology, cells) {
   if (cells.rsrp_dbm === null) {
     const cell = el("td", "text wide", t("noServer"));
     cell.colSpan = 4;
-    return el("tr", "", el("td", "", technology), el("td", "", classWord(cells.class)), cell);
+    return el("tr", "", el("td", "", technology), el("td", "text", classWord(cells.class)), cell);
   }
   const station = el("td", "text wide", layerText(cells.operator ?? ""), " ", layerText(cells.station_id ?? ""));
-  return el("tr", "", el("td", "", technology), el("td", "", classWord(cells.class)),
+  return el("tr", "", el("td", "", technology), el("td", "text", classWord(cells.class)),
     el("td", "", `${number(cells.rsrp_dbm)} dBm`),
     el("td", "", cells.margin_db === null ? "–" : `${cells.margin_db >= 0 ? "+" : ""}${number(cells.margin_db, 1)} dB`),
     station, el("td", "", kilometres(cells.distance_km)));

@@ -53,9 +53,7 @@ def open_page(browser, tmp_path):
     def opener(data):
         path = tmp_path / "map.html"
         path.write_text(render_page(data), encoding="utf-8")
-        context = browser.new_context(
-            viewport={"width": 1366, "height": 768}, offline=True, reduced_motion="reduce"
-        )
+        context = browser.new_context(viewport={"width": 1366, "height": 768}, offline=True, reduced_motion="reduce")
         contexts.append(context)
         watched = Watched(context.new_page())
         watched.page.goto(path.as_uri())
@@ -200,9 +198,7 @@ def test_a_settlement_without_a_name_or_a_position_is_still_listed(open_page, da
 
 
 def test_a_run_without_fibre_places_or_masts_says_so(open_page, data):
-    watched = open_page(
-        type(data)(**{**vars(data), "fibre_endpoints": None, "places": None, "stations": None})
-    )
+    watched = open_page(type(data)(**{**vars(data), "fibre_endpoints": None, "places": None, "stations": None}))
     assert watched.page.inner_text("#layers").count("chưa nhập") == 3
     assert watched.page.is_disabled("input[name=layer][value=fibre]")
     assert watched.messages == []

@@ -77,9 +77,7 @@ def test_relief_is_lit_from_the_north_west_and_the_sea_is_flat(data, grid):
     target = mercator_grid(tuple(data.communes.total_bounds), resolution_m=200.0, max_px=500)
     ridge = np.abs(np.arange(grid.shape[1]) - 40)  # a ridge from north to south
     height = np.tile(np.maximum(0.0, 900.0 - 40.0 * ridge), (grid.shape[0], 1)).astype(np.float32)
-    codes, palette = decode(
-        render_relief(Raster(height, grid), data.communes, target, sea_max_elevation_m=0.0)
-    )
+    codes, palette = decode(render_relief(Raster(height, grid), data.communes, target, sea_max_elevation_m=0.0))
     x, _ = TO_DEGREES.transform([640_000 + 3_500, 640_000 + 4_500], [1_954_000] * 2)
     west, east = (int((place - data.communes.total_bounds[0]) / 0.0019) for place in x)
     row = codes.shape[0] // 2
