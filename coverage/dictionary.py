@@ -25,8 +25,7 @@ _POINT_COLUMNS = {
     "district_code": {"en": "former district", "vi": "mã huyện cũ"},
     "district_name": {"en": "its name", "vi": "tên huyện cũ"},
     "signal": {
-        "en": "none (no signal), weak or good: best class of the technologies that count as signal, "
-        "default profile",
+        "en": "none (no signal), weak or good: best class of the technologies that count as signal, default profile",
         "vi": "none (trắng sóng), weak (lõm sóng) hoặc good: lớp tốt nhất theo bộ ngưỡng mặc định",
     },
     "signal__<profile>": {"en": "the same by another profile", "vi": "như trên theo bộ ngưỡng khác"},
@@ -134,9 +133,7 @@ DATA_DICTIONARY: dict[str, dict[str, dict[str, str]]] = {
         "share": {"en": "numerator / denominator, 0 to 1", "vi": "tỷ lệ, từ 0 đến 1"},
         "reason": {"en": "why there is no figure, or what was left out", "vi": "lý do không có số liệu"},
     },
-    "stations": {
-        "station_id": {"en": "row position = server code of the rasters", "vi": "thứ tự dòng = mã trạm"}
-    },
+    "stations": {"station_id": {"en": "row position = server code of the rasters", "vi": "thứ tự dòng = mã trạm"}},
     "units": {"reason": {"en": "why the unit has no polygon", "vi": "lý do không có ranh giới"}},
     "tiles": {
         "band 1": {"en": "best level [0.01 dBm], −32768 none", "vi": "mức thu tốt nhất [0,01 dBm]"},

@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from affine import Affine
+
 from phusong.coverage.dictionary import DATA_DICTIONARY, INTERFERENCE_NOTE
 from phusong.coverage.service import (
     ANY,
@@ -108,9 +109,7 @@ def publish(workspace: Workspace, outcome: Outcome) -> str:
 def list_runs(workspace: Workspace) -> list[dict[str, Any]]:
     """Manifests of the published runs, oldest first, each with `is_current`."""
     current = current_run_id(workspace)
-    manifests = [
-        json.loads((folder / MANIFEST).read_text(encoding="utf-8")) for folder in _run_folders(workspace)
-    ]
+    manifests = [json.loads((folder / MANIFEST).read_text(encoding="utf-8")) for folder in _run_folders(workspace)]
     manifests.sort(key=lambda manifest: (manifest["created_at"], manifest["run_id"]))
     return [manifest | {"is_current": manifest["run_id"] == current} for manifest in manifests]
 
@@ -294,9 +293,7 @@ class Results:
         tiles = [StoredTile(**tile) for tile in layer["tiles"]]
         return read_signal(tiles, self.grid, store_dir=self._store_dir, row_of_station=row_of_station)
 
-    def _best_signal(
-        self, technology: str, operator: str
-    ) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int32]]:
+    def _best_signal(self, technology: str, operator: str) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int32]]:
         _require_known("technology", technology, self.technologies)
         _require_known("operator", operator, [ANY, *self.operators])
         best = np.full(self.grid.shape, NO_SIGNAL_CDBM, dtype=np.int16)
@@ -349,9 +346,7 @@ def _write_layers(outcome: Outcome, folder: Path, store_dir: Path) -> list[dict[
         text = render_vrt(tiles, outcome.grid, store_from_vrt="../../store")
         (folder / vrt).write_text(text, encoding="utf-8")
         stored = [asdict(tile) for tile in tiles]
-        layers.append(
-            {"technology": layer.technology, "operator": layer.operator, "vrt": vrt, "tiles": stored}
-        )
+        layers.append({"technology": layer.technology, "operator": layer.operator, "vrt": vrt, "tiles": stored})
     return layers
 
 
@@ -372,9 +367,7 @@ def _write_tables(outcome: Outcome, folder: Path) -> dict[str, dict[str, Any]]:
     return tables
 
 
-def _identity(
-    outcome: Outcome, layers: list[dict[str, Any]], tables: dict[str, dict[str, Any]]
-) -> dict[str, Any]:
+def _identity(outcome: Outcome, layers: list[dict[str, Any]], tables: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """What the run's id is a hash of."""
     return {
         "inputs": outcome.inputs,

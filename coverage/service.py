@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+
 from phusong.coverage.link import location_sigma_db
 from phusong.geodata.settings import Threshold, ThresholdProfile
 
@@ -54,15 +55,11 @@ def location_allowance_db(sigma_l_db: npt.ArrayLike, location_pct: float) -> npt
     -----
     The inverse of the normal distribution times σ_L (Rec. ITU-R P.1812-7, Annex 1, §4.8 to §4.10); 0 at 50 %.
     """
-    allowance: npt.NDArray[np.float64] = NormalDist().inv_cdf(location_pct / 100) * np.asarray(
-        sigma_l_db, float
-    )
+    allowance: npt.NDArray[np.float64] = NormalDist().inv_cdf(location_pct / 100) * np.asarray(sigma_l_db, float)
     return allowance
 
 
-def required_cdbm(
-    threshold_dbm: float, sigma_l_db: npt.ArrayLike, location_pct: float
-) -> npt.NDArray[np.int16]:
+def required_cdbm(threshold_dbm: float, sigma_l_db: npt.ArrayLike, location_pct: float) -> npt.NDArray[np.int16]:
     """Lowest stored level that meets a threshold, per station [0.01 dBm].
 
     Parameters
@@ -94,9 +91,7 @@ def station_sigma_db(stations: pd.DataFrame, resolution_m: float) -> npt.NDArray
     resolution_m
         Side of a pixel [m].
     """
-    return np.array(
-        [location_sigma_db(band / 1000, resolution_m) for band in stations["band_mhz"]], dtype=float
-    )
+    return np.array([location_sigma_db(band / 1000, resolution_m) for band in stations["band_mhz"]], dtype=float)
 
 
 def classify_levels(
@@ -177,9 +172,7 @@ def group_class(
     """
     wanted = set(technologies)
     fitting = (
-        classes
-        for (technology, owner), classes in layers.items()
-        if technology in wanted and operator in (ANY, owner)
+        classes for (technology, owner), classes in layers.items() if technology in wanted and operator in (ANY, owner)
     )
     return best_class(fitting, shape)
 
@@ -190,8 +183,9 @@ def rate_points(signal: pd.DataFrame, profile: ThresholdProfile) -> pd.DataFrame
     Parameters
     ----------
     signal
-        One row per point, technology and operator: point_id, technology, operator, rsrp_dbm (NaN or −inf none),
-        station_id, distance_km, sigma_l_db. Technologies without a threshold in the profile are left out.
+        One row per point, technology and operator: point_id, technology, operator, rsrp_dbm (NaN or −inf
+        none), station_id, distance_km, sigma_l_db. Technologies without a threshold in the profile are
+        left out.
     profile
         Thresholds and location percentage.
 
@@ -200,14 +194,17 @@ def rate_points(signal: pd.DataFrame, profile: ThresholdProfile) -> pd.DataFrame
     The rows with `margin_db` = rsrp_dbm − weak threshold − location allowance [dB], and `service` 0, 1 or 2:
     weak from a margin of 0, good from a margin of good − weak.
     """
-    rated = signal[signal["technology"].isin(list(profile.thresholds)) & np.isfinite(signal["rsrp_dbm"])]
+    rated = signal[
+        signal["technology"].isin(list(profile.thresholds)) & np.isfinite(signal["rsrp_dbm"].to_numpy(np.float64))
+    ]
     technology = rated["technology"].astype(object)
     weak = technology.map({name: t.weak_dbm for name, t in profile.thresholds.items()}).to_numpy(float)
     good = technology.map({name: t.good_dbm for name, t in profile.thresholds.items()}).to_numpy(float)
     allowance = location_allowance_db(rated["sigma_l_db"].to_numpy(float), profile.location_pct)
     median = rated["rsrp_dbm"].to_numpy(float) - allowance
     service = (median >= weak).astype(np.uint8) + (median >= good).astype(np.uint8)
-    return rated.assign(margin_db=median - weak, service=service)
+    answer: pd.DataFrame = rated.assign(margin_db=median - weak, service=service)
+    return answer
 
 
 def point_layers(point_ids: "pd.Series[str]", rated: pd.DataFrame) -> dict[Layer, Classes]:

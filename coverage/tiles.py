@@ -18,10 +18,11 @@ from xml.sax.saxutils import escape
 
 import numpy as np
 import numpy.typing as npt
-from phusong.coverage.service import NO_SIGNAL_CDBM, SignalLayer
-from phusong.geodata.grid import Grid
 from rasterio.crs import CRS
 from rasterio.io import MemoryFile
+
+from phusong.coverage.service import NO_SIGNAL_CDBM, SignalLayer
+from phusong.geodata.grid import Grid
 
 TILE_PX = 512
 SERVERS_TAG = "PHUSONG_SERVERS"
@@ -79,9 +80,7 @@ def encode_tile(
         return bytes(memory.getbuffer())
 
 
-def store_layer(
-    layer: SignalLayer, grid: Grid, *, station_ids: Sequence[str], store_dir: Path
-) -> list[StoredTile]:
+def store_layer(layer: SignalLayer, grid: Grid, *, station_ids: Sequence[str], store_dir: Path) -> list[StoredTile]:
     """Store the tiles of one layer that hold a signal, row by row.
 
     Parameters

@@ -12,9 +12,10 @@ import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from rasterio.features import rasterize
+
 from phusong.geodata.errors import InputError, MissingLayerError
 from phusong.geodata.grid import Grid
-from rasterio.features import rasterize
 
 IntArray = npt.NDArray[np.int32]
 
@@ -83,9 +84,7 @@ class UnitIndex:
         """
         unit_level = self.levels[level]
         polygons = (
-            self.geometries[self.geometries["level"] == level]
-            .set_index("code")
-            .geometry.reindex(unit_level.codes)
+            self.geometries[self.geometries["level"] == level].set_index("code").geometry.reindex(unit_level.codes)
         )
         rows = np.full(len(points), OUTSIDE, dtype=np.int32)
         found_points, found_units = polygons.sindex.query(points.to_crs(polygons.crs), predicate="intersects")
@@ -137,8 +136,7 @@ def build_units(
     if placed.empty:
         raise MissingLayerError(
             f"no commune with a polygon is valid on {as_of}; import the communes of that date",
-            vi=f"không có xã nào có ranh giới hiệu lực vào ngày {as_of:%d/%m/%Y}; "
-            "hãy nhập ranh giới xã của ngày đó",
+            vi=f"không có xã nào có ranh giới hiệu lực vào ngày {as_of:%d/%m/%Y}; hãy nhập ranh giới xã của ngày đó",
         )
     old_placed = _with_polygon(old)
     levels = {
@@ -178,9 +176,7 @@ def _dates(frame: pd.DataFrame, column: str) -> "pd.Series[pd.Timestamp]":
 
 
 def _sorted_by_code(units: gpd.GeoDataFrame, as_of: date) -> gpd.GeoDataFrame:
-    units = units.assign(code=_text(units, "code"), name=_text(units, "name")).sort_values(
-        "code", kind="stable"
-    )
+    units = units.assign(code=_text(units, "code"), name=_text(units, "name")).sort_values("code", kind="stable")
     repeated = sorted(set(units.loc[units["code"].duplicated(), "code"]))
     if repeated:
         raise InputError(
@@ -222,23 +218,17 @@ def _district_level(
     if crosswalk is not None:
         candidates.append(("commune", *_crosswalk_districts(placed["code"], crosswalk)))
     if len(old_placed):
-        candidates.append(
-            ("old_commune", _text(old_placed, "district_code"), _text(old_placed, "district_name"))
-        )
+        candidates.append(("old_commune", _text(old_placed, "district_code"), _text(old_placed, "district_name")))
     for base, codes, names in candidates:
         if (codes != "").all():
             name_of = dict(zip(codes, names, strict=True))
             ordered = tuple(sorted(name_of))
             parent = np.searchsorted(np.array(ordered), codes.to_numpy(dtype=str)).astype(np.int32)
             return UnitLevel("district", ordered, tuple(name_of[code] for code in ordered), base, parent)
-    return UnitLevel(
-        "district", (), (), "commune", np.full(len(placed), OUTSIDE, dtype=np.int32), NEEDS_DISTRICTS
-    )
+    return UnitLevel("district", (), (), "commune", np.full(len(placed), OUTSIDE, dtype=np.int32), NEEDS_DISTRICTS)
 
 
-def _crosswalk_districts(
-    codes: "pd.Series[str]", crosswalk: pd.DataFrame
-) -> tuple["pd.Series[str]", "pd.Series[str]"]:
+def _crosswalk_districts(codes: "pd.Series[str]", crosswalk: pd.DataFrame) -> tuple["pd.Series[str]", "pd.Series[str]"]:
     """Former district of each new commune; "" where the crosswalk names none or several."""
     known = pd.DataFrame(
         {

@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 import rasterio
 from affine import Affine
+from shapely.geometry import box
+
 from phusong.coverage.runs import Outcome, Results, list_runs, publish
 from phusong.coverage.service import GOOD, NO_SIGNAL_CDBM, NONE, NOT_ASKED, WEAK
 from phusong.coverage.signal import SignalGrid
@@ -16,7 +18,6 @@ from phusong.geodata.errors import UnknownNameError
 from phusong.geodata.grid import Grid
 from phusong.geodata.settings import default_settings
 from phusong.geodata.workspace import Workspace
-from shapely.geometry import box
 
 GRID = Grid("EPSG:32648", Affine(100.0, 0, 600_000, 0, -100.0, 1_900_000), (600, 700))
 DAY = date(2025, 8, 1)
@@ -56,9 +57,7 @@ def make_outcome(*signals, **changes):
         "denominator",
         "share",
     ]
-    figures = pd.DataFrame(
-        [["province", "any", "qcvn", "people", "4G", "weak", 1.0, 0.0, np.nan]], columns=columns
-    )
+    figures = pd.DataFrame([["province", "any", "qcvn", "people", "4G", "weak", 1.0, 0.0, np.nan]], columns=columns)
     settings = default_settings().model_dump(mode="json")
     settings["profiles"][0]["location_pct"] = 50.0
     outcome = Outcome(

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+
 from phusong.coverage.service import (
     GOOD,
     NO_SIGNAL_CDBM,
@@ -61,9 +62,7 @@ def test_a_higher_threshold_never_covers_more(levels, sigma, threshold, location
 
 @given(LEVELS, SIGMA, st.floats(50, 99), st.floats(50, 99))
 def test_a_higher_location_share_never_covers_more(levels, sigma, first, second):
-    fewer, more = (
-        classify(levels, -121, -105, sigma=sigma, location_pct=pct) for pct in sorted((first, second))
-    )
+    fewer, more = (classify(levels, -121, -105, sigma=sigma, location_pct=pct) for pct in sorted((first, second)))
     assert (more <= fewer).all()
 
 

@@ -3,6 +3,7 @@ from datetime import date
 import geopandas as gpd
 import pandas as pd
 import pytest
+
 from phusong.coverage.stations import Sector, eligible_stations, parse_stations
 from phusong.geodata.errors import InputError, MissingLayerError, SettingsError
 from phusong.geodata.settings import Technology, default_settings
@@ -18,9 +19,7 @@ def make_stations(*rows):
         "status": "live", "on_air_from": None, "on_air_to": None,
     }  # fmt: skip
     frame = pd.DataFrame([defaults | {"station_id": f"S{n}"} | row for n, row in enumerate(rows)])
-    return gpd.GeoDataFrame(
-        frame, geometry=gpd.points_from_xy([106.5] * len(rows), [17.5] * len(rows)), crs=4326
-    )
+    return gpd.GeoDataFrame(frame, geometry=gpd.points_from_xy([106.5] * len(rows), [17.5] * len(rows)), crs=4326)
 
 
 def served_ids(*rows, settings=SETTINGS, as_of=DAY):

@@ -5,10 +5,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from affine import Affine
+from shapely.geometry import Point, box
+
 from phusong.coverage.units import NEEDS_DISTRICTS, NEEDS_OLD_POLYGONS, OUTSIDE, build_units
 from phusong.geodata.errors import InputError, MissingLayerError
 from phusong.geodata.grid import Grid
-from shapely.geometry import Point, box
 
 GRID = Grid("EPSG:32648", Affine(100.0, 0, 600_000, 0, -100.0, 1_900_000), (4, 6))
 MERGER = "2025-07-01"
@@ -95,10 +96,7 @@ def test_a_commune_of_two_former_districts_leaves_the_level_unanswered():
     crosswalk = pd.DataFrame(
         {"new_code": ["00001", "00001"], "old_district_code": ["1", "2"], "old_district_name": ["A", "B"]}
     )
-    assert (
-        build_units(communes, GRID, as_of=DAY, crosswalk=crosswalk).levels["district"].reason
-        == NEEDS_DISTRICTS
-    )
+    assert build_units(communes, GRID, as_of=DAY, crosswalk=crosswalk).levels["district"].reason == NEEDS_DISTRICTS
 
 
 def test_a_point_on_a_shared_edge_goes_to_the_smaller_code():

@@ -1,0 +1,344 @@
+"""Settlements and places: signal on their own exact path, power, broadband, and their combined state.
+
+Unknown power or broadband is neither yes nor no. A settlement without signal is trắng sóng (none), one with
+a weak signal lõm sóng (weak): weak counts as served and is listed apart.
+"""
+
+from datetime import date
+from itertools import product
+
+import geopandas as gpd
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from phusong.coverage.reach import compute_fibre_reach, compute_nearest_mast
+from phusong.coverage.service import ANY, CLASS_NAMES, group_class, point_layers, rate_points
+from phusong.coverage.units import OUTSIDE, IntArray, UnitIndex
+from phusong.geodata.errors import InputError
+from phusong.geodata.settings import Settings, ThresholdProfile
+
+YES, NO, UNKNOWN = "yes", "no", "unknown"
+SERVED = "served"
+STATE_LEVELS = ("province", "district", "commune")
+
+
+def compute_settlement_table(
+    settlements: gpd.GeoDataFrame,
+    signal: pd.DataFrame,
+    *,
+    units: UnitIndex,
+    settings: Settings,
+    stations: gpd.GeoDataFrame,
+    as_of: date,
+    fibre: gpd.GeoDataFrame | None = None,
+    observations: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """Answer for every settlement, one row each, sorted by id.
+
+    Parameters
+    ----------
+    settlements
+        The `settlements` layer, EPSG:4326.
+    signal
+        Point-signal table with `point_id` = settlement_id (see `service.rate_points`).
+    units
+        Units of the date; a stated `commune_code` that is valid then is kept, else the polygon decides.
+    settings
+        Threshold profiles; the first is the default.
+    stations
+        The stations that serve, for the nearest mast.
+    as_of
+        Observations after this date are not used.
+    fibre
+        The `fibre_endpoints` layer; None makes modelled broadband unknown.
+    observations
+        The `observations` layer; the latest one of a settlement and indicator wins, of one date the last row.
+
+    Raises
+    ------
+    InputError
+        An observation of power or broadband is not yes, no or unknown, or of households not a number.
+    """
+    points = settlements.sort_values("settlement_id", kind="stable").reset_index(drop=True)
+    ids = points["settlement_id"].astype(str)
+    declared = {
+        indicator: _latest(observations, indicator, ids, as_of)
+        for indicator in ("signal", "power", "broadband", "households_connected")
+    }
+    own = pd.DataFrame(
+        {
+            "settlement_id": ids,
+            "name": _text(points, "name"),
+            "kind": _text(points, "kind"),
+            "population": _number(points, "population"),
+            "households": _number(points, "households"),
+            "area_type": _text(points, "area_type"),
+            "power": _merge(_text(points, "has_grid_power"), _yes_no(declared["power"], "power", ids)),
+            "signal_declared": declared["signal"],
+            "households_connected": _count(declared["households_connected"], ids),
+        }
+    )
+    broadband_declared = _yes_no(declared["broadband"], "broadband", ids)
+    parts = [
+        own,
+        _place_columns(points, units),
+        _signal_columns(ids, signal, settings),
+        _fibre_columns(points, fibre, broadband_declared, units.grid.crs),
+        _mast_columns(points, stations, units.grid.crs),
+    ]
+    table = pd.concat(parts, axis=1)
+    for column in ["signal", *(name for name in table.columns if name.startswith("signal__"))]:
+        table[column] = table[column].where(table["location_known"], UNKNOWN)
+    return table.assign(state=_states(table))
+
+
+def compute_place_table(
+    places: gpd.GeoDataFrame,
+    signal: pd.DataFrame,
+    *,
+    units: UnitIndex,
+    settings: Settings,
+    fibre: gpd.GeoDataFrame | None = None,
+) -> pd.DataFrame:
+    """Answer for every place (commune offices, postal points, …), one row each, sorted by id.
+
+    Parameters
+    ----------
+    places
+        The `places` layer, EPSG:4326; a stated `has_fixed_broadband` of yes or no wins, marked declared.
+    signal
+        Point-signal table with `point_id` = place_id.
+    units
+        Units of the date.
+    settings
+        Threshold profiles; the first is the default.
+    fibre
+        The `fibre_endpoints` layer; None makes modelled broadband unknown.
+    """
+    points = places.sort_values("place_id", kind="stable").reset_index(drop=True)
+    ids = points["place_id"].astype(str)
+    stated = _text(points, "has_fixed_broadband")
+    declared = stated.where(stated.isin([YES, NO]), "")
+    own = pd.DataFrame({"place_id": ids, "kind": _text(points, "kind"), "name": _text(points, "name")})
+    parts = [
+        own,
+        _place_columns(points, units),
+        _signal_columns(ids, signal, settings),
+        _fibre_columns(points, fibre, declared, units.grid.crs),
+    ]
+    return pd.concat(parts, axis=1)
+
+
+def rows_of_units(table: pd.DataFrame, units: UnitIndex) -> dict[str, IntArray]:
+    """Row position of the unit of every settlement or place by level, −1 outside.
+
+    Parameters
+    ----------
+    table
+        Answer of `compute_settlement_table` or `compute_place_table`.
+    units
+        The units it was made with.
+    """
+    commune = _positions(table["commune_code"], units.levels["commune"].codes)
+    points = gpd.GeoSeries(gpd.points_from_xy(table["lon"], table["lat"]), crs="EPSG:4326")
+    return {
+        "province": np.where(commune == OUTSIDE, OUTSIDE, 0).astype(np.int32),
+        "district": _positions(table["district_code"], units.levels["district"].codes),
+        "commune": commune,
+        "old_commune": units.rows_of_points("old_commune", points),
+    }
+
+
+def eight_states(table: pd.DataFrame) -> pd.DataFrame:
+    """Count settlements by signal × power × broadband, for the province, former districts and communes.
+
+    The eight combinations of signal (none, served), power and broadband (yes, no) are listed for every unit
+    that has a settlement, zeros included; combinations with an unknown have rows of their own where they
+    occur. Settlements outside every commune are left out.
+
+    Parameters
+    ----------
+    table
+        Answer of `compute_settlement_table`.
+
+    Returns
+    -------
+    level, unit_code, unit_name, signal, power, broadband, state, settlements, weak (how many of them have
+    a weak signal only), population and households (sums of the known).
+    """
+    signal = table["signal"].where(table["signal"].isin(["none", UNKNOWN]), SERVED)
+    keyed = table.assign(served=signal, province_code="", province_name="")[table["commune_code"] != ""]
+    counted = []
+    for level in STATE_LEVELS:
+        for (code, name), rows in keyed.groupby([f"{level}_code", f"{level}_name"], sort=True):
+            if code or level == "province":
+                counted.append(_count_states(rows).assign(level=level, unit_code=str(code), unit_name=str(name)))
+    order = ["level", "unit_code", "unit_name", "signal", "power", "broadband", "state"]
+    columns = [*order, "settlements", "weak", "population", "households"]
+    return pd.concat(counted, ignore_index=True)[columns] if counted else pd.DataFrame(columns=columns)
+
+
+def _count_states(rows: pd.DataFrame) -> pd.DataFrame:
+    states = list(product(("none", SERVED), (YES, NO), (YES, NO)))
+    present = set(zip(rows["served"], rows["power"], rows["broadband"], strict=True))
+    counts = []
+    for signal, power, broadband in [*states, *sorted(present - set(states))]:
+        chosen = rows[(rows["served"] == signal) & (rows["power"] == power) & (rows["broadband"] == broadband)]
+        counts.append(
+            {
+                "signal": signal,
+                "power": power,
+                "broadband": broadband,
+                "state": f"signal={signal} power={power} broadband={broadband}",
+                "settlements": len(chosen),
+                "weak": int((chosen["signal"] == "weak").sum()),
+                "population": float(chosen["population"].sum()),
+                "households": float(chosen["households"].sum()),
+            }
+        )
+    return pd.DataFrame(counts)
+
+
+def _states(table: pd.DataFrame) -> "pd.Series[str]":
+    signal = table["signal"].where(table["signal"].isin(["none", UNKNOWN]), SERVED)
+    return "signal=" + signal + " power=" + table["power"] + " broadband=" + table["broadband"]
+
+
+def _text(frame: pd.DataFrame, column: str) -> "pd.Series[str]":
+    if column not in frame:
+        return pd.Series("", index=frame.index, dtype=str)
+    return frame[column].astype(object).where(frame[column].notna(), "").astype(str)
+
+
+def _number(frame: pd.DataFrame, column: str) -> "pd.Series[float]":
+    values = frame[column] if column in frame else pd.Series(np.nan, index=frame.index)
+    return values.astype("float64")
+
+
+def _positions(codes: "pd.Series[str]", known: tuple[str, ...]) -> IntArray:
+    position = {code: row for row, code in enumerate(known) if code}
+    return np.array([position.get(code, OUTSIDE) for code in codes], dtype=np.int32)
+
+
+def _place_columns(points: gpd.GeoDataFrame, units: UnitIndex) -> pd.DataFrame:
+    """Position and units of points; places with an area count at a point inside it."""
+    known = points.geometry.notna() & ~points.geometry.is_empty
+    inside = points.geometry.representative_point()
+    commune = _positions(_text(points, "commune_code"), units.levels["commune"].codes)
+    commune = np.where(commune == OUTSIDE, units.rows_of_points("commune", inside), commune)
+    district_level = units.levels["district"]
+    if district_level.base == "commune":
+        district = np.append(district_level.parent, np.int32(OUTSIDE))[commune]
+    else:
+        district = units.rows_of_points("district", inside)
+    columns: dict[str, object] = {}
+    for level, rows in (("commune", commune), ("district", district)):
+        columns[f"{level}_code"] = np.append(np.array(units.levels[level].codes, dtype=object), "")[rows]
+        columns[f"{level}_name"] = np.append(np.array(units.levels[level].names, dtype=object), "")[rows]
+    columns |= {"lon": inside.x, "lat": inside.y, "location_known": known}
+    return pd.DataFrame(columns, index=points.index)
+
+
+def _signal_columns(ids: "pd.Series[str]", signal: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+    default, *others = settings.profiles
+    columns = {"signal": _counted_signal(ids, signal, default)}
+    columns |= {f"signal__{profile.name}": _counted_signal(ids, signal, profile) for profile in others}
+    rated = rate_points(signal, default).sort_values(
+        ["margin_db", "rsrp_dbm", "station_id"], ascending=[False, False, True], kind="stable"
+    )
+    for technology in sorted(default.thresholds):
+        best = rated[rated["technology"] == technology].drop_duplicates("point_id").set_index("point_id")
+        row = best.reindex(ids)
+        service = row["service"].fillna(0).to_numpy(dtype=np.int64)
+        columns[f"class_{technology}"] = np.array(CLASS_NAMES, dtype=object)[service]
+        for name in ("station_id", "operator"):
+            columns[f"{name}_{technology}"] = _text(row, name).to_numpy(dtype=object)
+        for name in ("rsrp_dbm", "distance_km", "margin_db"):
+            columns[f"{name}_{technology}"] = row[name].to_numpy(dtype=np.float64)
+    return pd.DataFrame(columns, index=ids.index)
+
+
+def _counted_signal(ids: "pd.Series[str]", signal: pd.DataFrame, profile: ThresholdProfile) -> npt.NDArray[np.object_]:
+    """Best class of the technologies that count as signal, over all operators."""
+    layers = point_layers(ids, rate_points(signal, profile))
+    classes = group_class(layers, profile.counts_as_signal, ANY, shape=(len(ids),))
+    names: npt.NDArray[np.object_] = np.array(CLASS_NAMES, dtype=object)[classes]
+    return names
+
+
+def _fibre_columns(
+    points: gpd.GeoDataFrame, fibre: gpd.GeoDataFrame | None, declared: "pd.Series[str]", crs: str
+) -> pd.DataFrame:
+    known = (points.geometry.notna() & ~points.geometry.is_empty).to_numpy()
+    in_reach = np.full(len(points), UNKNOWN, dtype=object)
+    endpoint = np.full(len(points), "", dtype=object)
+    distance_km = np.full(len(points), np.nan)
+    if fibre is not None and len(fibre):
+        place = points.geometry[known].representative_point().to_crs(crs)
+        reach = compute_fibre_reach(place.x.to_numpy(), place.y.to_numpy(), fibre, crs)
+        in_reach[known] = np.where(reach.in_reach, YES, NO)
+        endpoint[known], distance_km[known] = reach.endpoint_id, reach.distance_km
+    is_declared = (declared != "").to_numpy()
+    source = np.where(in_reach == UNKNOWN, "", "modelled").astype(object)
+    return pd.DataFrame(
+        {
+            "broadband": np.where(is_declared, declared.to_numpy(dtype=object), in_reach),
+            "broadband_source": np.where(is_declared, "declared", source),
+            "fibre_in_reach": in_reach,
+            "fibre_endpoint_id": endpoint,
+            "fibre_distance_km": distance_km,
+        },
+        index=points.index,
+    )
+
+
+def _mast_columns(points: gpd.GeoDataFrame, stations: gpd.GeoDataFrame, crs: str) -> pd.DataFrame:
+    known = (points.geometry.notna() & ~points.geometry.is_empty).to_numpy()
+    place = points.geometry[known].to_crs(crs)
+    mast = np.full(len(points), "", dtype=object)
+    distance_km = np.full(len(points), np.nan)
+    mast[known], distance_km[known] = compute_nearest_mast(place.x.to_numpy(), place.y.to_numpy(), stations, crs)
+    return pd.DataFrame({"nearest_mast_id": mast, "nearest_mast_km": distance_km}, index=points.index)
+
+
+def _latest(observations: pd.DataFrame | None, indicator: str, ids: "pd.Series[str]", as_of: date) -> "pd.Series[str]":
+    """Latest declared value of each settlement up to a date, "" where there is none."""
+    if observations is None:
+        return pd.Series("", index=ids.index, dtype=str)
+    days = pd.to_datetime(observations["observed_on"], format="ISO8601")
+    chosen = observations[(observations["indicator"] == indicator) & (days <= pd.Timestamp(as_of))]
+    ordered = chosen.assign(day=days).sort_values("day", kind="stable")
+    latest = dict(zip(ordered["settlement_id"].astype(str), ordered["value"].astype(str), strict=True))
+    return pd.Series([latest.get(key, "").strip() for key in ids], index=ids.index, dtype=str)
+
+
+def _yes_no(values: "pd.Series[str]", indicator: str, ids: "pd.Series[str]") -> "pd.Series[str]":
+    values = values.str.casefold()
+    for key, value in zip(ids, values, strict=True):
+        if value not in ("", YES, NO, UNKNOWN):
+            raise InputError(
+                f"observation of {indicator} at settlement {key}: the value must be yes, no or unknown, "
+                f"got {value!r}; correct the observations",
+                vi=f"quan sát {indicator} tại điểm dân cư {key}: giá trị phải là yes, no hoặc unknown, "
+                f"nhận được {value!r}; hãy sửa lớp quan sát",
+            )
+    return values
+
+
+def _count(values: "pd.Series[str]", ids: "pd.Series[str]") -> "pd.Series[float]":
+    for key, value in zip(ids, values, strict=True):
+        if value and not value.replace(".", "", 1).isdigit():
+            raise InputError(
+                f"observation of households_connected at settlement {key}: the value must be a number, "
+                f"got {value!r}; correct the observations",
+                vi=f"quan sát households_connected tại điểm dân cư {key}: giá trị phải là số, "
+                f"nhận được {value!r}; hãy sửa lớp quan sát",
+            )
+    return pd.Series([float(value) if value else np.nan for value in values], index=values.index)
+
+
+def _merge(stated: "pd.Series[str]", declared: "pd.Series[str]") -> "pd.Series[str]":
+    """The declared value where there is one, else the stated one, else unknown."""
+    merged = declared.where(declared != "", stated)
+    return merged.where(merged != "", UNKNOWN)

@@ -1,0 +1,207 @@
+from datetime import date
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+from affine import Affine
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from shapely.geometry import box
+
+from phusong.coverage.figures import NO_CONNECTED, NO_FIBRE, NO_THRESHOLD, compute_figures
+from phusong.coverage.people import MICRO, classify_cells, compute_people, compute_residential_cells, index_residents
+from phusong.coverage.settlements import compute_place_table, compute_settlement_table
+from phusong.coverage.signal import SignalGrid
+from phusong.coverage.units import NEEDS_OLD_POLYGONS, build_units
+from phusong.geodata.grid import Grid
+from phusong.geodata.settings import Threshold, default_settings
+
+DAY = date(2025, 8, 1)
+SHAPE = (4, 6)
+GRID = Grid("EPSG:32648", Affine(100.0, 0, 600_000, 0, -100.0, 1_900_000), SHAPE)
+BASE = default_settings()
+PROFILE = BASE.profiles[0].model_copy(update={"location_pct": 50.0})
+SETTINGS = BASE.model_copy(update={"profiles": (PROFILE,)})
+
+
+def column_box(first, last):
+    return box(600_000 + 100 * first, 1_899_600, 600_000 + 100 * last, 1_900_000)
+
+
+COMMUNES = gpd.GeoDataFrame(
+    {
+        "code": ["00001", "00002", "00003"],
+        "name": ["Một", "Hai", "Ba"],
+        "district_code": ["A", "A", "B"],
+        "district_name": ["a", "a", "b"],
+    },
+    geometry=[column_box(0, 2), column_box(2, 3), column_box(3, 5)],
+    crs=GRID.crs,
+)
+UNITS = build_units(COMMUNES, GRID, as_of=DAY)
+CELL = np.repeat(np.arange(3, dtype=np.int32), 2)[None, :].repeat(4, axis=0)  # cells of two columns
+STATIONS = gpd.GeoDataFrame(
+    {
+        "station_id": ["S1", "S2", "S3"],
+        "mast_id": ["M1", "M1", "M2"],
+        "operator": ["Alpha", "Beta", "Beta"],
+        "technology": ["3G", "4G", "2G"],
+        "band_mhz": [2100.0, 1800.0, 900.0],
+    },
+    geometry=gpd.GeoSeries.from_xy([600_050, 600_050, 600_450], [1_899_950] * 3, crs=GRID.crs).to_crs(4326),
+)
+PEOPLE = arrays.arrays(np.float64, SHAPE, elements=st.floats(0, 500))
+LEVELS = arrays.arrays(np.int16, SHAPE, elements=st.integers(-14000, -8000))
+SIGNAL_COLUMNS = ["point_id", "technology", "operator", "rsrp_dbm", "station_id", "distance_km", "sigma_l_db"]
+
+
+def make_grid(technology, operator, rsrp_cdbm, station):
+    return SignalGrid(technology, operator, rsrp_cdbm, np.full(SHAPE, station, dtype=np.int32))
+
+
+def figures_of(people, grids, *, chosen=SETTINGS, fibre=None, connected=(), households=(10.0, 20.0)):
+    settlements = gpd.GeoDataFrame(
+        {"settlement_id": ["T1", "T2"], "name": ["t1", "t2"], "households": households},
+        geometry=gpd.GeoSeries.from_xy([600_050, 600_450], [1_899_950] * 2, crs=GRID.crs).to_crs(4326),
+    )
+    places = settlements[:1].assign(place_id="P1", kind="commune_office")
+    signal = pd.DataFrame([("T1", "4G", "Beta", -110.0, "S2", 1.0, 1.5)], columns=SIGNAL_COLUMNS)
+    observed = pd.DataFrame(connected, columns=["settlement_id", "value"])
+    observed = observed.assign(indicator="households_connected", observed_on="2025-01-01")
+    shared = {"units": UNITS, "settings": chosen}
+    return compute_figures(
+        grids,
+        index_residents(people, CELL, units=UNITS, min_people=10.0),
+        stations=STATIONS,
+        settlements=compute_settlement_table(
+            settlements, signal, stations=STATIONS, as_of=DAY, fibre=fibre, observations=observed, **shared
+        ),
+        settlement_signal=signal,
+        places=compute_place_table(places, signal, fibre=fibre, **shared),
+        place_signal=signal,
+        **shared,
+    )
+
+
+def pick(figures, **wanted):
+    for column, value in wanted.items():
+        figures = figures[figures[column] == value]
+    return figures
+
+
+@given(PEOPLE, arrays.arrays(np.uint8, SHAPE, elements=st.integers(0, 2)))
+def test_people_of_the_communes_and_districts_add_up_to_the_province(people, classes):
+    residents = index_residents(people, CELL, units=UNITS, min_people=10.0)
+    counts = compute_people(residents, classes.ravel()[residents.pixel], UNITS)
+    for level in ("commune", "district"):
+        np.testing.assert_array_equal(counts[level].sum(axis=0), counts["province"][0])
+    assert counts["province"].sum() / MICRO == pytest.approx(people[:, :5].sum(), abs=2e-5)
+
+
+@settings(max_examples=15, deadline=None)
+@given(PEOPLE, LEVELS, LEVELS)
+def test_shares_lie_in_0_to_1_and_unions_are_never_below_their_parts(people, first, second):
+    figures = figures_of(people, [make_grid("3G", "Alpha", first, 0), make_grid("4G", "Beta", second, 1)])
+    shares = figures["share"].dropna()
+    assert shares.between(0, 1).all()
+    counted = figures[figures["profile"] != ""].pivot_table(
+        index=["level", "unit_code", "indicator", "service", "operator"], columns="technology", values="numerator"
+    )
+    for part in ("3G", "4G"):
+        assert (counted["3G+4G"] >= counted[part]).all()
+    assert (counted["any"] >= counted["3G+4G"]).all()
+    by_operator = counted["any"].unstack("operator")
+    assert (by_operator["any"] >= by_operator[["Alpha", "Beta"]].max(axis=1)).all()
+
+
+@settings(max_examples=15, deadline=None)
+@given(PEOPLE, LEVELS, st.floats(0, 30))
+def test_a_higher_threshold_never_covers_more(people, levels, rise_db):
+    higher = {
+        name: Threshold(weak_dbm=t.weak_dbm + rise_db, good_dbm=t.good_dbm + rise_db)
+        for name, t in PROFILE.thresholds.items()
+    }
+    stricter = SETTINGS.model_copy(update={"profiles": (PROFILE.model_copy(update={"thresholds": higher}),)})
+    grids = [make_grid("4G", "Beta", levels, 1)]
+    lower_figures, higher_figures = figures_of(people, grids), figures_of(people, grids, chosen=stricter)
+    served = lower_figures["profile"] != ""
+    assert (higher_figures["numerator"][served].fillna(0) <= lower_figures["numerator"][served].fillna(0)).all()
+
+
+def test_a_residential_cell_is_covered_when_at_least_half_of_its_people_are():
+    people = np.ones(SHAPE) * 2.0
+    people[:, 4:] = 0.1  # the third cell has 0.4 people in the province: not residential
+    residents = index_residents(people, CELL, units=UNITS, min_people=10.0)
+    classes = np.zeros(SHAPE, dtype=np.uint8)
+    classes[:, 0] = 1  # half of the first cell
+    classes[:3, 2] = 2  # less than half of the second
+    cells = classify_cells(residents, classes.ravel()[residents.pixel])
+    counts = compute_residential_cells(residents, cells, UNITS)
+    assert counts["province"].tolist() == [[1, 1, 0]]
+    assert counts["commune"].tolist() == [[0, 1, 0], [1, 0, 0], [0, 0, 0]]
+
+
+def test_a_residential_cell_belongs_to_the_unit_with_most_of_its_people_and_on_a_tie_to_the_smaller_code():
+    people = np.ones(SHAPE) * 2.0
+    tied = index_residents(people, CELL, units=UNITS, min_people=1.0)
+    people[:, 3] = 3.0
+    moved = index_residents(people, CELL, units=UNITS, min_people=1.0)
+    assert tied.cell_unit["commune"].tolist() == [0, 1, 2]
+    assert moved.cell_unit["commune"].tolist() == [0, 2, 2]
+    assert moved.cell_unit["district"].tolist() == [0, 1, 1]
+
+
+def test_people_outside_the_province_are_not_counted():
+    people = np.zeros(SHAPE)
+    people[:, 5] = 100.0
+    figures = figures_of(people, [])
+    row = pick(figures, level="province", indicator="people", technology="any", operator="any", service="weak").iloc[0]
+    assert row["denominator"] == 0
+    assert np.isnan(row["share"])
+
+
+def test_settlements_and_places_are_counted_on_their_own_path():
+    figures = pick(figures_of(np.ones(SHAPE), []), technology="4G", operator="any", service="weak")
+    rows = pick(figures, level="district").set_index(["indicator", "unit_code"])
+    assert rows.loc[("settlements", "A"), ["numerator", "denominator"]].tolist() == [1.0, 1.0]
+    assert rows.loc[("settlements", "B"), ["numerator", "denominator"]].tolist() == [0.0, 1.0]
+    province = pick(figures, level="province").set_index("indicator")
+    assert province.loc["places:commune_office", "denominator"] == 1.0
+
+
+def test_old_communes_without_polygons_and_a_technology_without_threshold_have_a_reason():
+    figures = figures_of(np.ones(SHAPE), [])
+    assert pick(figures, level="old_commune")["reason"].tolist() == [NEEDS_OLD_POLYGONS]
+    assert pick(figures, technology="2G", indicator="people")["reason"].tolist() == [NO_THRESHOLD]
+
+
+def test_masts_and_stations_are_counted_apart_by_technology_and_operator():
+    province = pick(figures_of(np.ones(SHAPE), []), level="province")
+    masts, stations = pick(province, indicator="masts"), pick(province, indicator="stations")
+    assert pick(masts, technology="", operator="any")["numerator"].tolist() == [2.0]
+    assert pick(stations, technology="", operator="any")["numerator"].tolist() == [3.0]
+    assert pick(stations, technology="", operator="Beta")["numerator"].tolist() == [2.0]
+    assert pick(masts, technology="4G", operator="Alpha")["numerator"].tolist() == [0.0]
+
+
+def test_households_passed_and_connected_are_two_figures():
+    fibre = gpd.GeoDataFrame({"endpoint_id": ["F"], "reach_km": [0.2]}, geometry=STATIONS.geometry[:1])
+    figures = figures_of(np.ones(SHAPE), [], fibre=fibre, connected=[("T1", "4"), ("T2", "30")])
+    province = pick(figures, level="province").set_index("indicator")
+    columns = ["numerator", "denominator"]
+    assert province.loc["households_passed", columns].tolist() == [10.0, 30.0]
+    assert province.loc["households_connected", columns].tolist() == [4.0, 10.0]
+    assert "T2" in province.loc["households_connected", "reason"]
+    assert pick(figures, indicator="broadband:places:commune_office", level="province")["numerator"].tolist() == [
+        1,
+        0,
+        0,
+    ]
+
+
+def test_without_fibre_or_declarations_households_have_a_reason():
+    province = pick(figures_of(np.ones(SHAPE), []), level="province").set_index("indicator")
+    assert province.loc["households_passed", "reason"] == NO_FIBRE
+    assert province.loc["households_connected", "reason"] == NO_CONNECTED
