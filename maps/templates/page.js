@@ -235,7 +235,10 @@ function listenToControls() {
     toggle.setAttribute("aria-expanded", String(!body.hidden));
   });
   const about = document.getElementById("about");
-  document.getElementById("about-open").addEventListener("click", () => about.showModal());
+  document.getElementById("about-open").addEventListener("click", () => {
+    about.showModal();
+    about.scrollTop = 0; // focus goes to the button at the end
+  });
   map.on("zoomend", showLabels);
   map.on("popupopen", ({ popup }) => popup.getElement().querySelector(".leaflet-popup-close-button").setAttribute("aria-label", t("close")));
 }
