@@ -133,7 +133,7 @@ def import_recipe(
     source = Path(folder)
     order = {name: position for position, name in enumerate(RASTERS)}
     reports: list[ImportReport] = []
-    with _staged(workspace) as stage:
+    with staged(workspace) as stage:
         for raster in sorted(recipe.raster, key=lambda item: order[item.raster]):
             reports.append(_import_raster(stage, raster, source, replace))
         for layer in recipe.layer:
@@ -190,7 +190,7 @@ def _import_raster(workspace: Workspace, entry: RecipeRaster, folder: Path, repl
 
 
 @contextmanager
-def _staged(workspace: Workspace) -> Iterator[Workspace]:
+def staged(workspace: Workspace) -> Iterator[Workspace]:
     """Yield a copy of the workspace's inputs; what the block changed moves over at its end, or vanishes."""
     stage = Path(tempfile.mkdtemp(prefix=".staging-", dir=workspace.path))
     try:

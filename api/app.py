@@ -1,0 +1,249 @@
+"""The HTTP service: figures, settlements, points, runs and the map of one workspace.
+
+`create_app` reads the settings and nothing else; a run is read when it is first asked for, and a newly published
+one at the next request. Errors are {"error": {"message", "message_vi"}} with the statuses of `errors.STATUS_OF`.
+"""
+
+import threading
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from fastapi import FastAPI, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse
+from pydantic import FiniteFloat
+from starlette.exceptions import HTTPException
+
+from phusong.api import models
+from phusong.api.answers import coverage_answer, open_run, runs_answer, settlements_answer
+from phusong.api.errors import USER_ERRORS, UnknownParameterError, sentences_of, status_of
+from phusong.api.point_answer import point_answer
+from phusong.coverage.dictionary import INTERFERENCE_NOTE
+from phusong.coverage.runs import Results, current_run_id
+from phusong.coverage.versions import engine_version
+from phusong.geodata.workspace import Workspace
+from phusong.maps.page import render_map
+
+Level = Literal["province", "district", "commune", "old_commune", "settlement"]
+YesNo = Literal["yes", "no", "unknown"]
+RunId = Annotated[str | None, Query(description="a run; the published one")]
+Profile = Annotated[str | None, Query(description="a threshold profile; the run's first")]
+
+
+def _declared(statuses: Iterable[int]) -> dict[int | str, dict[str, Any]]:
+    return {status: {"model": models.ErrorAnswer} for status in statuses}
+
+
+_ERRORS = _declared((400, 404, 409, 422, 500, 503))
+_PLAIN_ERRORS = _declared((400, 500, 503))
+
+
+class RunCache:
+    """The runs of a workspace that were asked for last, opened once each; runs never change.
+
+    Parameters
+    ----------
+    workspace
+        Where the runs are.
+    keep
+        How many runs and pages stay in memory.
+    """
+
+    def __init__(self, workspace: Workspace, *, keep: int = 4) -> None:
+        self.workspace = workspace
+        self._keep = keep
+        self._lock = threading.Lock()
+        self._drawing = threading.Lock()  # a map takes seconds: nothing else waits for it
+        self._runs: dict[str, Results] = {}
+        self._pages: dict[str, str] = {}
+
+    def results(self, run_id: str | None = None) -> Results:
+        """Open a run, or give the one that is open; None is the run published now.
+
+        Raises
+        ------
+        NoRunError
+            Nothing has been published yet.
+        UnknownNameError
+            There is no run of that id.
+        """
+        wanted = run_id or current_run_id(self.workspace)
+        with self._lock:
+            if wanted is None or wanted not in self._runs:
+                found = open_run(self.workspace, wanted)
+                self._remember(self._runs, found.run_id, found)
+                wanted = found.run_id
+            return self._runs[wanted]
+
+    def page(self, run_id: str | None = None) -> str:
+        """Draw the map of a run, or give the page drawn before.
+
+        Raises
+        ------
+        NoRunError
+            Nothing has been published yet.
+        UnknownNameError
+            There is no run of that id.
+        """
+        results = self.results(run_id)
+        with self._drawing:
+            if results.run_id not in self._pages:
+                self._remember(self._pages, results.run_id, render_map(results, self.workspace))
+            return self._pages[results.run_id]
+
+    def _remember(self, kept: dict[str, Any], key: str, value: Any) -> None:
+        while len(kept) >= self._keep:
+            del kept[next(iter(kept))]
+        kept[key] = value
+
+
+def create_app(workspace_path: Path | str) -> FastAPI:
+    """Make the service of a workspace.
+
+    Parameters
+    ----------
+    workspace_path
+        Folder of the workspace.
+
+    Raises
+    ------
+    WorkspaceError
+        The folder is no workspace.
+    SettingsError
+        `phusong.toml` cannot be accepted.
+    """
+    workspace = Workspace.open(workspace_path)
+    app = FastAPI(
+        title=f"phusong: {workspace.settings.name}",
+        version=engine_version(),
+        description="Who is served, by whom, and which settlements are not. " + INTERFERENCE_NOTE["en"],
+        docs_url=None,  # its page loads scripts from foreign servers
+        redoc_url=None,
+        openapi_url="/openapi.json",
+    )
+    _add_error_handlers(app)
+    runs = RunCache(workspace)
+    _add_answers(app, runs)
+    _add_service(app, runs)
+    return app
+
+
+def _add_answers(app: FastAPI, runs: RunCache) -> None:
+    @app.get("/v1/coverage", responses=_ERRORS)
+    def coverage(
+        request: Request,
+        level: Level = "province",
+        unit: str | None = None,
+        technology: str | None = None,
+        operator: str | None = None,
+        profile: Profile = None,
+        run: RunId = None,
+    ) -> models.CoverageAnswer:
+        """People, residential cells and settlements covered, per unit."""
+        _refuse_unknown(request, ("level", "unit", "technology", "operator", "profile", "run"))
+        return coverage_answer(
+            runs.results(run), level=level, unit=unit, technology=technology, operator=operator, profile=profile
+        )
+
+    @app.get("/v1/settlements", responses=_ERRORS)
+    def settlements(
+        request: Request,
+        signal: Literal["none", "weak", "good", "unknown"] | None = None,
+        power: YesNo | None = None,
+        broadband: YesNo | None = None,
+        commune: str | None = None,
+        profile: Profile = None,
+        run: RunId = None,
+    ) -> models.SettlementsAnswer:
+        """Settlements that meet every condition given."""
+        _refuse_unknown(request, ("signal", "power", "broadband", "commune", "profile", "run"))
+        return settlements_answer(
+            runs.results(run), signal=signal, power=power, broadband=broadband, commune=commune, profile=profile
+        )
+
+    @app.get("/v1/point", responses=_ERRORS)
+    def point(
+        request: Request,
+        lon: Annotated[FiniteFloat, Query(ge=-180, le=180, description="longitude, WGS 84 [deg]")],
+        lat: Annotated[FiniteFloat, Query(ge=-90, le=90, description="latitude, WGS 84 [deg]")],
+        profile: Profile = None,
+        run: RunId = None,
+    ) -> models.PointAnswer:
+        """Service at a point, per technology and operator, and the nearest fibre."""
+        _refuse_unknown(request, ("lon", "lat", "profile", "run"))
+        return point_answer(runs.results(run), runs.workspace, lon=lon, lat=lat, profile=profile)
+
+    @app.get("/v1/runs", responses=_PLAIN_ERRORS)
+    def published_runs(request: Request) -> models.RunsAnswer:
+        """The published runs, the newest first."""
+        _refuse_unknown(request, ())
+        return runs_answer(runs.workspace)
+
+
+def _add_service(app: FastAPI, runs: RunCache) -> None:
+    @app.get("/map", response_class=HTMLResponse, responses=_ERRORS)
+    def page(request: Request, run: RunId = None) -> HTMLResponse:
+        """The map of a run as one page that needs no network."""
+        _refuse_unknown(request, ("run",))
+        return HTMLResponse(runs.page(run), headers={"X-Content-Type-Options": "nosniff"})
+
+    @app.get("/", responses=_PLAIN_ERRORS)
+    def landing(request: Request) -> models.Landing:
+        """What is served here."""
+        _refuse_unknown(request, ())
+        names = ("/v1/coverage", "/v1/settlements", "/v1/point", "/v1/runs", "/map", "/openapi.json", "/healthz")
+        return models.Landing(
+            name=runs.workspace.settings.name,
+            run_id=current_run_id(runs.workspace),
+            links={name.rpartition("/")[2]: name for name in names},
+            notes=[models.Text(**INTERFERENCE_NOTE)],
+        )
+
+    @app.get("/healthz", responses=_PLAIN_ERRORS)
+    def health(request: Request) -> models.Health:
+        """Whether the service answers."""
+        _refuse_unknown(request, ())
+        return models.Health(run_id=current_run_id(runs.workspace))
+
+
+def _refuse_unknown(request: Request, known: tuple[str, ...]) -> None:
+    """Refuse parameters that the route does not have, and any that is given twice."""
+    given = [name for name, _ in request.query_params.multi_items()]
+    for name in given:
+        if name not in known or given.count(name) > 1:
+            names = ", ".join(known) or "none"
+            raise UnknownParameterError(
+                f"Parameter {name!r} is unknown here or given twice; the parameters are: {names}.",
+                vi=f"Tham số {name!r} không có ở đây hoặc bị lặp; các tham số: {names}.",
+            )
+
+
+def _add_error_handlers(app: FastAPI) -> None:
+    def user_error(_request: Request, error: Exception) -> JSONResponse:
+        return _error_answer(status_of(error), *sentences_of(error))
+
+    def bad_parameter(_request: Request, error: RequestValidationError) -> JSONResponse:
+        faults = "; ".join(f"{fault['loc'][-1]}: {fault['msg']}" for fault in error.errors())
+        return _error_answer(422, f"Bad parameter, {faults}.", f"Tham số không hợp lệ, {faults}.")
+
+    def not_served(_request: Request, error: HTTPException) -> JSONResponse:
+        message = f"{error.detail}; / lists what is served."
+        message_vi = f"Không phục vụ yêu cầu này ({error.status_code}); xem danh sách tại /."
+        return _error_answer(error.status_code, message, message_vi, headers=error.headers)
+
+    def fault(_request: Request, _error: Exception) -> JSONResponse:
+        return _error_answer(500, "An internal error; the log of the service tells more.", "Lỗi nội bộ; xem nhật ký.")
+
+    for kind in USER_ERRORS:
+        app.exception_handler(kind)(user_error)
+    app.exception_handler(RequestValidationError)(bad_parameter)
+    app.exception_handler(HTTPException)(not_served)
+    app.exception_handler(Exception)(fault)
+
+
+def _error_answer(
+    status: int, message: str, message_vi: str, *, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
+    body = models.ErrorAnswer(error=models.ErrorText(message=message, message_vi=message_vi))
+    return JSONResponse(body.model_dump(), status_code=status, headers=dict(headers or {}))

@@ -1,0 +1,53 @@
+"""The command `phusong`. Data on stdout, logs and progress on stderr; exit 0 done, 1 bad input, 2 usage.
+
+Commands import what they compute with when they run, so that help and shell completion answer at once.
+"""
+
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from phusong.api import answer_commands, layer_commands, run_commands
+from phusong.api.console import log_error
+from phusong.api.errors import USER_ERRORS
+
+
+class _Commands(TyperGroup):
+    """An error of the user's is a sentence in English, one in Vietnamese, and exit code 1; never a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except USER_ERRORS as error:
+            log_error(error)
+            raise typer.Exit(1) from error
+
+
+app = typer.Typer(
+    cls=_Commands,
+    name="phusong",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Exact 3G/4G/5G coverage of people and settlements, and which have no signal, power or broadband.",
+)
+app.command("demo")(run_commands.demo)
+app.command("init")(layer_commands.init)
+app.command("import")(layer_commands.import_)
+app.command("check")(layer_commands.check)
+app.command("compute")(run_commands.compute)
+app.command("coverage")(answer_commands.coverage)
+app.command("settlements")(answer_commands.settlements)
+app.command("runs")(run_commands.runs)
+app.command("map")(run_commands.map_)
+app.command("serve")(run_commands.serve)
+
+
+def main() -> None:
+    """Run the command line; the entry point `phusong`."""
+    app(prog_name="phusong")
+
+
+if __name__ == "__main__":
+    main()

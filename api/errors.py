@@ -1,0 +1,71 @@
+"""The one table from exceptions to HTTP statuses, and the sentence a user reads for each exception."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from phusong.coverage.propagation.errors import OutOfValidityError
+from phusong.geodata.errors import (
+    InputError,
+    MissingLayerError,
+    PhusongError,
+    SettingsError,
+    UnknownNameError,
+    WorkspaceError,
+)
+
+
+class NoRunError(UnknownNameError):
+    """Nothing has been computed and published yet."""
+
+
+class UnknownParameterError(InputError):
+    """A request has a parameter that the route does not know, or one twice."""
+
+
+class RefusedRowsError(InputError):
+    """An import refused rows and was not told to go on without them; `reports` say which and why."""
+
+    def __init__(self, message: str, *, vi: str, reports: Sequence[dict[str, Any]] = ()) -> None:
+        super().__init__(message, vi=vi)
+        self.reports = reports
+
+
+STATUS_OF: dict[type[Exception], int] = {
+    NoRunError: 503,
+    UnknownParameterError: 400,
+    RefusedRowsError: 422,
+    InputError: 422,
+    UnknownNameError: 404,
+    MissingLayerError: 409,
+    OutOfValidityError: 422,
+    SettingsError: 500,
+    WorkspaceError: 503,
+    PhusongError: 500,
+}
+
+USER_ERRORS = (PhusongError, OutOfValidityError)
+
+
+def status_of(error: Exception) -> int:
+    """HTTP status of an exception: that of its nearest class in `STATUS_OF`, else 500."""
+    return next((STATUS_OF[kind] for kind in type(error).__mro__ if kind in STATUS_OF), 500)
+
+
+def sentences_of(error: Exception) -> tuple[str, str]:
+    """What a user reads: one sentence in English, the same in Vietnamese.
+
+    Parameters
+    ----------
+    error
+        One of `USER_ERRORS`. The formulas of propagation know no Vietnamese: theirs is introduced by a phrase.
+    """
+    english = _sentence(str(error))
+    if isinstance(error, PhusongError):
+        return english, _sentence(error.vi)
+    return english, _sentence(f"Giá trị nằm ngoài phạm vi của mô hình truyền sóng ({error})")
+
+
+def _sentence(text: str) -> str:
+    line = " ".join(text.split())
+    line = line[:1].upper() + line[1:]
+    return line if line.endswith((".", "!", "?")) else f"{line}."

@@ -1,0 +1,237 @@
+"""Commands that fill a workspace: init, import, check."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from phusong.api.console import JsonOption, log, print_json, print_line, working
+from phusong.api.errors import RefusedRowsError
+from phusong.geodata.errors import InputError
+
+if TYPE_CHECKING:
+    from phusong.geodata.reports import ImportReport
+    from phusong.geodata.workspace import Workspace
+
+RASTERS = ("terrain", "clutter", "population")
+LISTED_ROWS = 20
+
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the workspace.")]
+DayOption = Annotated[
+    datetime | None,
+    typer.Option("--as-of", formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help="Date of the answer; today."),
+]
+
+
+def init(
+    folder: Folder,
+    crs: Annotated[str, typer.Option(help="Projected CRS of the analysis grid, like EPSG:32648.")],
+    resolution: Annotated[float, typer.Option(help="Side of an analysis cell [m].")] = 30.0,
+    name: Annotated[str | None, typer.Option(help="Name of the area; the folder's.")] = None,
+) -> None:
+    """Make a workspace in a new or empty folder."""
+    from phusong.geodata.workspace import Workspace
+
+    workspace = Workspace.create(folder, crs=crs, resolution_m=resolution, name=name)
+    log(f"Made the workspace {workspace.path}; its settings are in {workspace.path / 'phusong.toml'}.")
+
+
+def import_(
+    folder: Folder,
+    layer: Annotated[str | None, typer.Argument(help="Layer or raster, like stations or terrain.")] = None,
+    file: Annotated[Path | None, typer.Argument(help="File to import.")] = None,
+    crs: Annotated[str | None, typer.Option(help="CRS of the coordinates, like EPSG:9211.")] = None,
+    sheet: Annotated[str | None, typer.Option(help="Sheet of a workbook or layer of a file.")] = None,
+    map_: Annotated[
+        list[str] | None, typer.Option("--map", metavar="OURS=THEIRS", help="Column of the file; repeatable.")
+    ] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace what was imported before.")] = False,
+    accept_partial: Annotated[
+        bool, typer.Option("--accept-partial", help="Store the accepted rows though others are refused.")
+    ] = False,
+    recipe: Annotated[Path | None, typer.Option(help="Recipe (TOML) that names layers and files.")] = None,
+    from_: Annotated[Path | None, typer.Option("--from", help="Folder of the recipe's files.")] = None,
+    terrain_kind: Annotated[
+        str | None, typer.Option(metavar="dtm|dsm", help="Terrain: bare ground or surface model.")
+    ] = None,
+    fill: Annotated[str | None, typer.Option(metavar="sea=M|interpolate=N", help="Terrain: fill holes.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Import a layer or raster from a file, or everything that a recipe names: all of it, or nothing."""
+    from phusong.geodata.workspace import Workspace
+
+    workspace = Workspace.open(folder)
+    try:
+        if recipe is not None:
+            _require_usage(layer is None and file is None, "give either LAYER FILE or --recipe")
+            reports = _with_recipe(workspace, recipe, from_ or recipe.parent, replace, accept_partial)
+        elif layer is None or file is None:
+            raise typer.BadParameter("give LAYER and FILE, or --recipe")
+        elif layer in RASTERS:
+            reports = [_raster(workspace, layer, file, terrain_kind, fill, replace)]
+        else:
+            _require_usage(terrain_kind is None and fill is None, "--terrain-kind and --fill are for terrain")
+            reports = [_layer(workspace, layer, file, crs, sheet, map_ or [], replace, accept_partial)]
+    except RefusedRowsError as error:
+        if as_json:
+            print_json(summary_of(error.reports, stored=False))
+        raise
+    _print_reports(reports, as_json=as_json)
+
+
+def check(folder: Folder, as_of: DayOption = None, as_json: JsonOption = False) -> None:
+    """Say what is missing, inconsistent or out of range; exit code 1 when an error would stop a computation."""
+    from phusong.coverage.checks import check_workspace
+    from phusong.geodata.workspace import Workspace
+
+    workspace = Workspace.open(folder)
+    with working("checking / đang kiểm tra"):
+        findings = check_workspace(workspace, as_of=as_of.date() if as_of else None)
+    errors = [finding for finding in findings if finding.severity == "error"]
+    if as_json:
+        print_json({"ok": not errors, "findings": [finding.to_dict() for finding in findings]})
+    else:
+        for finding in findings:
+            print_line(f"{finding.severity}: {finding.en}", "", language="en")
+            print_line(f"    {finding.vi}", "", language="en")
+        if not findings:
+            print_line("Everything is there and consistent. Dữ liệu đầy đủ và nhất quán.", "", language="en")
+    if errors:
+        raise typer.Exit(1)
+
+
+def _with_recipe(
+    workspace: "Workspace", recipe: Path, source: Path, replace: bool, accept_partial: bool
+) -> list["ImportReport"]:
+    from phusong.geodata.recipe import import_recipe, staged
+
+    with working("importing / đang nhập"), staged(workspace) as stage:
+        reports = import_recipe(stage, recipe, source, replace=replace)
+        _refuse_partial(reports, accept_partial)
+    return reports
+
+
+def _layer(
+    workspace: "Workspace", layer: str, file: Path, crs: str | None, sheet: str | None, columns: list[str],
+    replace: bool, accept_partial: bool,
+) -> "ImportReport":  # fmt: skip
+    from phusong.geodata.importing import import_layer
+    from phusong.geodata.recipe import staged
+
+    mapping = _read_pairs(columns)
+    with working(f"importing / đang nhập {file.name}"), staged(workspace) as stage:
+        report = import_layer(stage, layer, file, crs=crs, sheet=sheet, mapping=mapping, replace=replace)
+        _refuse_partial([report], accept_partial)
+    return report
+
+
+def _raster(
+    workspace: "Workspace", raster: str, file: Path, terrain_kind: str | None, fill: str | None, replace: bool
+) -> "ImportReport":
+    from phusong.geodata.rasters import import_clutter, import_population, import_terrain
+    from phusong.geodata.reports import ImportReport
+
+    with working(f"importing / đang nhập {file.name}"):
+        if raster == "terrain":
+            details = import_terrain(
+                workspace, file, terrain_kind=terrain_kind or "", replace=replace, **_read_fill(fill)
+            )
+        else:
+            _require_usage(terrain_kind is None and fill is None, "--terrain-kind and --fill are for terrain")
+            importer = import_clutter if raster == "clutter" else import_population
+            details = importer(workspace, file, replace=replace)
+    return ImportReport(raster, file.name, accepted=1, notes=tuple(details.get("notes", ())), details=details)
+
+
+def _refuse_partial(reports: Sequence["ImportReport"], accept_partial: bool) -> None:
+    """Stop before anything is stored when rows were refused; all of them are listed on stderr."""
+    refused = sum(report.refused for report in reports)
+    if not refused or accept_partial:
+        return
+    _log_rows(reports)
+    report = next(report for report in reports if report.refused)
+    first = report.rows[0]
+    raise RefusedRowsError(
+        f"{report.file}, row {first.row}: {first.reason} ({refused} rows refused, nothing was stored; "
+        "correct them, or leave them out with --accept-partial).",
+        vi=f"{report.file}, dòng {first.row}: {first.reason_vi} ({refused} dòng bị từ chối, chưa lưu gì; "
+        "hãy sửa, hoặc bỏ qua các dòng này bằng --accept-partial).",
+        reports=[report.to_dict() for report in reports],
+    )
+
+
+def _log_rows(reports: Sequence["ImportReport"]) -> None:
+    rows = [(report.file, issue) for report in reports for issue in report.rows]
+    for file, issue in rows[:LISTED_ROWS]:
+        log(f"{file}, row {issue.row}, {issue.field}: {issue.reason} [{issue.code}]", style="yellow")
+    if len(rows) > LISTED_ROWS:
+        log(f"and {len(rows) - LISTED_ROWS} more; --json lists all", style="yellow")
+
+
+def _print_reports(reports: Sequence["ImportReport"], *, as_json: bool) -> None:
+    described = [report.to_dict() for report in reports]
+    if as_json:
+        print_json(summary_of(described, stored=True))
+        return
+    _log_rows(reports)
+    for report in reports:
+        counts = ", ".join(f"{name} {count}" for name, count in report.defaults.items())
+        derived = ", ".join(f"{name} {count}" for name, count in report.derived.items())
+        line = f"{report.layer}: {report.file}: accepted {report.accepted}, refused {report.refused}"
+        line += f", repaired {report.repaired}" if report.repaired else ""
+        line += f"; filled: {counts}" if counts else ""
+        line += f"; derived: {derived}" if derived else ""
+        print_line(line, "", language="en")
+        for note in report.notes:
+            print_line(f"    note: {note}", "", language="en")
+
+
+def summary_of(reports: Sequence[dict[str, Any]], *, stored: bool) -> dict[str, Any]:
+    """The JSON of `import`: totals, every refused row with its layer and file, and the reports themselves.
+
+    Parameters
+    ----------
+    reports
+        `ImportReport.to_dict()` of every layer.
+    stored
+        Whether the accepted rows were stored.
+    """
+    return {
+        "stored": stored,
+        **{key: sum(report[key] for report in reports) for key in ("accepted", "refused", "repaired")},
+        "rows": [
+            {"layer": report["layer"], "file": report["file"], **row} for report in reports for row in report["rows"]
+        ],
+        "layers": list(reports),
+    }  # fmt: skip
+
+
+def _read_pairs(pairs: Sequence[str]) -> dict[str, str]:
+    mapping = {}
+    for pair in pairs:
+        ours, equals, theirs = pair.partition("=")
+        _require_usage(bool(equals and ours.strip() and theirs.strip()), f"--map takes OURS=THEIRS, got {pair!r}")
+        mapping[ours.strip()] = theirs.strip()
+    return mapping
+
+
+def _read_fill(fill: str | None) -> dict[str, Any]:
+    if fill is None:
+        return {}
+    rule, _, value = fill.partition("=")
+    kinds = {"sea": ("fill_sea_m", float), "interpolate": ("fill_interpolate_px", int)}
+    try:
+        name, kind = kinds[rule]
+        return {name: kind(value)}
+    except (KeyError, ValueError):
+        raise InputError(
+            f"--fill must be sea=METRES or interpolate=PIXELS, got {fill!r}.",
+            vi=f"--fill phải là sea=MÉT hoặc interpolate=SỐ_Ô, nhận được {fill!r}.",
+        ) from None
+
+
+def _require_usage(condition: bool, message: str) -> None:
+    if not condition:
+        raise typer.BadParameter(message)

@@ -1,0 +1,178 @@
+"""What the service and `--json` answer: documented, stable keys. Powers in dBm, margins in dB, distances in km."""
+
+from datetime import date
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+ServiceClass = Literal["none", "weak", "good"]
+YesNoUnknown = Literal["yes", "no", "unknown"]
+UNITS = {"level": "dBm", "margin": "dB", "distance": "km", "share": "0 to 1", "position": "degrees, WGS 84"}
+
+
+class Text(BaseModel):
+    """One sentence in English and in Vietnamese."""
+
+    en: str
+    vi: str
+
+
+class Answer(BaseModel):
+    """What every answer says of itself: which run, for which date, by which thresholds, in which units."""
+
+    run_id: str = Field(description="run the answer is read from")
+    as_of: date = Field(description="date the answer is for")
+    computed_at: str = Field(description="when the run was computed, UTC")
+    profile: str = Field(description="threshold profile")
+    profile_source: str = Field(description="where its thresholds come from")
+    location_pct: float = Field(description="share of places that must meet a threshold [%]")
+    units: dict[str, str] = Field(default_factory=lambda: dict(UNITS))
+    definitions: dict[str, Text] = Field(default_factory=dict, description="what the counts and columns mean")
+    notes: list[Text] = Field(description="what the model leaves out")
+    warnings: list[Text] = Field(default_factory=list)
+
+
+class CoverageRow(BaseModel):
+    """One figure: `numerator` of `denominator` have it. A missing figure has a `reason`."""
+
+    level: str
+    unit_code: str
+    unit_name: str
+    technology: str = Field(description="a technology, 3G+4G, any; empty where none applies")
+    operator: str
+    profile: str = Field(description="empty where none applies")
+    indicator: str
+    service: str = Field(description="weak = at least weak, good; or yes, no, unknown; or empty")
+    numerator: float | None
+    denominator: float | None
+    share: float | None = Field(ge=0, le=1)
+    reason: str | None
+
+
+class CoverageAnswer(Answer):
+    """Figures of the units of one level."""
+
+    level: str
+    rows: list[CoverageRow]
+
+
+class SettlementRow(BaseModel):
+    """One settlement; further columns per technology are named in `definitions`."""
+
+    model_config = ConfigDict(extra="allow")
+
+    settlement_id: str
+    name: str
+    commune_code: str | None = None
+    commune_name: str | None = None
+    district_name: str | None = None
+    population: float | None = None
+    households: float | None = None
+    lon: float | None = None
+    lat: float | None = None
+    signal: Literal["none", "weak", "good", "unknown"] = Field(
+        description="best class of the technologies that count as signal; unknown without a position"
+    )
+    power: YesNoUnknown
+    broadband: YesNoUnknown
+
+
+class SettlementsAnswer(Answer):
+    """Settlements of a kind: `numerator` of `denominator` settlements, and the people and households in them."""
+
+    numerator: int
+    denominator: int
+    share: float | None = Field(ge=0, le=1)
+    people: float | None = Field(description="people of the settlements listed, where known")
+    households: float | None
+    rows: list[SettlementRow]
+
+
+class PointSignal(BaseModel):
+    """What one operator's technology gives in the pixel of the point, from its best station."""
+
+    technology: str
+    operator: str
+    service: ServiceClass
+    rsrp_dbm: float | None
+    margin_db: float | None = Field(description="above the weak threshold, location allowance taken off")
+    station_id: str | None
+    distance_km: float | None
+
+
+class NearestFibre(BaseModel):
+    """The nearest fibre endpoint that reaches the point, else the nearest."""
+
+    endpoint_id: str
+    operator: str
+    distance_km: float
+    reach_km: float
+    in_reach: bool
+
+
+class PointAnswer(Answer):
+    """Service at a point: that of the pixel it lies in."""
+
+    lon: float
+    lat: float
+    in_province: bool
+    commune_code: str | None
+    commune_name: str | None
+    pixel_m: float = Field(description="side of the pixel [m]")
+    service: dict[str, ServiceClass] = Field(description="best class over operators, by technology and union")
+    signals: list[PointSignal]
+    fibre: NearestFibre | None
+    broadband: YesNoUnknown = Field(description="a fibre endpoint within its reach; unknown without such a layer")
+
+
+class RunSummary(BaseModel):
+    """One published run."""
+
+    run_id: str
+    created_at: str
+    as_of: date
+    is_current: bool
+    profiles: list[str]
+    engine: Any
+    inputs: dict[str, dict[str, Any]]
+    figures: list[dict[str, Any]]
+    warnings: list[Text]
+    timings: dict[str, float]
+    peak_memory_mb: float | None
+
+
+class RunsAnswer(BaseModel):
+    """All published runs, the newest first."""
+
+    current: str | None
+    notes: list[Text]
+    runs: list[RunSummary]
+
+
+class Health(BaseModel):
+    """The process answers; the run it serves, if there is one."""
+
+    status: Literal["ok"] = "ok"
+    run_id: str | None
+
+
+class Landing(BaseModel):
+    """What is served here."""
+
+    name: str
+    run_id: str | None
+    links: dict[str, str]
+    notes: list[Text]
+
+
+class ErrorText(BaseModel):
+    """What is wrong and what to do."""
+
+    message: str
+    message_vi: str
+
+
+class ErrorAnswer(BaseModel):
+    """The body of every answer that is no 200."""
+
+    error: ErrorText

@@ -1,0 +1,216 @@
+"""Commands that compute and show: demo, compute, runs, map, serve."""
+
+import ipaddress
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from phusong.api.answer_commands import print_figures, print_heading, print_settlements
+from phusong.api.console import (
+    JsonOption,
+    LanguageOption,
+    log,
+    log_warnings,
+    print_json,
+    print_line,
+    print_table,
+    progress_bar,
+    working,
+)
+from phusong.api.layer_commands import DayOption, Folder
+from phusong.geodata.errors import InputError
+from phusong.maps.text import format_count, format_date, format_share
+
+if TYPE_CHECKING:
+    from phusong.coverage.runs import Results
+    from phusong.geodata.workspace import Workspace
+
+
+def demo(
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Folder to make.")] = Path("demo"),
+    seed: Annotated[int, typer.Option(help="Seed of the sample province.")] = 1,
+    resolution: Annotated[float, typer.Option(help="Side of an analysis cell [m].")] = 30.0,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace a previous demo.")] = False,
+    language: LanguageOption = "en",
+) -> None:
+    """Make the sample province, compute its coverage, print figures and the worst-served list, draw the map."""
+    from phusong.api.answers import coverage_answer, open_run, settlements_answer
+    from phusong.api.demo import make_demo
+
+    workspace = make_demo(folder, seed=seed, resolution_m=resolution, replace=replace)
+    with progress_bar("computing / đang tính") as progress:
+        from phusong.coverage.compute import compute as compute_run
+
+        computed = compute_run(workspace, progress=progress)
+    log_warnings(computed.warnings)
+    results = open_run(workspace)
+    figures = coverage_answer(results)
+    print_heading(figures, language)
+    print_figures(figures, language)
+    print_line(
+        "\nSettlements without signal, power and broadband:",
+        "\nĐiểm dân cư không có sóng, điện và băng rộng:",
+        language=language,
+    )
+    print_settlements(settlements_answer(results, signal="none", power="no", broadband="no"), language)
+    _write_map(results, workspace, folder / "map.html")
+
+
+def compute(
+    folder: Folder,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say how much work it is: fields, minutes, disk.")
+    ] = False,
+    full: Annotated[bool, typer.Option("--full", help="Compute every field anew.")] = False,
+    as_of: DayOption = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads; one per processor.")] = None,
+    as_json: JsonOption = False,
+    language: LanguageOption = "en",
+) -> None:
+    """Compute coverage and publish it as a run."""
+    from phusong.coverage.compute import compute as compute_run
+    from phusong.coverage.compute import plan
+    from phusong.geodata.workspace import Workspace
+
+    workspace = Workspace.open(folder)
+    day = as_of.date() if as_of else None
+    if dry_run:
+        with working("planning / đang ước lượng"):
+            planned = asdict(plan(workspace, as_of=day))
+        if as_json:
+            print_json(planned)
+        else:
+            _print_plan(planned)
+        return
+    with progress_bar("computing / đang tính") as progress:
+        computed = compute_run(workspace, as_of=day, full=full, threads=threads, progress=progress)
+    if as_json:
+        print_json(compute_summary(computed.run_id, computed.published, computed.warnings, computed.manifest))
+        return
+    log_warnings(computed.warnings)
+    state = ("published", "đã công bố") if computed.published else ("unchanged", "không đổi")
+    print_line(f"run {computed.run_id}: {state[0]}", f"lần tính {computed.run_id}: {state[1]}", language=language)
+    for row in computed.manifest["figures"]:
+        if row["service"] == "weak" and row["denominator"]:
+            share = format_share(row["numerator"], row["denominator"], language)
+            counts = [format_count(row[key], language) for key in ("numerator", "denominator")]
+            line = f"  {row['technology']:<6} {row['indicator']:<18} {share:>6}  {counts[0]} / {counts[1]}"
+            print_line(line, line, language=language)
+
+
+def runs(folder: Folder, as_json: JsonOption = False, language: LanguageOption = "en") -> None:
+    """List the published runs, the newest first."""
+    from phusong.api.answers import runs_answer
+    from phusong.geodata.workspace import Workspace
+
+    answer = runs_answer(Workspace.open(folder))
+    if as_json:
+        print_json(answer)
+        return
+    print_table(
+        [("run", "lần tính"), ("as of", "ngày"), ("computed", "tính lúc"), ("profiles", "bộ ngưỡng"), ("", "")],
+        [
+            (
+                run.run_id,
+                format_date(run.as_of, language),
+                run.created_at[:19] + "Z",
+                ", ".join(run.profiles),
+                {"en": "published", "vi": "đang công bố"}[language] if run.is_current else "",
+            )
+            for run in answer.runs
+        ],
+        language=language,
+    )
+    for note in answer.notes:
+        print_line(note.en, note.vi, language=language)
+
+
+def map_(
+    folder: Folder,
+    out: Annotated[Path, typer.Option(metavar="FILE.html", help="Page to write.")],
+    run: Annotated[str | None, typer.Option("--run", help="Run; the published one.")] = None,
+) -> None:
+    """Draw the map of a run as one HTML file that needs no network."""
+    from phusong.api.answers import open_run
+    from phusong.geodata.workspace import Workspace
+
+    workspace = Workspace.open(folder)
+    _write_map(open_run(workspace, run), workspace, out)
+
+
+def serve(
+    folder: Folder,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8000,
+) -> None:
+    """Answer over HTTP: /v1/coverage, /v1/settlements, /v1/point, /v1/runs, /map."""
+    import uvicorn
+
+    from phusong.api.app import create_app
+    from phusong.geodata.workspace import Workspace
+
+    workspace = Workspace.open(folder)
+    if not _is_loopback(host):
+        log(
+            "warning: there is no access control; everybody who reaches this address sees levels and masts",
+            "cảnh báo: không kiểm soát truy cập; ai kết nối được đều xem được mức thu và vị trí cột",
+            style="yellow",
+        )
+    uvicorn.run(create_app(workspace.path), host=host, port=port, log_config=_log_to_stderr())
+
+
+def compute_summary(
+    run_id: str, published: bool, warnings: list[dict[str, str]], manifest: dict[str, Any]
+) -> dict[str, Any]:
+    """The JSON of `compute`."""
+    kept = ("as_of", "notes", "figures", "timings", "peak_memory_mb")
+    return {
+        "run_id": run_id,
+        "published": published,
+        "warnings": warnings,
+        "profile": manifest["settings"]["profiles"][0]["name"],
+        **{key: manifest[key] for key in kept},
+    }
+
+
+def _print_plan(planned: dict[str, Any]) -> None:
+    units = {"minutes": " min", "disk_mb": " MB"}
+    for name, value in planned.items():
+        shown = f"{value:.1f}" if isinstance(value, float) else f"{value:,}"
+        print_line(f"{name}: {shown}{units.get(name, '')}", "", language="en")
+
+
+def _write_map(results: "Results", workspace: "Workspace", out: Path) -> None:
+    from phusong.geodata.workspace import replacing
+    from phusong.maps.page import render_map
+
+    with working("drawing the map / đang vẽ bản đồ"):
+        page = render_map(results, workspace)
+    try:
+        with replacing(out) as aside:
+            aside.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise InputError(
+            f"{out} cannot be written: {error.strerror}; choose another --out.",
+            vi=f"Không ghi được {out}: {error.strerror}; hãy chọn --out khác.",
+        ) from error
+    log(f"Wrote {out} ({len(page.encode()) / 1e6:.1f} MB); it opens without a network.")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _log_to_stderr() -> dict[str, Any]:
+    from copy import deepcopy
+
+    from uvicorn.config import LOGGING_CONFIG
+
+    config = deepcopy(LOGGING_CONFIG)
+    config["handlers"]["access"]["stream"] = "ext://sys.stderr"
+    return config
