@@ -99,8 +99,7 @@ def allocate_population(
     eligible = land & (weight > 0)
     if total > 0.0 and not eligible.any():
         raise InputError(
-            f"{total:.0f} people but no land pixel with a population weight above 0; "
-            "check land cover and weights",
+            f"{total:.0f} people but no land pixel with a population weight above 0; check land cover and weights",
             vi=f"Có {total:.0f} người nhưng không có điểm ảnh đất liền nào có trọng số dân số lớn hơn 0; "
             "hãy kiểm tra lớp phủ và trọng số",
         )

@@ -233,9 +233,7 @@ def _validate_terrain_options(kind: str, fill_sea_m: float | None, fill_interpol
 
 def _refuse_existing(workspace: Workspace, name: str, replace: bool) -> None:
     if workspace.has_raster(name) and not replace:
-        raise InputError(
-            f"raster {name} exists; use --replace", vi=f"Đã có raster {name}; hãy dùng --replace để thay"
-        )
+        raise InputError(f"raster {name} exists; use --replace", vi=f"Đã có raster {name}; hãy dùng --replace để thay")
 
 
 def _stale_clutter(workspace: Workspace, grid: Grid) -> list[str]:
@@ -306,9 +304,7 @@ def _validate_people(people: Raster, path: Path) -> None:
             "nếu đó là giá trị trống, hãy khai báo trong tệp (gdal_edit -a_nodata)",
         )
     if not people.values.any():
-        raise InputError(
-            f"{path.name}: nobody lives in this raster", vi=f"{path.name}: raster không có người nào"
-        )
+        raise InputError(f"{path.name}: nobody lives in this raster", vi=f"{path.name}: raster không có người nào")
 
 
 def _refuse_apart(source: Grid, grid: Grid, path: Path) -> None:

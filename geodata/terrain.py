@@ -196,7 +196,5 @@ def _small_holes(hole: _Mask, limit_px: int) -> _Mask:
 def _interpolated(values: npt.NDArray[Any], small: _Mask, limit_px: int) -> npt.NDArray[Any]:
     """The values with small holes filled by GDAL's inverse-distance search; larger holes stay NaN."""
     known = ~np.isnan(values)
-    filled = rasterio.fill.fillnodata(
-        np.where(known, values, 0.0), mask=known, max_search_distance=2.0 * limit_px
-    )
+    filled = rasterio.fill.fillnodata(np.where(known, values, 0.0), mask=known, max_search_distance=2.0 * limit_px)
     return np.where(small, filled, values).astype(np.float32)

@@ -26,9 +26,7 @@ def make_places(land: Land, units: Units, people: People, fibre: pd.DataFrame) -
     rows.append(_place("industrial_park", "Khu công nghiệp Mẫu", tx - 1_800.0, ty + 2_600.0, "yes"))
     shore = (land.inland_m > 150.0) & (land.inland_m < 400.0) & land.province
     beach = int(np.argmin(np.where(shore, land.town_m(), np.inf)))
-    rows.append(
-        _place("tourist_site", "Bãi biển Mẫu", land.x.ravel()[beach], land.y.ravel()[beach], "unknown")
-    )
+    rows.append(_place("tourist_site", "Bãi biển Mẫu", land.x.ravel()[beach], land.y.ravel()[beach], "unknown"))
     frame = pd.DataFrame(rows)
     frame.insert(0, "place_id", [f"DD{i + 1:03d}" for i in range(len(frame))])
     return frame

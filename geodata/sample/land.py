@@ -112,27 +112,17 @@ def _province(seed: int, x: Floats, y: Floats, inland_m: Floats) -> Mask:
 def _town(y: Floats, inland_m: Floats, river_m: Floats, province: Mask) -> tuple[int, int]:
     """Cell of the town: by a river, some 6 km from the coast, halfway between north and south."""
     middle = NORTH_M - HEIGHT_M / 2.0
-    score = (
-        -(((inland_m - 6_000.0) / 2_500.0) ** 2)
-        - ((river_m - 600.0) / 800.0) ** 2
-        - ((y - middle) / 9_000.0) ** 2
-    )
+    score = -(((inland_m - 6_000.0) / 2_500.0) ** 2) - ((river_m - 600.0) / 800.0) ** 2 - ((y - middle) / 9_000.0) ** 2
     row, col = np.unravel_index(int(np.argmax(np.where(province, score, -np.inf))), score.shape)
     return int(row), int(col)
 
 
-def _suitability(
-    elevation_m: Floats, inland_m: Floats, river_m: Floats, slope_deg: Floats, town_m: Floats
-) -> Floats:
+def _suitability(elevation_m: Floats, inland_m: Floats, river_m: Floats, slope_deg: Floats, town_m: Floats) -> Floats:
     """Relative chance of a settlement: gentle ground low in its surroundings, near water, near the town."""
     hollow = np.exp(-(elevation_m - _lowest_around(elevation_m, 12)) / 80.0)
     gentle = np.exp(-((slope_deg / 8.0) ** 2))
     water = 1.0 + 1.5 * np.exp(-((river_m / 900.0) ** 2))
-    plain = (
-        0.55 * np.exp(-elevation_m / 900.0)
-        + np.exp(-elevation_m / 40.0)
-        + 3.0 * np.exp(-((town_m / 4_000.0) ** 2))
-    )
+    plain = 0.55 * np.exp(-elevation_m / 900.0) + np.exp(-elevation_m / 40.0) + 3.0 * np.exp(-((town_m / 4_000.0) ** 2))
     dry = (river_m > 150.0) & (inland_m > 250.0)
     return np.asarray(hollow * gentle * water * plain * dry)
 

@@ -58,9 +58,7 @@ def make_stations(land: Land, masts: pd.DataFrame) -> pd.DataFrame:
     chosen = chosen.sort_values(["mast", "operator", "technology"]).reset_index(drop=True)
     rows = [
         _station(masts.iloc[mast], operator, technology, rng)
-        for mast, operator, technology in zip(
-            chosen["mast"], chosen["operator"], chosen["technology"], strict=True
-        )
+        for mast, operator, technology in zip(chosen["mast"], chosen["operator"], chosen["technology"], strict=True)
     ]
     frame = pd.DataFrame(rows)
     frame["status"] = _statuses(len(frame), rng)
@@ -96,9 +94,7 @@ def _demand_sites(land: Land, people: People, count: int, rng: np.random.Generat
     x, y = spots["x"].to_numpy(), spots["y"].to_numpy()
     way_km = spots["way_km"].to_numpy()
     demand = spots["population"].to_numpy() ** 0.6 / (1.0 + (way_km / 24.0) ** 2)
-    demand = (
-        demand * np.where(spots["has_grid_power"] == "no", 0.3, 1.0) * np.where(spots["is_centre"], 2.2, 1.0)
-    )
+    demand = demand * np.where(spots["has_grid_power"] == "no", 0.3, 1.0) * np.where(spots["is_centre"], 2.2, 1.0)
     reach_m = spots["area_type"].map({"urban": 900.0, "delta": 2_300.0, "mountain": 3_600.0}).to_numpy()
     rows = []
     for _ in range(count):
@@ -117,9 +113,7 @@ def _demand_sites(land: Land, people: People, count: int, rng: np.random.Generat
 
 def _outside_sites(land: Land, rng: np.random.Generator) -> pd.DataFrame:
     """Masts of the neighbours: on land outside the province, inside the terrain."""
-    outside = (
-        ~land.province & (land.inland_m > 1_500.0) & (land.inland_m < 30_000.0) & (land.slope_deg < 15.0)
-    )
+    outside = ~land.province & (land.inland_m > 1_500.0) & (land.inland_m < 30_000.0) & (land.slope_deg < 15.0)
     chosen = rng.choice(np.flatnonzero(outside.ravel()), N_OUTSIDE, replace=False)
     x, y = land.x.ravel()[chosen], land.y.ravel()[chosen]
     return pd.DataFrame({"x": x, "y": y, "is_hill": False, "demand": 30.0, "area_type": "delta"})
@@ -141,24 +135,18 @@ def _candidates(land: Land, masts: pd.DataFrame, rng: np.random.Generator) -> pd
     tx, ty = land.town_xy
     in_town = np.hypot(masts["x"] - tx, masts["y"] - ty) < 3_500.0
     rows = []
-    for mast, (demand, town, area) in enumerate(
-        zip(masts["demand"], in_town, masts["area_type"], strict=True)
-    ):
+    for mast, (demand, town, area) in enumerate(zip(masts["demand"], in_town, masts["area_type"], strict=True)):
         shares = np.array((0.6, 0.3, 0.1)) if area == "mountain" else np.array((0.45, 0.33, 0.22))
         order = rng.choice(3, 3, replace=False, p=shares)
         for rank, operator in enumerate(order):
             for technology, weight in (("4G", 1.0), ("3G", 0.5), ("5G", 0.35 if town else 0.0)):
                 if weight > 0.0:
                     score = demand * weight * (1.0, 0.6, 0.3)[rank] * float(rng.lognormal(0.0, 0.5))
-                    rows.append(
-                        (mast, OPERATORS[operator], technology, score, rank == 0 and technology == "4G")
-                    )
+                    rows.append((mast, OPERATORS[operator], technology, score, rank == 0 and technology == "4G"))
     return pd.DataFrame(rows, columns=["mast", "operator", "technology", "score", "is_first"])
 
 
-def _station(
-    mast: "pd.Series[Any]", operator: str, technology: str, rng: np.random.Generator
-) -> dict[str, object]:
+def _station(mast: "pd.Series[Any]", operator: str, technology: str, rng: np.random.Generator) -> dict[str, object]:
     """One station's row: carrier, sectors, power and date."""
     carrier, area = _CARRIERS[technology], str(mast["area_type"])
     rural_4g = area == "delta" and technology == "4G" and rng.random() < 0.25

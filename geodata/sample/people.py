@@ -130,9 +130,7 @@ def _name(frame: pd.DataFrame, land: Land) -> None:
     river_m = land.river_m[frame["row"], frame["col"]]
     mountain, urban = frame["area_type"] == "mountain", frame["area_type"] == "urban"
     frame["kind"] = np.where(mountain, "bản", np.where(urban, "tổ dân phố", "thôn"))
-    stem = np.where(
-        inland_m < 2_500.0, "Thôn Biển Mẫu", np.where(river_m < 900.0, "Thôn Sông Mẫu", "Thôn Mẫu")
-    )
+    stem = np.where(inland_m < 2_500.0, "Thôn Biển Mẫu", np.where(river_m < 900.0, "Thôn Sông Mẫu", "Thôn Mẫu"))
     stem = np.where(mountain, np.where(river_m < 1_500.0, "Bản Suối Mẫu", "Bản Đồi Mẫu"), stem)
     frame["stem"] = np.where(urban, "Tổ dân phố Mẫu", stem)
     number = frame.groupby("stem").cumcount() + 1
@@ -151,9 +149,7 @@ def _population(land: Land, units: Units, frame: pd.DataFrame) -> Raster:
     for (x, y, row, col, number, people), sigma in zip(
         frame[list(columns)].itertuples(index=False, name=None), spread_m, strict=True
     ):
-        part = np.s_[
-            max(row - reach, 0) : min(row + reach + 1, ny), max(col - reach, 0) : min(col + reach + 1, nx)
-        ]
+        part = np.s_[max(row - reach, 0) : min(row + reach + 1, ny), max(col - reach, 0) : min(col + reach + 1, nx)]
         distance_m = np.hypot(land.x[part] - x, land.y[part] - y)
         weight = np.exp(-distance_m / sigma) * habitable[part] * (units.label[part] == number)
         weight[weight < 0.004 * weight.max()] = 0.0

@@ -29,9 +29,7 @@ _SETTLEMENT_COLUMNS = [
 ]  # fmt: skip
 
 
-def write_sample(
-    folder: Path | str, *, seed: int = 1, resolution_m: float = 30.0, flat: bool = False
-) -> Path:
+def write_sample(folder: Path | str, *, seed: int = 1, resolution_m: float = 30.0, flat: bool = False) -> Path:
     """Write the layers of the sample province and the recipe that imports them.
 
     Parameters

@@ -151,9 +151,7 @@ def _table(land: Land, label: npt.NDArray[np.int16], district: list[int], part: 
     return pd.DataFrame(rows)
 
 
-def _row(
-    code: str, name: str, district: "pd.Series[str]", valid: tuple[str, str | None]
-) -> dict[str, object]:
+def _row(code: str, name: str, district: "pd.Series[str]", valid: tuple[str, str | None]) -> dict[str, object]:
     return {
         "code": code,
         "name": name,
