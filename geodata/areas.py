@@ -66,8 +66,6 @@ def assign_communes(points: _Objects, communes: Any) -> _Objects:
     tree = shapely.STRtree(communes.geometry.to_numpy())
     present = np.array([point is not None for point in points], dtype=bool)
     which, unit = tree.query(points[present], predicate="intersects")
-    order = np.lexsort(
-        (-unit, which)
-    )  # of several (a shared border) the lowest code is written last and stays
+    order = np.lexsort((-unit, which))  # of several (a shared border) the lowest code is written last and stays
     codes[np.flatnonzero(present)[which[order]]] = communes["code"].to_numpy(dtype=object)[unit[order]]
     return codes

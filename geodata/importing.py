@@ -108,14 +108,14 @@ def import_layer(
     geometry, place_notes = _place(
         workspace, described, table=table, frame=frame, values=parsed, crs=crs, log=log, file=file.name
     )
-    derived = _relate(workspace, described, parsed, geometry, log)
+    derived, relations = _relate(workspace, described, parsed, geometry, log)
     accepted = _accepted(parsed, geometry, described, log, file.name)
     issues = tuple(sorted((*table.issues, *log.issues), key=lambda issue: issue.row))
     refused = int(log.refused.sum()) + len(table.issues)
     _refuse_nothing_accepted(accepted, issues, file.name)
     report = ImportReport(
         layer, file.name, len(accepted), refused, rows=issues, defaults=counts, derived=derived,
-        notes=(*notes, *chosen, *place_notes),
+        notes=(*notes, *chosen, *place_notes, *relations),
     )  # fmt: skip
     with archived(workspace, report, [file, *(join.path for join in joins)]):
         workspace.write_layer(layer, accepted)
@@ -133,9 +133,7 @@ def archived(workspace: Workspace, report: ImportReport, files: Sequence[Path]) 
             for part in (file, *(file.with_suffix(suffix) for suffix in _SIDECARS)):
                 if part.is_file():
                     target = aside / part.name
-                    shutil.copyfile(
-                        part, target.with_name(f"joined-{part.name}") if target.exists() else target
-                    )
+                    shutil.copyfile(part, target.with_name(f"joined-{part.name}") if target.exists() else target)
         text = json.dumps(report.to_dict(), ensure_ascii=False, indent=1)
         (aside / "report.json").write_text(text, encoding="utf-8")
         aside.chmod(0o755)
@@ -145,9 +143,7 @@ def archived(workspace: Workspace, report: ImportReport, files: Sequence[Path]) 
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def _join_all(
-    frame: pd.DataFrame, joins: Sequence[Join], file: str, log: IssueLog
-) -> tuple[pd.DataFrame, list[str]]:
+def _join_all(frame: pd.DataFrame, joins: Sequence[Join], file: str, log: IssueLog) -> tuple[pd.DataFrame, list[str]]:
     notes: list[str] = []
     for join in joins:
         frame, note = apply_join(frame, join, file=file, log=log)
@@ -172,9 +168,7 @@ def _add(counts: dict[str, int], more: Mapping[str, int]) -> None:
 
 
 def _require_columns(frame: pd.DataFrame, layer: Layer, file: str) -> None:
-    missing = [
-        column.name for column in layer.columns if column.required and column.name not in frame.columns
-    ]
+    missing = [column.name for column in layer.columns if column.required and column.name not in frame.columns]
     if missing:
         names = ", ".join(missing)
         raise InputError(
@@ -208,30 +202,28 @@ def _place(
 
 
 def _relate(
-    workspace: Workspace,
-    layer: Layer,
-    values: pd.DataFrame,
-    geometry: npt.NDArray[np.object_] | None,
-    log: IssueLog,
-) -> dict[str, int]:
-    """Check codes that point to other layers, and find the communes of settlements that state none."""
-    derived: dict[str, int] = {}
-    if layer.name == "settlements" and geometry is not None:
-        communes = current_communes(workspace)
-        if communes is not None:
-            empty = values["commune_code"].isna().to_numpy()
-            found = assign_communes(geometry, communes)
-            values["commune_code"] = np.where(empty, found, values["commune_code"].to_numpy(dtype=object))
-            count = sum(code is not None for code in found[empty & ~log.refused])
-            derived = {"commune_code": count} if count else {}
-            known = set(workspace.read_layer("communes")["code"])
-            _refuse_unknown(values, "commune_code", known, code="unknown_commune", other="communes", log=log)
+    workspace: Workspace, layer: Layer, values: pd.DataFrame, geometry: npt.NDArray[np.object_] | None, log: IssueLog
+) -> tuple[dict[str, int], list[str]]:
+    """Check codes that point to other layers; count the communes found for settlements, note what lies elsewhere."""
     if layer.name == "observations" and workspace.has_layer("settlements"):
         known = set(workspace.read_layer("settlements")["settlement_id"])
-        _refuse_unknown(
-            values, "settlement_id", known, code="unknown_settlement", other="settlements", log=log
-        )
-    return derived
+        _refuse_unknown(values, "settlement_id", known, code="unknown_settlement", other="settlements", log=log)
+    communes = current_communes(workspace) if layer.name in ("settlements", "stations") else None
+    if communes is None or geometry is None:
+        return {}, []
+    found = assign_communes(geometry, communes)
+    nowhere = np.array([code is None for code in found], dtype=bool)
+    if layer.name == "stations":
+        count = int((nowhere & ~log.refused).sum())
+        return {}, [f"{count} stations stand outside every commune; they serve too"] if count else []
+    empty = values["commune_code"].isna().to_numpy()
+    values["commune_code"] = np.where(empty, found, values["commune_code"].to_numpy(dtype=object))
+    known = set(workspace.read_layer("communes")["code"])
+    _refuse_unknown(values, "commune_code", known, code="unknown_commune", other="communes", log=log)
+    derived = int((empty & ~nowhere & ~log.refused).sum())
+    other = int(((values["commune_code"].to_numpy(dtype=object) != found) & ~nowhere & ~log.refused).sum())
+    notes = [f"{other} settlements lie in another commune than the one they state"] if other else []
+    return {"commune_code": derived} if derived else {}, notes
 
 
 def _refuse_unknown(

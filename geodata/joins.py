@@ -102,6 +102,8 @@ def choose_columns(
 ) -> tuple[pd.DataFrame, list[str]]:
     """Rename theirs to ours; a column without mapping is taken where the file has one of our name.
 
+    Where `x` or `y` is mapped, columns named lon and lat are passed over.
+
     Parameters
     ----------
     frame
@@ -133,10 +135,11 @@ def choose_columns(
                 f"Layer {layer.name} has no column {ours!r}; its columns are {', '.join(known)}.",
                 vi=f"Lớp {layer.name} không có cột {ours!r}; các cột là {', '.join(known)}.",
             )
+    passed_over = ("lon", "lat") if {"x", "y"} & set(mapping) else ()
     for ours in known:
         given = mapping.get(ours, ours)
         theirs = [given] if isinstance(given, str) else list(given)
-        if ours not in mapping and ours not in frame.columns:
+        if ours not in mapping and (ours not in frame.columns or ours in passed_over):
             continue
         for name in theirs:
             require_column(frame, name, file)
@@ -175,9 +178,7 @@ def apply_values(frame: pd.DataFrame, values: Mapping[str, Mapping[str, str]]) -
     return filled
 
 
-def apply_defaults(
-    frame: pd.DataFrame, defaults: Mapping[str, Scalar | Sequence[DefaultRule]]
-) -> dict[str, int]:
+def apply_defaults(frame: pd.DataFrame, defaults: Mapping[str, Scalar | Sequence[DefaultRule]]) -> dict[str, int]:
     """Fill empty cells in place: with a constant, or with the first rule whose columns agree.
 
     Returns

@@ -21,21 +21,14 @@ _PREFIXES = {
     "huyện": "huyện", "h.": "huyện", "quận": "quận", "q.": "quận", "tỉnh": "tỉnh", "t.": "tỉnh",
     "thôn": "thôn", "bản": "bản", "ấp": "ấp", "buôn": "buôn", "làng": "làng", "xóm": "xóm",
 }  # fmt: skip
-_DOTLESS = "|".join(
-    re.escape(word) for word in sorted(_PREFIXES, key=len, reverse=True) if not word.endswith(".")
-)
+_DOTLESS = "|".join(re.escape(word) for word in sorted(_PREFIXES, key=len, reverse=True) if not word.endswith("."))
 _DOTTED = "|".join(re.escape(word) for word in sorted(_PREFIXES, key=len, reverse=True) if word.endswith("."))
 _PREFIX = re.compile(rf"(?:(?P<dotted>{_DOTTED})\s*|(?P<word>{_DOTLESS})\s+)(?=\S)", re.IGNORECASE)
 
 
 def tidy_name(text: str) -> str:
     """Write a name in NFC with single spaces and Đ for the look-alike Ð (eth); letters and tones stay."""
-    unified = (
-        unicodedata.normalize("NFC", text)
-        .replace("\u00d0", "Đ")
-        .replace("\u00f0", "đ")
-        .replace("\u0189", "Đ")
-    )
+    unified = unicodedata.normalize("NFC", text).replace("\u00d0", "Đ").replace("\u00f0", "đ").replace("\u0189", "Đ")
     return " ".join(unified.split())
 
 
@@ -55,7 +48,7 @@ def split_prefix(name: str) -> tuple[str | None, str]:
 def name_key(name: str, *, keep_prefix: bool = False) -> str:
     """Build the key under which spellings of one name meet.
 
-    Lower case, single spaces, without prefix, each syllable's tone as a digit after it (0 to 5 in the order of
+    Lower case, single spaces, no prefix, each syllable's tone as a digit after it (0 to 5 in the order of
     `TONES`): Hóa and Hoá both give `hoa4`; Quảng Tiến gives `quang2 tiên4`, Quảng Tiên `quang2 tiên0`.
     """
     text = tidy_name(name) if keep_prefix else split_prefix(name)[1]

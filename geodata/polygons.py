@@ -16,9 +16,7 @@ from phusong.geodata.schemas import STORAGE_CRS
 _Objects = npt.NDArray[np.object_]
 
 
-def place_polygons(
-    table: Table, values: pd.DataFrame, crs: str, *, area: Area, log: IssueLog, file: str
-) -> _Objects:
+def place_polygons(table: Table, values: pd.DataFrame, crs: str, *, area: Area, log: IssueLog, file: str) -> _Objects:
     """Turn the polygons of communes into multipolygons in EPSG:4326; only ended units may have none.
 
     Raises

@@ -228,7 +228,5 @@ def _only(file: Path, kind: str, kind_vi: str, names: Sequence[str], wanted: str
         return names[0]
     known = ", ".join(names)
     what = f"has no {kind} {wanted!r}" if wanted is not None else f"has {len(names)} {kind}s; name one"
-    what_vi = (
-        f"không có {kind_vi} {wanted!r}" if wanted is not None else f"có {len(names)} {kind_vi}; hãy chọn một"
-    )
+    what_vi = f"không có {kind_vi} {wanted!r}" if wanted is not None else f"có {len(names)} {kind_vi}; hãy chọn một"
     raise InputError(f"{file.name} {what}: {known}.", vi=f"{file.name} {what_vi}: {known}.")

@@ -142,10 +142,7 @@ def import_recipe(
 
 
 def _import_layer(workspace: Workspace, entry: RecipeLayer, folder: Path, replace: bool) -> ImportReport:
-    joins = [
-        Join(folder / join.file, join.on, join.take, unique=join.unique, sheet=join.sheet)
-        for join in entry.joins
-    ]
+    joins = [Join(folder / join.file, join.on, join.take, unique=join.unique, sheet=join.sheet) for join in entry.joins]
     return import_layer(
         workspace,
         entry.layer,

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import pandas as pd
 import pandera.errors
 import pandera.pandas as pa
+
 from phusong.geodata.errors import InputError, UnknownNameError
 
 STORAGE_CRS = "EPSG:4326"
@@ -38,13 +39,7 @@ class Column:
 
     def range_text(self) -> str:
         """Write the allowed range, like `(0, 1000]`."""
-        low = (
-            f"({self.above:g}"
-            if self.above is not None
-            else f"[{self.minimum:g}"
-            if self.minimum is not None
-            else ""
-        )
+        low = f"({self.above:g}" if self.above is not None else f"[{self.minimum:g}" if self.minimum is not None else ""
         high = f"{self.maximum:g}]" if self.maximum is not None else "…"
         return f"{low or '…'}, {high}"
 
@@ -251,14 +246,10 @@ def validate_layer(name: str, frame: pd.DataFrame) -> None:
     except pandera.errors.SchemaErrors as error:
         cases: Any = error.failure_cases
         for (column, check), group in cases.groupby(["column", "check"], dropna=False):
-            faults.append(
-                f"{column}: {check} fails for {group['failure_case'].iloc[0]!r} ({len(group)} times)"
-            )
+            faults.append(f"{column}: {check} fails for {group['failure_case'].iloc[0]!r} ({len(group)} times)")
     if faults:
         text = "; ".join(faults)
-        raise InputError(
-            f"Layer {name} does not fit its schema: {text}.", vi=f"Lớp {name} sai cấu trúc: {text}."
-        )
+        raise InputError(f"Layer {name} does not fit its schema: {text}.", vi=f"Lớp {name} sai cấu trúc: {text}.")
 
 
 def _schema_column(column: Column) -> pa.Column:

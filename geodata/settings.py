@@ -15,10 +15,11 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 
 import pydantic
 from annotated_types import Ge, Gt, Le
-from phusong.geodata.errors import SettingsError
 from pydantic import BaseModel, ConfigDict
 from pyproj import CRS
 from pyproj.exceptions import CRSError
+
+from phusong.geodata.errors import SettingsError
 
 SETTINGS_FILE = "phusong.toml"
 
@@ -56,9 +57,7 @@ class ModelSettings(Section):
     @classmethod
     def _median_of_time(cls, value: float) -> float:
         if value != 50.0:
-            raise ValueError(
-                "must be 50: a lower time percentage is enhanced propagation, for interference studies"
-            )
+            raise ValueError("must be 50: a lower time percentage is enhanced propagation, for interference studies")
         return value
 
 
@@ -131,9 +130,7 @@ class Settings(Section):
         except CRSError:
             raise ValueError(f"{value!r} is no known CRS; write one like EPSG:32648") from None
         if not crs.is_projected or any(axis.unit_name != "metre" for axis in crs.axis_info):
-            raise ValueError(
-                f"{value} is not projected in metres; use a UTM or VN-2000 TM-3 zone like EPSG:32648"
-            )
+            raise ValueError(f"{value} is not projected in metres; use a UTM or VN-2000 TM-3 zone like EPSG:32648")
         return value
 
     @pydantic.field_validator("clutter_height_m", "clutter_height_on_dsm_m", "population_weight")
@@ -152,9 +149,7 @@ class Settings(Section):
         for profile in self.profiles:
             for technology in profile.thresholds:
                 if technology not in self.technologies:
-                    raise ValueError(
-                        f"profile {profile.name} has thresholds for {technology}, no known technology"
-                    )
+                    raise ValueError(f"profile {profile.name} has thresholds for {technology}, no known technology")
         return self
 
     def profile(self, name: str | None = None) -> ThresholdProfile:
@@ -196,9 +191,7 @@ def render_settings(*, name: str, crs: str, resolution_m: float) -> str:
     return text.replace("@NAME@", json.dumps(name, ensure_ascii=False), 1)
 
 
-def default_settings(
-    *, name: str = "phusong", crs: str = "EPSG:32648", resolution_m: float = 30.0
-) -> Settings:
+def default_settings(*, name: str = "phusong", crs: str = "EPSG:32648", resolution_m: float = 30.0) -> Settings:
     """Build the settings that a new workspace begins with.
 
     Raises
@@ -253,9 +246,7 @@ def validate_toml(model: type[Model], text: str, *, where: str) -> Model:
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(
-            f"{where} is not valid TOML: {error}.", vi=f"{where} sai cú pháp TOML: {error}."
-        ) from error
+        raise SettingsError(f"{where} is not valid TOML: {error}.", vi=f"{where} sai cú pháp TOML: {error}.") from error
     try:
         return model.model_validate(data)
     except pydantic.ValidationError as error:

@@ -166,9 +166,7 @@ def _parse_lists(values: list[str | None], column: Column, log: IssueLog) -> npt
         if column.kind == "numbers":
             numbers = [parse_number(part) for part in parts]
             no_number[position] = None in numbers
-            outside[position] = any(
-                number is not None and not _in_range(number, column) for number in numbers
-            )
+            outside[position] = any(number is not None and not _in_range(number, column) for number in numbers)
             parts = [f"{number:.12g}" for number in numbers if number is not None]
         else:
             no_number[position] = "" in parts
@@ -216,9 +214,7 @@ def _in_range(number: float, column: Column) -> bool:
     )
 
 
-def _refuse_out_of_range(
-    mask: npt.ArrayLike, values: list[str | None], column: Column, log: IssueLog
-) -> None:
+def _refuse_out_of_range(mask: npt.ArrayLike, values: list[str | None], column: Column, log: IssueLog) -> None:
     log.refuse(
         mask,
         field=column.name,
@@ -246,8 +242,7 @@ def _refuse_reversed_dates(values: pd.DataFrame, log: IssueLog) -> None:
 def _refuse_unequal_lists(values: pd.DataFrame, log: IssueLog) -> None:
     """One value holds for all sectors; otherwise as many as azimuths (one where there is none)."""
     lengths = {
-        name: np.array([0 if text is None else len(text.split(";")) for text in values[name]])
-        for name in _SECTOR_LISTS
+        name: np.array([0 if text is None else len(text.split(";")) for text in values[name]]) for name in _SECTOR_LISTS
     }
     sectors = np.maximum(lengths["azimuths_deg"], 1)
     for name in _SECTOR_LISTS[1:]:

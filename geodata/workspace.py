@@ -18,6 +18,7 @@ import geopandas as gpd
 import pandas as pd
 import pyogrio
 import rasterio
+
 from phusong.geodata.errors import MissingLayerError, SettingsError, UnknownNameError, WorkspaceError
 from phusong.geodata.grid import Grid, Raster
 from phusong.geodata.raster_files import grid_of
@@ -37,9 +38,7 @@ class Workspace:
     path: Path
 
     @classmethod
-    def create(
-        cls, path: Path | str, *, crs: str, resolution_m: float = 30.0, name: str | None = None
-    ) -> Self:
+    def create(cls, path: Path | str, *, crs: str, resolution_m: float = 30.0, name: str | None = None) -> Self:
         """Make a workspace in a new or empty folder.
 
         Parameters

@@ -1,5 +1,6 @@
 import pandas as pd
 import pytest
+
 from phusong.geodata.errors import InputError, UnknownNameError
 from phusong.geodata.schemas import LAYERS, find_layer, validate_layer
 

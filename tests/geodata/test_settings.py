@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from phusong.geodata.errors import SettingsError
 from phusong.geodata.settings import (
     Settings,
@@ -30,17 +31,13 @@ def test_the_template_names_a_source_for_every_end_date() -> None:
     assert all(t.end_date_source for t in dated)
 
 
-@given(
-    st.text(alphabet=st.characters(exclude_categories=["Cs", "Cc"]), min_size=1).map(str.strip).filter(bool)
-)
+@given(st.text(alphabet=st.characters(exclude_categories=["Cs", "Cc"]), min_size=1).map(str.strip).filter(bool))
 def test_any_name_survives_being_written_into_the_settings(name: str) -> None:
     assert default_settings(name=name).name == name
 
 
 def test_an_unknown_key_is_named_with_the_file_and_the_nearest_known_key() -> None:
-    with pytest.raises(
-        SettingsError, match=r"phusong\.toml: unknown key model\.radius_kmm, did you mean radius_km"
-    ):
+    with pytest.raises(SettingsError, match=r"phusong\.toml: unknown key model\.radius_kmm, did you mean radius_km"):
         edited("radius_km =", "radius_kmm =")
 
 

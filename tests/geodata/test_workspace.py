@@ -2,6 +2,8 @@ from pathlib import Path
 
 import geopandas as gpd
 import pytest
+from shapely import Point
+
 from phusong.geodata.errors import (
     InputError,
     MissingLayerError,
@@ -10,7 +12,6 @@ from phusong.geodata.errors import (
     WorkspaceError,
 )
 from phusong.geodata.workspace import Workspace
-from shapely import Point
 
 
 @pytest.fixture
