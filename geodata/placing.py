@@ -1,6 +1,5 @@
 """Points put on the map: read, reprojected to EPSG:4326, checked against terrain and province."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -214,9 +213,9 @@ def _describe_wrong_crs(
 ) -> InputError:
     total = int(np.isfinite(given.x + given.y).sum())
     first = int(np.flatnonzero(stray)[0])
-    where = f" (first: row {log.row_numbers[first]}, {given.x[first]:.12g}, {given.y[first]:.12g})"
-    count = f"{int(stray.sum())} of {total} points{where}"
-    count_vi = f"{int(stray.sum())}/{total} điểm (đầu tiên:{where.removeprefix(' (first:')}"
+    row, position = int(log.row_numbers[first]), f"{given.x[first]:.12g}, {given.y[first]:.12g}"
+    count = f"{int(stray.sum())} of {total} points (first: row {row}, {position})"
+    count_vi = f"{int(stray.sum())}/{total} điểm (đầu tiên: dòng {row}, {position})"
     error = wrong_crs(file, given.crs, count=count, count_vi=count_vi)
     hint, hint_vi = _suggest(given, layer, area, total)
     return InputError(f"{error} {hint}", vi=f"{error.vi} {hint_vi}")
@@ -231,18 +230,21 @@ def wrong_crs(file: str, crs: str, *, count: str, count_vi: str) -> InputError:
 
 
 def _suggest(given: Coordinates, layer: Layer, area: Area, total: int) -> tuple[str, str]:
-    fits: list[tuple[int, str]] = []
+    fits: list[tuple[int, str, bool]] = []
     for swapped in (False, True):
         for crs in dict.fromkeys((given.crs, *VIETNAM_CRS)):
             count = int(_within(given, area, layer, swapped=swapped, crs=crs).sum())
             if count > total / 2:
-                order = f" and {given.fields[0]} and {given.fields[1]} exchanged" if swapped else ""
-                fits.append((count, f"--crs {crs}{order}"))
+                fits.append((count, f"--crs {crs}", swapped))
     if not fits or (area.province is None and area.terrain is None):
         return "Give the right one with --crs.", "Hãy nêu hệ tọa độ đúng bằng --crs."
-    best = max(count for count, _ in fits)
-    names: Sequence[str] = [name for count, name in fits if count == best][:3]
+    best = max(count for count, _, _ in fits)
+    exchange = all(swapped for count, _, swapped in fits if count == best)
+    names = [name for count, name, swapped in fits if count == best and swapped == exchange][:3]
+    first, second = given.fields
+    order = f" and {first} and {second} exchanged" if exchange else ""
+    order_vi = f" và đổi chỗ {first} với {second}" if exchange else ""
     return (
-        f"{best} of them would lie inside with {' or '.join(names)}.",
-        f"{best} điểm sẽ nằm trong nếu dùng {' hoặc '.join(names)}.",
+        f"{best} of them would lie inside with {' or '.join(names)}{order}.",
+        f"{best} điểm sẽ nằm trong nếu dùng {' hoặc '.join(names)}{order_vi}.",
     )
