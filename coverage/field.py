@@ -166,8 +166,7 @@ def loss_field(
         float(mid_lat_deg), float(surface_refractivity), polarization == "vertical", 1e-3 * end_clearance_m,
     )  # fmt: skip
     pixel_m = terrain.grid.resolution_m
-    if not spacing_m > 0.0:
-        raise OutOfValidityError(f"`spacing_m` must be positive, got {spacing_m}")
+    _check_spacing(spacing_m, end_clearance_m)
     if mode not in ("sweep", "path"):
         raise OutOfValidityError(f'`mode` must be "sweep" or "path", got "{mode}"')
     flat_distance_m = np.hypot(cols - place.col, rows - place.row) * pixel_m
@@ -235,9 +234,10 @@ delta_n, surface_refractivity, spacing_m, end_clearance_m, zone
     terms = check_link(
         freqs_ghz, time_pct, tx_height_agl_m, rx_height_agl_m, polarization, mid_lat_deg, delta_n, surface_refractivity
     )
+    _check_spacing(spacing_m, end_clearance_m)
     if not terrain.grid.contains(to_x_m, to_y_m).all():
         raise OutOfValidityError("a point lies outside the terrain raster")
-    cols, rows = _pixel_position(terrain.grid, to_x_m, to_y_m)
+    cols, rows = (np.atleast_1d(part) for part in terrain.grid.pixel_position(to_x_m, to_y_m))
     place = _place(terrain, clutter, zone, x_m, y_m, None)
     loss = np.empty((terms.shape[0], cols.size))
     link = _Link(
@@ -250,10 +250,11 @@ delta_n, surface_refractivity, spacing_m, end_clearance_m, zone
     return loss
 
 
-def _pixel_position(grid: Grid, x_m: npt.ArrayLike, y_m: npt.ArrayLike) -> tuple[Floats, Floats]:
-    """Position in pixels, with (0, 0) at the centre of the first cell."""
-    cols, rows = ~grid.transform * (np.atleast_1d(np.asarray(x_m, float)), np.atleast_1d(np.asarray(y_m, float)))
-    return cols - 0.5, rows - 0.5
+def _check_spacing(spacing_m: float, end_clearance_m: float) -> None:
+    if not 0.0 < spacing_m < math.inf:
+        raise OutOfValidityError(f"`spacing_m` must be positive, got {spacing_m}")
+    if not 0.0 <= end_clearance_m < math.inf:
+        raise OutOfValidityError(f"`end_clearance_m` must be at least 0, got {end_clearance_m}")
 
 
 def _place(
@@ -265,19 +266,19 @@ def _place(
             raise OutOfValidityError(f"`{name}` must lie on the grid of the terrain")
     if not grid.contains(x_m, y_m).all():
         raise OutOfValidityError(f"the mast at ({x_m:.1f}, {y_m:.1f}) lies outside the terrain raster")
-    cols, rows = _pixel_position(grid, x_m, y_m)
+    col, row = (float(part) for part in grid.pixel_position(x_m, y_m))
     heights = np.ascontiguousarray(terrain.values, dtype=np.float32)
     ground = ground_amsl_m
     if ground is None:
-        ground = float(bilinear(heights, float(cols[0]), float(rows[0])))
+        ground = float(bilinear(heights, col, row))
     if not math.isfinite(ground):
         raise OutOfValidityError(f"the mast at ({x_m:.1f}, {y_m:.1f}) stands in a hole of the terrain")
     return _Place(
         heights,
         np.empty((0, 0), np.float32) if clutter is None else np.ascontiguousarray(clutter.values, dtype=np.float32),
         np.empty((0, 0), np.uint8) if zone is None else np.ascontiguousarray(zone.values, dtype=np.uint8),
-        float(cols[0]),
-        float(rows[0]),
+        col,
+        row,
         ground,
     )
 

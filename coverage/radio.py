@@ -203,8 +203,8 @@ def _link(prepared: Prepared, model: ModelSettings) -> dict[str, Any]:
 
 def _heights_m(terrain: Raster, x_m: Floats, y_m: Floats) -> Floats:
     """Ground height at points, between cell centres [m amsl]."""
-    cols, rows = ~terrain.grid.transform * (x_m, y_m)
-    return np.array([bilinear(terrain.values, c - 0.5, r - 0.5) for c, r in zip(cols, rows, strict=True)])
+    cols, rows = terrain.grid.pixel_position(x_m, y_m)
+    return np.array([bilinear(terrain.values, col, row) for col, row in zip(cols, rows, strict=True)])
 
 
 def _point_levels(

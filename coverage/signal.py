@@ -138,10 +138,10 @@ def compute_levels_cdbm(
     x_m, y_m, antenna_amsl_m
         The antenna in the CRS of the grid, and above sea level [m].
     """
-    col, row = ~grid.transform * (x_m, y_m)
+    col, row = (float(part) for part in grid.pixel_position(x_m, y_m))
     out = np.empty(loss_cdb.shape, np.int16)
     _levels(
-        *sectors, loss_cdb, terrain_m, col - 0.5, row - 0.5, grid.resolution_m, antenna_amsl_m, rx_height_agl_m,
+        *sectors, loss_cdb, terrain_m, col, row, grid.resolution_m, antenna_amsl_m, rx_height_agl_m,
         1e3 * effective_radius_km, out,
     )  # fmt: skip
     return out

@@ -39,15 +39,20 @@ class Grid:
         west, south, east, north = array_bounds(*self.shape, self.transform)
         return float(west), float(south), float(east), float(north)
 
-    def index(
+    def pixel_position(
         self, x: npt.ArrayLike, y: npt.ArrayLike
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """Row and column of the cells that hold the points (may lie outside the grid)."""
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Column and row of points as fractions: whole numbers at cell centres, 0, 0 in the first cell."""
         inverse = ~self.transform
         across, along = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
-        cols = inverse.a * across + inverse.b * along + inverse.c
-        rows = inverse.d * across + inverse.e * along + inverse.f
-        return np.floor(rows).astype(np.int64), np.floor(cols).astype(np.int64)
+        cols = inverse.a * across + inverse.b * along + inverse.c - 0.5
+        rows = inverse.d * across + inverse.e * along + inverse.f - 0.5
+        return cols, rows
+
+    def index(self, x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Row and column of the cells that hold the points (may lie outside the grid)."""
+        cols, rows = self.pixel_position(x, y)
+        return np.floor(rows + 0.5).astype(np.int64), np.floor(cols + 0.5).astype(np.int64)
 
     def contains(self, x: npt.ArrayLike, y: npt.ArrayLike) -> npt.NDArray[np.bool_]:
         """Whether the points fall on a cell of the grid."""
