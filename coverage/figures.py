@@ -22,6 +22,7 @@ from phusong.coverage.people import (
     compute_people,
     compute_residential_cells,
     count_classes,
+    sum_plots,
 )
 from phusong.coverage.service import (
     ANY,
@@ -174,10 +175,10 @@ def _resident_layers(
 
 
 def _resident_counts(residents: Residents, classes: Classes, units: UnitIndex) -> dict[str, dict[str, Int64s]]:
-    cells = classify_cells(residents, classes)
+    plots = sum_plots(residents, classes)
     return {
-        "people": compute_people(residents, classes, units),
-        "residential_cells": compute_residential_cells(residents, cells, units),
+        "people": compute_people(plots, residents, units),
+        "residential_cells": compute_residential_cells(classify_cells(plots, residents), residents, units),
     }
 
 

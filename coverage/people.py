@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from phusong.coverage.service import GOOD, WEAK, Classes
-from phusong.coverage.units import LEVELS, OUTSIDE, IntArray, UnitIndex, UnitLevel
+from phusong.coverage.units import LEVELS, OUTSIDE, IntArray, UnitIndex
 
 MICRO = 1_000_000  # micro-persons in a person
 
@@ -19,18 +19,20 @@ Int64s = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Residents:
-    """The populated pixels of the province `[n]` and the population cells they belong to `[n_cell]`.
+    """The populated pixels of the province `[n]`, grouped into plots `[n_plot]` and population cells `[n_cell]`.
 
-    `pixel` flat row-major position; `micro_people` whole micro-persons; `cell` row of the population cell;
-    `unit` row in each base layer of units (−1 outside). `cell_micro` is the cell's people inside the
-    province, `cell_unit` by level the unit that holds most of them (ties to the smaller code, −1 none),
-    `is_residential` whether they are at least N.
+    A plot is the part of a population cell inside one unit of every base layer: sums over plots give both cells
+    and units. `pixel` flat row-major position; `micro_people` whole micro-persons (as doubles, exact);
+    `plot` row of the plot. `plot_cell` and `plot_unit` (by base layer, −1 outside) say where a plot lies.
+    `cell_micro` is a cell's people inside the province, `cell_unit` by level the unit that holds most of them
+    (ties to the smaller code, −1 none), `is_residential` whether they are at least N.
     """
 
     pixel: Int64s
-    micro_people: Int64s
-    cell: IntArray
-    unit: dict[str, IntArray]
+    micro_people: npt.NDArray[np.float64]
+    plot: Int64s
+    plot_cell: Int64s
+    plot_unit: dict[str, IntArray]
     cell_micro: Int64s
     cell_unit: dict[str, IntArray]
     is_residential: npt.NDArray[np.bool_]
@@ -46,71 +48,97 @@ def index_residents(
     people
         People per pixel `[y, x]`.
     cell
-        Id of the population cell whose people the pixel holds `[y, x]`, at least 0 where there are people.
+        Id of the population cell whose people the pixel holds `[y, x]`.
     units
         Units on the same grid.
     min_people
         People in the province that make a population cell residential (N).
     """
     pixel = np.flatnonzero((people > 0) & units.in_province())
-    micro = np.rint(people.ravel()[pixel] * MICRO).astype(np.int64)
-    ids = cell.ravel()[pixel]
-    present = np.zeros(int(ids.max(initial=-1)) + 1, dtype=bool)
-    present[ids] = True
-    rows = (np.cumsum(present, dtype=np.int32) - np.int32(1))[ids].astype(np.int32)
-    n_cell = int(present.sum())
-    cell_micro = _sum_by(rows, micro, n_cell)
-    unit = {base: raster.ravel()[pixel] for base, raster in units.base_raster.items()}
+    micro = np.rint(people.ravel()[pixel] * MICRO)
+    key = cell.ravel()[pixel].astype(np.int64)
+    for base, raster in units.base_raster.items():
+        key = key * (len(units.levels[base].codes) + 1) + raster.ravel()[pixel] + 1
+    found, plot = np.unique(key, return_inverse=True)
+    plot_unit: dict[str, IntArray] = {}
+    for base in reversed(units.base_raster):
+        found, unit = np.divmod(found, len(units.levels[base].codes) + 1)
+        plot_unit[base] = (unit - 1).astype(np.int32)
+    plot_cell = np.unique(found, return_inverse=True)[1]
+    plot_micro = np.bincount(plot, weights=micro, minlength=len(plot_cell)).astype(np.int64)
+    n_cell = int(plot_cell.max(initial=-1)) + 1
+    cell_micro = np.zeros(n_cell, dtype=np.int64)
+    np.add.at(cell_micro, plot_cell, plot_micro)
     return Residents(
         pixel=pixel,
         micro_people=micro,
-        cell=rows,
-        unit=unit,
+        plot=plot,
+        plot_cell=plot_cell,
+        plot_unit=plot_unit,
         cell_micro=cell_micro,
-        cell_unit=_units_of_cells(rows, unit, micro, n_cell, units),
+        cell_unit={
+            name: _unit_with_most(plot_cell, level.rows_of(plot_unit[level.base]), plot_micro, n_cell)
+            for name, level in units.levels.items()
+        },
         is_residential=cell_micro >= round(min_people * MICRO),
     )
 
 
-def compute_people(residents: Residents, classes: Classes, units: UnitIndex) -> dict[str, Int64s]:
+def sum_plots(residents: Residents, classes: Classes) -> Int64s:
+    """Micro-persons of every plot by service class, `[n_plot, 3]`.
+
+    Parameters
+    ----------
+    residents
+        The populated pixels and their plots.
+    classes
+        Class of every populated pixel `[n]`.
+    """
+    n_plot = len(residents.plot_cell)
+    # doubles hold whole numbers up to 9e15, that is 9e9 people: the sums are exact in any order
+    sums = np.bincount(residents.plot * 3 + classes, weights=residents.micro_people, minlength=3 * n_plot)
+    return sums.reshape(n_plot, 3).astype(np.int64)
+
+
+def compute_people(plots: Int64s, residents: Residents, units: UnitIndex) -> dict[str, Int64s]:
     """Micro-persons of every unit by service class, `[n_unit, 3]` per level.
 
     Parameters
     ----------
+    plots
+        Micro-persons of every plot by class, from `sum_plots`.
     residents
-        The populated pixels.
-    classes
-        Class of every populated pixel `[n]`.
+        The plots.
     units
         The units they were indexed with.
     """
-    by_base = {}
-    for base, unit in residents.unit.items():
-        n_unit = len(units.levels[base].codes)
-        key = (unit + 1) * np.int32(3) + classes  # units outside are the first three bins, dropped
-        sums = _sum_by(key, residents.micro_people, 3 * (n_unit + 1))
-        by_base[base] = sums.reshape(n_unit + 1, 3)[1:]
-    return {level: _fold(by_base[of.base], of) for level, of in units.levels.items()}
+    answer = {}
+    for name, level in units.levels.items():
+        unit = level.rows_of(residents.plot_unit[level.base])
+        sums = np.zeros((len(level.codes) + 1, 3), dtype=np.int64)
+        np.add.at(sums, unit, plots)  # plots outside every unit (−1) fall into the last row, dropped
+        answer[name] = sums[:-1]
+    return answer
 
 
-def classify_cells(residents: Residents, classes: Classes) -> Classes:
+def classify_cells(plots: Int64s, residents: Residents) -> Classes:
     """Class of every population cell: the best class that at least half of its people have, `[n_cell]`.
 
     Parameters
     ----------
+    plots
+        Micro-persons of every plot by class, from `sum_plots`.
     residents
-        The populated pixels and their cells.
-    classes
-        Class of every populated pixel `[n]`.
+        The plots and their cells.
     """
-    covered = np.zeros(len(residents.cell_micro), dtype=np.uint8)
-    for service in (WEAK, GOOD):
-        served = _sum_by(residents.cell, residents.micro_people * (classes >= service), len(covered))
-        covered += 2 * served >= residents.cell_micro
-    return covered
+    sums = np.zeros((len(residents.cell_micro), 3), dtype=np.int64)
+    np.add.at(sums, residents.plot_cell, plots)
+    good = sums[:, GOOD]
+    at_least_weak = good + sums[:, WEAK]
+    return (2 * at_least_weak >= residents.cell_micro).astype(np.uint8) + (2 * good >= residents.cell_micro)
 
 
-def compute_residential_cells(residents: Residents, cells: Classes, units: UnitIndex) -> dict[str, Int64s]:
+def compute_residential_cells(cells: Classes, residents: Residents, units: UnitIndex) -> dict[str, Int64s]:
     """Residential cells of every unit by service class, `[n_unit, 3]` per level.
 
     A residential cell has at least N people in the province; at every level it counts in the one unit that
@@ -118,10 +146,10 @@ def compute_residential_cells(residents: Residents, cells: Classes, units: UnitI
 
     Parameters
     ----------
-    residents
-        The populated pixels and their cells.
     cells
         Class of every cell, from `classify_cells`.
+    residents
+        The cells.
     units
         The units they were indexed with.
     """
@@ -151,42 +179,15 @@ def count_classes(unit: IntArray, classes: Classes, n_unit: int) -> Int64s:
     return np.bincount(key, minlength=3 * (n_unit + 1)).reshape(n_unit + 1, 3)[1:].astype(np.int64)
 
 
-def _sum_by(rows: npt.NDArray[np.integer], micro: Int64s, n_row: int) -> Int64s:
-    """Sum of micro-persons by row; exact, as doubles hold whole numbers up to 9e15."""
-    return np.bincount(rows, weights=micro, minlength=n_row).astype(np.int64)
-
-
-def _fold(by_base: Int64s, level: UnitLevel) -> Int64s:
-    folded = np.zeros((len(level.codes), 3), dtype=np.int64)
-    inside = level.parent != OUTSIDE
-    np.add.at(folded, level.parent[inside], by_base[inside])
-    return folded
-
-
-def _units_of_cells(
-    cell: IntArray, unit: dict[str, IntArray], micro: Int64s, n_cell: int, units: UnitIndex
-) -> dict[str, IntArray]:
-    """Unit that holds most of a cell's people, by level; ties to the smaller row, so the smaller code."""
-    shares = {}
-    for base, rows in unit.items():
-        n_unit = len(units.levels[base].codes)
-        pairs, of = np.unique(cell.astype(np.int64) * (n_unit + 1) + rows + 1, return_inverse=True)
-        shares[base] = (pairs // (n_unit + 1), pairs % (n_unit + 1) - 1, _sum_by(of, micro, len(pairs)))
-    chosen = {}
-    for name, level in units.levels.items():
-        pair_cell, pair_row, pair_micro = shares[level.base]
-        parent = np.append(level.parent, np.int32(OUTSIDE))[pair_row]
-        chosen[name] = _largest(pair_cell, parent, pair_micro, n_cell)
-    return chosen
-
-
-def _largest(cell: Int64s, unit: IntArray, micro: Int64s, n_cell: int) -> IntArray:
-    n_unit = int(unit.max(initial=OUTSIDE)) + 1
+def _unit_with_most(plot_cell: Int64s, unit: IntArray, micro: Int64s, n_cell: int) -> IntArray:
+    """Unit that holds most of a cell's people; ties to the smaller row, so the smaller code."""
     inside = unit != OUTSIDE
-    pairs, of = np.unique(cell[inside] * max(n_unit, 1) + unit[inside], return_inverse=True)
-    sums = _sum_by(of, micro[inside], len(pairs))
-    pair_cell, pair_unit = np.divmod(pairs, max(n_unit, 1))
-    order = np.lexsort((-pair_unit, sums, pair_cell))  # of one cell, the largest and smallest-coded is last
+    n_unit = int(unit.max(initial=0)) + 1
+    pairs, of = np.unique(plot_cell[inside] * n_unit + unit[inside], return_inverse=True)
+    sums = np.zeros(len(pairs), dtype=np.int64)
+    np.add.at(sums, of, micro[inside])
+    pair_cell, pair_unit = np.divmod(pairs, n_unit)
+    order = np.lexsort((-pair_unit, sums, pair_cell))  # of one cell, the largest with the smallest code is last
     chosen = np.full(n_cell, OUTSIDE, dtype=np.int32)
     chosen[pair_cell[order]] = pair_unit[order]
     return chosen

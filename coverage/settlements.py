@@ -229,7 +229,7 @@ def _place_columns(points: gpd.GeoDataFrame, units: UnitIndex) -> pd.DataFrame:
     commune = np.where(commune == OUTSIDE, units.rows_of_points("commune", inside), commune)
     district_level = units.levels["district"]
     if district_level.base == "commune":
-        district = np.append(district_level.parent, np.int32(OUTSIDE))[commune]
+        district = district_level.rows_of(commune)
     else:
         district = units.rows_of_points("district", inside)
     columns: dict[str, object] = {}

@@ -13,6 +13,7 @@ import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+
 from phusong.geodata.errors import InputError, MissingLayerError, SettingsError
 from phusong.geodata.settings import Settings
 
@@ -102,9 +103,7 @@ def eligible_stations(stations: gpd.GeoDataFrame, settings: Settings, as_of: dat
             "hãy nhập trạm đang phát sóng hoặc chọn ngày khác",
         )
     table = stations.loc[serves].sort_values("station_id", kind="stable").reset_index(drop=True)
-    refused = pd.DataFrame(
-        {"station_id": stations.loc[~serves, "station_id"].astype(str), "reason": reason[~serves]}
-    )
+    refused = pd.DataFrame({"station_id": stations.loc[~serves, "station_id"].astype(str), "reason": reason[~serves]})
     refused = refused.sort_values("station_id", kind="stable").reset_index(drop=True)
     return Eligible(table=table, refused=refused, warnings=_refusal_warnings(refused, as_of))
 
@@ -164,14 +163,10 @@ def parse_sectors(record: dict[str, Any]) -> tuple[Sector, ...]:
         _numbers(record.get("downtilt_deg"), "downtilt_deg", station_id) or [0.0], count, station_id
     )
     eirps = _per_sector(_numbers(record["eirp_dbm"], "eirp_dbm", station_id), count, station_id)
-    antennas = _per_sector(
-        _parts(record.get("antenna")) or ["tr36814" if azimuths else "omni"], count, station_id
-    )
+    antennas = _per_sector(_parts(record.get("antenna")) or ["tr36814" if azimuths else "omni"], count, station_id)
     return tuple(
         Sector(azimuth_deg=azimuth, downtilt_deg=downtilt, eirp_dbm=eirp, antenna=antenna)
-        for azimuth, downtilt, eirp, antenna in zip(
-            azimuths or [None], downtilts, eirps, antennas, strict=True
-        )
+        for azimuth, downtilt, eirp, antenna in zip(azimuths or [None], downtilts, eirps, antennas, strict=True)
     )
 
 
@@ -188,8 +183,7 @@ def _numbers(value: Any, column: str, station_id: str) -> list[float]:
         raise InputError(
             f"station {station_id}: `{column}` must be numbers joined by ';', got {value!r}; "
             "correct the stations layer",
-            vi=f"trạm {station_id}: `{column}` phải là các số cách nhau bởi ';', nhận được {value!r}; "
-            "hãy sửa lớp trạm",
+            vi=f"trạm {station_id}: `{column}` phải là các số cách nhau bởi ';', nhận được {value!r}; hãy sửa lớp trạm",
         ) from error
 
 
@@ -211,8 +205,7 @@ def _require_known_technologies(stations: gpd.GeoDataFrame, settings: Settings) 
     if unknown:
         raise SettingsError(
             f"phusong.toml has no [technologies] entry for {', '.join(unknown)}, which stations use; add it",
-            vi=f"phusong.toml thiếu mục [technologies] cho {', '.join(unknown)} mà các trạm dùng; "
-            "hãy bổ sung",
+            vi=f"phusong.toml thiếu mục [technologies] cho {', '.join(unknown)} mà các trạm dùng; hãy bổ sung",
         )
 
 

@@ -43,6 +43,11 @@ class UnitLevel:
     reason: str = ""
     without_polygon: tuple[tuple[str, str], ...] = ()
 
+    def rows_of(self, base_rows: IntArray) -> IntArray:
+        """Row of the unit here from the row in the base layer, −1 outside; any shape."""
+        rows: IntArray = np.append(self.parent, np.int32(OUTSIDE))[base_rows]  # −1 reads the last entry
+        return rows
+
 
 @dataclass(frozen=True, eq=False)
 class UnitIndex:
@@ -59,13 +64,8 @@ class UnitIndex:
 
     def raster(self, level: str) -> IntArray:
         """Row position of the unit of every pixel `[y, x]`, −1 outside."""
-        rows: IntArray = self._lookup(level)[self.base_raster[self.levels[level].base]]
-        return rows
-
-    def rows_at(self, level: str, pixels: npt.NDArray[np.int64]) -> IntArray:
-        """Row position of the unit at flat (row-major) pixel positions, −1 outside."""
-        rows: IntArray = self._lookup(level)[self.base_raster[self.levels[level].base].ravel()[pixels]]
-        return rows
+        of_level = self.levels[level]
+        return of_level.rows_of(self.base_raster[of_level.base])
 
     def in_province(self) -> npt.NDArray[np.bool_]:
         """Whether a pixel's centre lies in a commune valid on the date `[y, x]`."""
@@ -91,9 +91,6 @@ class UnitIndex:
         order = np.lexsort((found_units, found_points))[::-1]  # the smallest row is written last
         rows[found_points[order]] = found_units[order]
         return rows
-
-    def _lookup(self, level: str) -> IntArray:
-        return np.append(self.levels[level].parent, np.int32(OUTSIDE))  # base row −1 reads the last entry
 
 
 def build_units(

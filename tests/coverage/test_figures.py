@@ -10,8 +10,16 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from shapely.geometry import box
 
+from phusong.coverage.dictionary import DATA_DICTIONARY
 from phusong.coverage.figures import NO_CONNECTED, NO_FIBRE, NO_THRESHOLD, compute_figures
-from phusong.coverage.people import MICRO, classify_cells, compute_people, compute_residential_cells, index_residents
+from phusong.coverage.people import (
+    MICRO,
+    classify_cells,
+    compute_people,
+    compute_residential_cells,
+    index_residents,
+    sum_plots,
+)
 from phusong.coverage.settlements import compute_place_table, compute_settlement_table
 from phusong.coverage.signal import SignalGrid
 from phusong.coverage.units import NEEDS_OLD_POLYGONS, build_units
@@ -94,7 +102,7 @@ def pick(figures, **wanted):
 @given(PEOPLE, arrays.arrays(np.uint8, SHAPE, elements=st.integers(0, 2)))
 def test_people_of_the_communes_and_districts_add_up_to_the_province(people, classes):
     residents = index_residents(people, CELL, units=UNITS, min_people=10.0)
-    counts = compute_people(residents, classes.ravel()[residents.pixel], UNITS)
+    counts = compute_people(sum_plots(residents, classes.ravel()[residents.pixel]), residents, UNITS)
     for level in ("commune", "district"):
         np.testing.assert_array_equal(counts[level].sum(axis=0), counts["province"][0])
     assert counts["province"].sum() / MICRO == pytest.approx(people[:, :5].sum(), abs=2e-5)
@@ -137,8 +145,8 @@ def test_a_residential_cell_is_covered_when_at_least_half_of_its_people_are():
     classes = np.zeros(SHAPE, dtype=np.uint8)
     classes[:, 0] = 1  # half of the first cell
     classes[:3, 2] = 2  # less than half of the second
-    cells = classify_cells(residents, classes.ravel()[residents.pixel])
-    counts = compute_residential_cells(residents, cells, UNITS)
+    cells = classify_cells(sum_plots(residents, classes.ravel()[residents.pixel]), residents)
+    counts = compute_residential_cells(cells, residents, UNITS)
     assert counts["province"].tolist() == [[1, 1, 0]]
     assert counts["commune"].tolist() == [[0, 1, 0], [1, 0, 0], [0, 0, 0]]
 
@@ -205,3 +213,21 @@ def test_without_fibre_or_declarations_households_have_a_reason():
     province = pick(figures_of(np.ones(SHAPE), []), level="province").set_index("indicator")
     assert province.loc["households_passed", "reason"] == NO_FIBRE
     assert province.loc["households_connected", "reason"] == NO_CONNECTED
+
+
+def test_every_published_column_is_in_the_data_dictionary():
+    figures = figures_of(np.ones(SHAPE), [])
+    assert set(figures.columns) == set(DATA_DICTIONARY["figures"])
+
+
+def test_old_communes_and_new_ones_add_up_to_the_same_people():
+    ended = COMMUNES.assign(valid_to="2025-07-01")
+    new = COMMUNES[1:].assign(valid_from="2025-07-01")
+    new.loc[new["code"] == "00002", "geometry"] = column_box(0, 3)
+    units = build_units(pd.concat([ended, new]), GRID, as_of=DAY)
+    people = np.arange(24.0).reshape(SHAPE)
+    residents = index_residents(people, CELL, units=units, min_people=10.0)
+    counts = compute_people(sum_plots(residents, np.zeros(len(residents.pixel), np.uint8)), residents, units)
+    old = (counts["old_commune"].sum(axis=1) / MICRO).tolist()
+    assert old == [people[:, :2].sum(), people[:, 2].sum(), people[:, 3:5].sum()]
+    assert (counts["commune"].sum(axis=1) / MICRO).tolist() == [old[0] + old[1], old[2]]

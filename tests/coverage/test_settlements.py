@@ -1,3 +1,4 @@
+import re
 from datetime import date
 
 import geopandas as gpd
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shapely.geometry import Point, box
 
+from phusong.coverage.dictionary import DATA_DICTIONARY
 from phusong.coverage.settlements import compute_place_table, compute_settlement_table, eight_states
 from phusong.coverage.units import build_units
 from phusong.geodata.errors import InputError
@@ -166,3 +168,10 @@ def test_eight_states_are_listed_for_every_commune_and_former_district():
         ("commune", "00001"): 2, ("commune", "00002"): 1,
         ("district", "A"): 2, ("district", "B"): 1, ("province", ""): 3,
     }  # fmt: skip
+
+
+def test_every_published_column_is_in_the_data_dictionary():
+    known = set(DATA_DICTIONARY["settlements"])
+    columns = {re.sub("_[345]G$", "_<technology>", name) for name in answer([1]).columns}
+    columns = {re.sub("__.*", "__<profile>", name) for name in columns}
+    assert columns <= known
