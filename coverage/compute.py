@@ -212,12 +212,12 @@ def _allocate(prepared: Prepared, weights: dict[str, float]) -> Allocation:
 def _moved_people(allocation: Allocation) -> list[dict[str, str]]:
     if not allocation.moved:
         return []
-    people = sum(moved for _, moved in allocation.moved)
+    people = round(sum(moved for _, moved in allocation.moved))
     cells = len(allocation.moved)
     return [
         {
-            "en": f"{people:.1f} people of {cells} population cells without land went to the nearest land pixel",
-            "vi": f"{people:.1f} người của {cells} ô dân số không có đất phù hợp được chuyển sang ô đất gần nhất",
+            "en": f"{people} people of {cells} population cells without land went to the nearest land pixel",
+            "vi": f"{people} người của {cells} ô dân số không có đất phù hợp được chuyển sang ô đất gần nhất",
         }
     ]
 

@@ -73,7 +73,7 @@ def eligible_stations(stations: gpd.GeoDataFrame, settings: Settings, as_of: dat
 
     A station serves when its status is live (or maintenance, if `settings.maintenance_serves`),
     `on_air_from` is empty or not after `as_of`, `on_air_to` is empty or after `as_of`, and its technology's
-    end date is none or after `as_of`. Every other station is refused for the first of these reasons,
+    end date is none or not before `as_of`. Every other station is refused for the first of these reasons,
     counted and named in a warning.
 
     Parameters
@@ -222,7 +222,7 @@ def _refusal_reasons(stations: gpd.GeoDataFrame, settings: Settings, as_of: date
     ended = {
         name
         for name, technology in settings.technologies.items()
-        if technology.end_date and technology.end_date <= as_of
+        if technology.end_date and technology.end_date < as_of
     }
     conditions = {
         "status": ~stations["status"].isin(serving),

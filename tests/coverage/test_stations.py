@@ -1,4 +1,4 @@
-from datetime import date
+from datetime import date, timedelta
 
 import geopandas as gpd
 import pandas as pd
@@ -50,12 +50,17 @@ def test_a_station_serves_from_its_first_day_until_the_day_before_its_last_date(
 
 
 def test_a_station_past_its_technologys_end_date_is_refused_and_named_in_both_languages():
-    ended = SETTINGS.technologies | {"3G": Technology(end_date=DAY, quantity="RSCP")}
+    ended = SETTINGS.technologies | {"3G": Technology(end_date=DAY - timedelta(days=1), quantity="RSCP")}
     settings = SETTINGS.model_copy(update={"technologies": ended})
     answer = eligible_stations(make_stations({}, {"technology": "3G"}), settings, DAY)
     assert answer.refused.to_dict("records") == [{"station_id": "S1", "reason": "technology_ended"}]
     assert answer.warnings[0]["en"].startswith("1 stations are past their technology's end date")
     assert "S1" in answer.warnings[0]["vi"]
+
+
+def test_a_station_serves_on_its_technologys_last_day():
+    last_day = SETTINGS.technologies | {"3G": Technology(end_date=DAY, quantity="RSCP")}
+    assert served_ids({"technology": "3G"}, settings=SETTINGS.model_copy(update={"technologies": last_day})) == ["S0"]
 
 
 def test_no_serving_station_is_an_error_that_names_the_date():

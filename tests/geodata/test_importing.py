@@ -88,7 +88,7 @@ def test_a_good_file_is_stored_whole_and_its_original_is_kept(workspace: Workspa
         ({"height_agl_m": "30 m"}, "height_agl_m", "not_a_number"),
         ({"height_agl_m": "nan"}, "height_agl_m", "not_a_number"),
         ({"height_agl_m": "1e999"}, "height_agl_m", "out_of_range"),
-        ({"eirp_dbm": "101"}, "eirp_dbm", "out_of_range"),
+        ({"eirp_dbm": "301"}, "eirp_dbm", "out_of_range"),
         ({"eirp_dbm": ""}, "eirp_dbm", "missing_value"),
         ({"band_mhz": "6001"}, "band_mhz", "out_of_range"),
         ({"azimuths_deg": "0;361"}, "azimuths_deg", "out_of_range"),
