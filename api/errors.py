@@ -67,5 +67,6 @@ def sentences_of(error: Exception) -> tuple[str, str]:
 
 def _sentence(text: str) -> str:
     line = " ".join(text.split())
-    line = line[:1].upper() + line[1:]
+    if line.partition(" ")[0].isalpha():  # a file's or parameter's name keeps its spelling
+        line = line[:1].upper() + line[1:]
     return line if line.endswith((".", "!", "?")) else f"{line}."

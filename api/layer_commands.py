@@ -154,8 +154,8 @@ def _refuse_partial(reports: Sequence["ImportReport"], accept_partial: bool) -> 
     report = next(report for report in reports if report.refused)
     first = report.rows[0]
     raise RefusedRowsError(
-        f"{report.file}, row {first.row}: {first.reason} ({refused} rows refused, nothing was stored; "
-        "correct them, or leave them out with --accept-partial).",
+        f"{report.file}, row {first.row}: {first.reason} (rows refused: {refused}; nothing was stored; "
+        "correct them, or go on without them with --accept-partial).",
         vi=f"{report.file}, dòng {first.row}: {first.reason_vi} ({refused} dòng bị từ chối, chưa lưu gì; "
         "hãy sửa, hoặc bỏ qua các dòng này bằng --accept-partial).",
         reports=[report.to_dict() for report in reports],

@@ -19,6 +19,10 @@ OUTSIDE_NOTE = Text(
     en="The point lies outside the province: no service was computed there.",
     vi="Điểm nằm ngoài tỉnh: không tính phủ sóng tại đây.",
 )
+PIXEL_NOTE = Text(
+    en="Service is that of the pixel; settlements and places are answered on their own exact path.",
+    vi="Dịch vụ lấy theo ô lưới; điểm dân cư và điểm công cộng được tính theo đường truyền riêng.",
+)
 FIBRE_NOTE = Text(
     en="Fibre is read from the layer as it is imported now, along the straight line.",
     vi="Cáp quang lấy theo lớp dữ liệu hiện có, tính theo đường thẳng.",
@@ -58,7 +62,7 @@ def point_answer(
         signals = read_pixel(results, workspace.store_dir, row=row, col=col, profile=thresholds)
     fibre = _nearest_fibre(workspace, results.grid.crs, x, y)
     described = heading(results, thresholds)
-    described["notes"] += [FIBRE_NOTE] if commune is not None else [FIBRE_NOTE, OUTSIDE_NOTE]
+    described["notes"] += [PIXEL_NOTE, FIBRE_NOTE] if commune is not None else [OUTSIDE_NOTE, FIBRE_NOTE]
     return PointAnswer.model_validate(
         described
         | {
