@@ -105,7 +105,7 @@ def compute(
             cache.clear()
         radio = compute_radio(prepared, settings.model, cache, points=points, threads=threads, progress=progress)
     with clock.stage("people"):
-        allocation = _allocate(prepared, settings.population_weight)
+        allocation = allocate_people(prepared, settings.population_weight)
         residents = index_residents(
             allocation.people, allocation.cell, units=prepared.units, min_people=settings.residential_cell_min_people
         )
@@ -200,8 +200,14 @@ def _places(prepared: Prepared) -> Any:
     return prepared.layers["settlements"].iloc[:0].assign(place_id="", has_fixed_broadband="")
 
 
-def _allocate(prepared: Prepared, weights: dict[str, float]) -> Allocation:
-    """People on land, by the weight of the land cover."""
+def allocate_people(prepared: Prepared, weights: dict[str, float]) -> Allocation:
+    """Put the people of the source on the grid: on land, by the weight of the land cover.
+
+    Parameters
+    ----------
+    weights
+        Relative number of people by land-cover code.
+    """
     table = np.zeros(256)
     for code, weight in weights.items():
         table[int(code)] = weight
