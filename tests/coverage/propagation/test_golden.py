@@ -82,9 +82,7 @@ def path_difference_db(row: Row) -> float:
 
 
 def ray_difference_db(row: Row) -> float:
-    ray = ray_loss_db(
-        float(row["spacing_km"]), *profile(row), freqs_ghz=numbers(row["freqs_ghz"]), **link(row)
-    )
+    ray = ray_loss_db(float(row["spacing_km"]), *profile(row), freqs_ghz=numbers(row["freqs_ghz"]), **link(row))
     return float(np.max(np.abs(ray[:, numbers(row["points"]).astype(int)] - expected_db(row))))
 
 

@@ -1,0 +1,103 @@
+import math
+from itertools import permutations
+
+import numpy as np
+import pytest
+from affine import Affine
+
+from phusong.coverage.service import NO_SIGNAL_CDBM
+from phusong.coverage.signal import (
+    NO_LOSS_CDB,
+    BestServer,
+    Sectors,
+    compute_levels_cdbm,
+    compute_point_levels_dbm,
+    quantise_cdb,
+    sectors_of,
+)
+from phusong.coverage.stations import Sector, Station
+from phusong.geodata.errors import InputError
+from phusong.geodata.grid import Grid
+
+GRID = Grid("EPSG:32648", Affine(100.0, 0.0, 0.0, 0.0, -100.0, 2100.0), (21, 21))
+FLAT = np.zeros(GRID.shape, np.float32)
+OMNI = Sectors(np.array([30.0]), np.array([math.nan]), np.array([0.0]))
+EAST = Sectors(np.array([30.0]), np.array([90.0]), np.array([0.0]))
+
+
+def levels_of(sectors, loss_cdb=None):
+    loss = np.full(GRID.shape, 10_000, np.int16) if loss_cdb is None else loss_cdb
+    return compute_levels_cdbm(
+        sectors, loss, FLAT, GRID, x_m=1050.0, y_m=1050.0, antenna_amsl_m=1.5, rx_height_agl_m=1.5,
+        effective_radius_km=8500.0,
+    )  # fmt: skip
+
+
+def station(**change):
+    sectors = (Sector(0.0, 4.0, 60.0, "tr36814"), Sector(120.0, 6.0, 58.0, "tr36814"))
+    values = {"station_id": "S1", "mast_id": "M1", "operator": "A", "technology": "4G", "band_mhz": 1800.0}
+    values |= {"bandwidth_mhz": 20.0, "height_agl_m": 30.0, "lon": 106.0, "lat": 17.0, "sectors": sectors}
+    return Station(**(values | change))
+
+
+def test_each_sector_keeps_its_own_power_azimuth_and_tilt():
+    found = sectors_of(station())
+    assert found.level_dbm == pytest.approx([60.0 - 10 * math.log10(1200), 58.0 - 10 * math.log10(1200)])
+    assert found.azimuth_deg.tolist() == [0.0, 120.0]
+    assert found.downtilt_deg.tolist() == [4.0, 6.0]
+
+
+def test_an_unknown_antenna_is_refused_with_its_station():
+    with pytest.raises(InputError, match=r"S1.*k739.*tr36814"):
+        sectors_of(station(sectors=(Sector(0.0, 0.0, 60.0, "k739"),)))
+
+
+def test_an_omnidirectional_station_is_as_strong_in_every_direction():
+    assert (levels_of(OMNI) == 3000 - 10_000).all()
+
+
+def test_a_sector_is_strongest_along_its_azimuth_and_weakest_behind():
+    levels = levels_of(EAST)
+    assert levels[10, 20] == -7000
+    assert levels[10, 0] == -7000 - 2500
+    assert levels[0, 10] == levels[20, 10] < levels[5, 20]
+
+
+def test_a_pixel_without_a_loss_has_no_signal():
+    loss = np.full(GRID.shape, 10_000, np.int16)
+    loss[3, 4] = NO_LOSS_CDB
+    levels = levels_of(OMNI, loss)
+    assert levels[3, 4] == NO_SIGNAL_CDBM
+    assert (np.delete(levels.ravel(), 3 * 21 + 4) == -7000).all()
+
+
+def test_points_and_pixels_have_the_same_level():
+    levels = levels_of(EAST)
+    rows, cols = np.array([0, 5, 12]), np.array([3, 19, 7])
+    of_points = compute_point_levels_dbm(
+        EAST, np.full(3, 100.0), east_m=(cols - 10) * 100.0, north_m=(10 - rows) * 100.0, drop_m=np.zeros(3),
+        effective_radius_km=8500.0,
+    )  # fmt: skip
+    assert of_points * 100 == pytest.approx(levels[rows, cols], abs=1e-6)
+
+
+def test_the_best_server_does_not_depend_on_the_order_of_merging():
+    rng = np.random.default_rng(3)
+    stations = [rng.integers(-9000, -8990, (4, 4)).astype(np.int16) for _ in range(3)]
+    found = []
+    for order in permutations(range(3)):
+        best = BestServer("4G", "A", (6, 6))
+        for code in order:
+            best.merge(stations[code], code, 1, 2)
+        found.append(best.grid())
+    assert all(np.array_equal(found[0].rsrp_cdbm, other.rsrp_cdbm) for other in found)
+    assert all(np.array_equal(found[0].server, other.server) for other in found)
+    window = found[0].rsrp_cdbm[1:5, 2:6]
+    assert np.array_equal(window, np.maximum.reduce(stations))
+    assert np.array_equal(found[0].server[1:5, 2:6], np.argmax(stations, axis=0))  # of equals the smaller code
+    assert (found[0].server[0] == -1).all()
+
+
+def test_losses_are_kept_in_hundredths_of_a_db():
+    found = quantise_cdb(np.array([100.004, 100.006, 400.0, math.nan]))
+    assert found.tolist() == [10_000, 10_001, 32_767, NO_LOSS_CDB]
