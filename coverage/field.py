@@ -14,10 +14,11 @@ import numpy.typing as npt
 
 from phusong.coverage.link import location_sigma_db
 from phusong.coverage.propagation import _field
-from phusong.coverage.propagation._formulas import effective_radius_km
+from phusong.coverage.propagation._formulas import Link
+from phusong.coverage.propagation._ray import ray_tables
 from phusong.coverage.propagation._sample import bilinear
 from phusong.coverage.propagation.errors import OutOfValidityError
-from phusong.coverage.propagation.p1812 import check_link, inverse_roots
+from phusong.coverage.propagation.p1812 import make_link
 from phusong.geodata.grid import Grid, Raster
 
 Floats = npt.NDArray[np.float64]
@@ -67,19 +68,6 @@ class _Place(NamedTuple):
     col: float
     row: float
     ground_m: float
-
-
-class _Link(NamedTuple):
-    """What the kernels take in this order after the frequency terms."""
-
-    time_pct: float
-    tx_agl_m: float
-    rx_agl_m: float
-    radius_km: float
-    mid_lat_deg: float
-    surface_refractivity: float
-    vertical: bool
-    clear_km: float
 
 
 def loss_field(
@@ -157,16 +145,13 @@ def loss_field(
     ----------
     Rec. ITU-R P.1812-7, Annex 1.
     """
-    terms = check_link(
-        freqs_ghz, time_pct, tx_height_agl_m, rx_height_agl_m, polarization, mid_lat_deg, delta_n, surface_refractivity
-    )
-    place, rows, cols = _pixels(terrain, clutter, zone, wanted, x_m, y_m, radius_m, ground_amsl_m)
-    link = _Link(
-        float(time_pct), float(tx_height_agl_m), float(rx_height_agl_m), effective_radius_km(delta_n),
-        float(mid_lat_deg), float(surface_refractivity), polarization == "vertical", 1e-3 * end_clearance_m,
-    )  # fmt: skip
-    pixel_m = terrain.grid.resolution_m
     _check_spacing(spacing_m, end_clearance_m)
+    terms, link = make_link(
+        freqs_ghz, time_pct, tx_height_agl_m, rx_height_agl_m, polarization, mid_lat_deg, delta_n,
+        surface_refractivity, 1e-3 * end_clearance_m,
+    )  # fmt: skip
+    place, rows, cols = _pixels(terrain, clutter, zone, wanted, x_m, y_m, radius_m, ground_amsl_m)
+    pixel_m = terrain.grid.resolution_m
     if mode not in ("sweep", "path"):
         raise OutOfValidityError(f'`mode` must be "sweep" or "path", got "{mode}"')
     flat_distance_m = np.hypot(cols - place.col, rows - place.row) * pixel_m
@@ -231,20 +216,17 @@ delta_n, surface_refractivity, spacing_m, end_clearance_m, zone
     OutOfValidityError
         As `loss_field`; also a point outside the terrain.
     """
-    terms = check_link(
-        freqs_ghz, time_pct, tx_height_agl_m, rx_height_agl_m, polarization, mid_lat_deg, delta_n, surface_refractivity
-    )
     _check_spacing(spacing_m, end_clearance_m)
+    terms, link = make_link(
+        freqs_ghz, time_pct, tx_height_agl_m, rx_height_agl_m, polarization, mid_lat_deg, delta_n,
+        surface_refractivity, 1e-3 * end_clearance_m,
+    )  # fmt: skip
     if not terrain.grid.contains(to_x_m, to_y_m).all():
         raise OutOfValidityError("a point lies outside the terrain raster")
     cols, rows = (np.atleast_1d(part) for part in terrain.grid.pixel_position(to_x_m, to_y_m))
     place = _place(terrain, clutter, zone, x_m, y_m, None)
     loss = np.empty((terms.shape[0], cols.size))
-    link = _Link(
-        float(time_pct), float(tx_height_agl_m), float(rx_height_agl_m), effective_radius_km(delta_n),
-        float(mid_lat_deg), float(surface_refractivity), polarization == "vertical", 1e-3 * end_clearance_m,
-    )  # fmt: skip
-    _field.path_losses(*place, 1e-3 * terrain.grid.resolution_m, cols, rows, 1e-3 * spacing_m, terms, *link, loss)
+    _field.path_losses(*place, 1e-3 * terrain.grid.resolution_m, cols, rows, 1e-3 * spacing_m, terms, link, loss)
     if np.isnan(loss).any():
         raise OutOfValidityError("the terrain has a hole under a path")
     return loss
@@ -310,14 +292,12 @@ def _pixels(
 
 def _by_path(
     pool: ThreadPoolExecutor, workers: int, place: _Place, cols: Floats, rows: Floats, pixel_m: float,
-    spacing_m: float, terms: Floats, link: _Link,
+    spacing_m: float, terms: Floats, link: Link,
 ) -> Floats:  # fmt: skip
     loss = np.empty((terms.shape[0], cols.size))
 
     def run(part: slice) -> None:
-        _field.path_losses(
-            *place, 1e-3 * pixel_m, cols[part], rows[part], 1e-3 * spacing_m, terms, *link, loss[:, part]
-        )
+        _field.path_losses(*place, 1e-3 * pixel_m, cols[part], rows[part], 1e-3 * spacing_m, terms, link, loss[:, part])
 
     list(pool.map(run, _parts(cols.size, workers)))
     return loss
@@ -325,19 +305,19 @@ def _by_path(
 
 def _by_sweep(
     pool: ThreadPoolExecutor, workers: int, place: _Place, cols: Floats, rows: Floats, pixel_m: float,
-    spacing_m: float, radius_m: float, terms: Floats, link: _Link,
+    spacing_m: float, radius_m: float, terms: Floats, link: Link,
 ) -> Floats:  # fmt: skip
     counts = _field.ray_counts(radius_m / pixel_m)
     n_rays = int(counts.sum())
     ray, sample = _field.assign_rays(cols, rows, place.col, place.row, radius_m / pixel_m, pixel_m / spacing_m, counts)
     start, order = _field.group_by_ray(ray, n_rays)
-    root = inverse_roots(int(sample.max(initial=0)) + 1)
+    tables = ray_tables(1e-3 * spacing_m, int(sample.max(initial=0)) + 1, link)
     loss = np.empty((terms.shape[0], cols.size))
 
     def run(rays: slice) -> None:
         _field.sweep_losses(
-            *place, counts, rays.start, rays.stop, start, order, sample, spacing_m / pixel_m, 1e-3 * spacing_m,
-            terms, root, *link, loss,
+            *place, counts, rays.start, rays.stop, start, order, sample, spacing_m / pixel_m, terms, tables, link,
+            loss,
         )  # fmt: skip
 
     list(pool.map(run, _parts(n_rays, workers)))

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from phusong.coverage.propagation._formulas import compiled, free_space_db, loss_db
+from phusong.coverage.propagation._formulas import compiled, loss_db, slant_db
 from phusong.coverage.propagation._profile import profile_geometry
 from phusong.coverage.propagation._ray import MIN_POINTS, ray_loss
 from phusong.coverage.propagation._sample import bilinear, sample_line
@@ -26,8 +26,7 @@ def near_limit_km(spacing_km):
 
 @compiled
 def path_losses(
-    terrain, clutter, zone, mast_col, mast_row, ground_m, pixel_km, cols, rows, spacing_km, terms, time_pct,
-    tx_agl_m, rx_agl_m, radius_km, mid_lat_deg, surface_refractivity, vertical, clear_km, loss,
+    terrain, clutter, zone, mast_col, mast_row, ground_m, pixel_km, cols, rows, spacing_km, terms, link, loss
 ):  # fmt: skip
     """Fill `loss[n_freq, n]` at the points (`cols`, `rows`), each over its own equally stepped profile.
 
@@ -55,16 +54,13 @@ def path_losses(
         sample_line(
             terrain, clutter, zone, mast_col, mast_row, col_step, row_step, ground_m, ground[:n], cover[:n], zones[:n]
         )
-        geometry = profile_geometry(
-            distance[:n], ground[:n], cover[:n], zones[:n], tx_agl_m, rx_agl_m, radius_km, time_pct < 50.0,
-            mid_lat_deg, np.nan, np.nan, clear_km,
-        )  # fmt: skip
+        geometry = profile_geometry(distance[:n], ground[:n], cover[:n], zones[:n], link)
         for j in range(terms.shape[0]):
-            value = loss_db(geometry, terms[j], time_pct, surface_refractivity, vertical, 0.0)
+            value = loss_db(geometry, terms[j], link, 0.0)
             if own_km < limit:
-                excess = value - free_space_db(total, geometry.tx_amsl_m - geometry.rx_amsl_m, terms[j, 1])
-                drop = geometry.tx_amsl_m - bilinear(terrain, cols[p], rows[p]) - rx_agl_m
-                value = free_space_db(own_km, drop, terms[j, 1]) + own_km / limit * excess
+                excess = value - 92.4 - terms[j, 1] - geometry.slant_db
+                drop = geometry.tx_amsl_m - bilinear(terrain, cols[p], rows[p]) - link.rx_agl_m
+                value = 92.4 + terms[j, 1] + slant_db(own_km, drop) + own_km / limit * excess
             loss[j, p] = value
 
 
@@ -123,11 +119,10 @@ def group_by_ray(ray, n_rays):
 @compiled
 def sweep_losses(
     terrain, clutter, zone, mast_col, mast_row, ground_m, counts, first_ray, stop_ray, start, order, sample,
-    step_pixels, step_km, terms, root, time_pct, tx_agl_m, rx_agl_m, radius_km, mid_lat_deg, surface_refractivity,
-    vertical, clear_km, loss,
+    step_pixels, terms, tables, link, loss,
 ):  # fmt: skip
     """Fill `loss[n_freq, n_pixel]` for the pixels of the rays `first_ray` to `stop_ray - 1`."""
-    longest = root.size
+    longest = tables.root.size
     ground = np.empty(longest)
     cover = np.empty(longest if clutter.size > 0 else 0)
     zones = np.empty(longest if zone.size > 0 else 0, np.uint8)
@@ -151,10 +146,7 @@ def sweep_losses(
             terrain, clutter, zone, mast_col, mast_row, step_pixels * math.sin(azimuth),
             -step_pixels * math.cos(azimuth), ground_m, ground[:n], cover[:n], zones[:n],
         )  # fmt: skip
-        ray_loss(
-            step_km, ground[:n], cover[:n], zones[:n], needed, terms, root, time_pct, tx_agl_m, rx_agl_m, radius_km,
-            mid_lat_deg, surface_refractivity, vertical, np.nan, np.nan, clear_km, values,
-        )  # fmt: skip
+        ray_loss(ground[:n], cover[:n], zones[:n], needed, terms, tables, link, values)
         for q in range(start[ray], start[ray + 1]):
             p = order[q]
             for j in range(terms.shape[0]):

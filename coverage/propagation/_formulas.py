@@ -14,6 +14,8 @@ EARTH_RADIUS_KM = 6371.0  # P.1812-7 §3.5
 K_BETA = 3.0  # §3.5, eq. 7b: effective Earth radius factor exceeded for beta_0 % of time
 LIGHT_SPEED_GHZ_M = 0.2998  # wavelength [m] = 0.2998 / frequency [GHz]
 LAND_PERMITTIVITY, LAND_CONDUCTIVITY_S_M = 22.0, 0.003  # §4.3.3
+COASTAL_SEA_FRACTION = 0.75 - 1e-12  # eq. 49a; rounding must not decide three quarters
+LN_10 = math.log(10.0)
 SEA_PERMITTIVITY, SEA_CONDUCTIVITY_S_M = 80.0, 5.0  # §4.3.3
 
 compiled = numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -29,12 +31,55 @@ class Diffraction(NamedTuple):
     first_term_radius_km: float  # a_p, or a_em within the horizon (eq. 26)
 
 
-class Geometry(NamedTuple):
-    """Everything in a profile that P.1812 uses and that does not depend on frequency."""
+class Times(NamedTuple):
+    """What the time percentage alone contributes."""
+
+    time_pct: float
+    normal: float  # inverse complementary normal of the percentage
+    focusing_db: float  # 2.6 log10(p / 50), eq. 9a
+    scatter_db: float  # last term of eq. 44
+
+
+class Link(NamedTuple):
+    """What all paths of a computation have in common. Coast distances that are NaN are derived from the zones."""
+
+    times: Times
+    tx_agl_m: float
+    rx_agl_m: float
+    effective_radius_km: float
+    mid_lat_deg: float
+    surface_refractivity: float
+    is_vertical: bool
+    clear_km: float  # clutter this near to either end is left out
+    tx_coast_km: float
+    rx_coast_km: float
+    wavelength_root: float  # square root of the longest wavelength [m]
+
+
+class Reach(NamedTuple):
+    """What the distance, the zones along it and the latitude contribute."""
 
     distance_km: float
+    log_distance_db: float  # 20 log10 of the distance
+    beta0_pct: float
+    beta0_focusing_db: float  # 2.6 log10(beta_0 / 50), eq. 9b
+    interpolation: float  # F_i, eq. 40a; 1 where the time percentage is below beta_0
+    near_weight: float  # F_k, eq. 58
+    ducting_exponent: float  # alpha, eq. 55a
+    ducting_decay: float  # 1e-6 d^1.13 of eq. 53a
+
+
+class Geometry(NamedTuple):
+    """Everything in a profile that P.1812 uses and that does not depend on frequency.
+
+    On a path in line of sight the horizons lie where the roughness is taken; both are used by the ducting model alone.
+    """
+
+    reach: Reach
+    is_line_of_sight: bool
     tx_amsl_m: float
     rx_amsl_m: float
+    slant_db: float  # 20 log10 of the three-dimensional distance [km]
     effective_radius_km: float
     median: Diffraction
     beta: Diffraction
@@ -48,8 +93,6 @@ class Geometry(NamedTuple):
     tx_horizon_mrad: float
     rx_horizon_mrad: float
     sea_fraction: float
-    beta0_pct: float
-    inland_km: float  # d_lm
     tx_coast_km: float
     rx_coast_km: float
 
@@ -83,6 +126,37 @@ def inverse_normal(x):
 
 
 @compiled
+def times_of(time_pct):
+    """Terms of the time percentage alone."""
+    share = math.log10(time_pct / 50.0)
+    return Times(time_pct, inverse_normal(0.01 * time_pct), 2.6 * share, 10.125 * (-share) ** 0.7)
+
+
+@compiled
+def reach_of(distance_km, land_km, inland_km, link):
+    """Terms of the distance, the longest land and inland runs and the latitude (eqs 2 to 5, 9b, 40a, 53a, 55a, 58)."""
+    times = link.times
+    beta0 = beta0_pct(link.mid_lat_deg, land_km, inland_km)
+    tau = 1.0 - math.exp(-4.12e-4 * inland_km**2.41)
+    return Reach(
+        distance_km,
+        20.0 * math.log10(distance_km),
+        beta0,
+        2.6 * math.log10(beta0 / 50.0),
+        times.normal / inverse_normal(0.01 * beta0) if times.time_pct >= beta0 else 1.0,
+        1.0 - 0.5 * (1.0 + math.tanh(1.5 * (distance_km - 20.0) / 20.0)),
+        max(-0.6 - 3.5e-9 * distance_km**3.1 * tau, -3.4),
+        1e-6 * distance_km**1.13,
+    )
+
+
+@compiled
+def slant_db(distance_km, height_difference_m):
+    """20 log10 of the three-dimensional distance in km, at least 1 m (eq. 8a)."""
+    return 10.0 * math.log10(max(distance_km * distance_km + 1e-6 * height_difference_m * height_difference_m, 1e-6))
+
+
+@compiled
 def bullington_loss_db(nu, distance_km):
     """Bullington loss from its knife-edge parameter (eqs 12, 21) [dB]."""
     if nu <= -0.78:
@@ -92,14 +166,20 @@ def bullington_loss_db(nu, distance_km):
 
 
 @compiled
-def spherical_clearance(distance_km, tx_m, rx_m, radius_km):
+def spherical_clearance(distance_km, tx_m, rx_m, radius_km, wavelength_root):
     """Clearance over a spherical Earth (§4.3.3, eqs 22 to 26).
 
-    Returns h_se [m], h_req for a wavelength of 1 m [m], and the radius for the first-term loss [km].
+    Returns h_se [m], h_req for a wavelength of 1 m [m], and the radius for the first-term loss [km]. A path whose
+    clearance surely suffices for the longest wavelength (`wavelength_root` squared) has h_se = 1, h_req = 0.
     """
-    root_sum = math.sqrt(tx_m) + math.sqrt(rx_m)
+    tx_root, rx_root = math.sqrt(tx_m), math.sqrt(rx_m)
+    root_sum = tx_root + rx_root
     if distance_km >= math.sqrt(0.002 * radius_km) * root_sum:
         return 0.0, 1.0, radius_km
+    # h_se / sqrt(d1 d2) is at least this at every point of the path (arithmetic against geometric mean)
+    lowest = 2.0 * tx_root * rx_root - 250.0 * distance_km * distance_km / radius_km
+    if lowest > 17.456 * wavelength_root * math.sqrt(distance_km):
+        return 1.0, 0.0, radius_km
     total = tx_m + rx_m
     c = (tx_m - rx_m) / total
     m = 250.0 * distance_km * distance_km / (radius_km * total)
@@ -179,13 +259,13 @@ def _spherical_loss_db(geometry, diffraction, terms, vertical):
     if omega < 1.0:
         k = terms[6] * scale * (terms[7] if vertical else 1.0)
         loss += (1.0 - omega) * _first_term_loss_db(
-            k, geometry.distance_km, geometry.tx_diffraction_height_m, geometry.rx_diffraction_height_m,
+            k, geometry.reach.distance_km, geometry.tx_diffraction_height_m, geometry.rx_diffraction_height_m,
             radius_root, terms[2],
         )  # fmt: skip
     if omega > 0.0:
         k = terms[8] * scale * (terms[9] if vertical else 1.0)
         loss += omega * _first_term_loss_db(
-            k, geometry.distance_km, geometry.tx_diffraction_height_m, geometry.rx_diffraction_height_m,
+            k, geometry.reach.distance_km, geometry.tx_diffraction_height_m, geometry.rx_diffraction_height_m,
             radius_root, terms[2],
         )  # fmt: skip
     return max(loss, 0.0) * (1.0 - diffraction.clearance_m / required)
@@ -194,11 +274,11 @@ def _spherical_loss_db(geometry, diffraction, terms, vertical):
 @compiled
 def _diffraction_loss_db(geometry, diffraction, terms, vertical):
     """Delta-Bullington diffraction loss for one effective Earth radius (§4.3.5, eq. 39) [dB]."""
-    actual = bullington_loss_db(diffraction.nu * terms[3], geometry.distance_km)
+    actual = bullington_loss_db(diffraction.nu * terms[3], geometry.reach.distance_km)
     spherical = _spherical_loss_db(geometry, diffraction, terms, vertical)
     if spherical <= 0.0:
         return actual
-    smooth = bullington_loss_db(diffraction.nu_smooth * terms[3], geometry.distance_km)
+    smooth = bullington_loss_db(diffraction.nu_smooth * terms[3], geometry.reach.distance_km)
     return actual + max(spherical - smooth, 0.0)
 
 
@@ -219,15 +299,20 @@ def _coastal_gain_db(coast_km, horizon_km, height_amsl_m):
 
 
 @compiled
-def _ducting_loss_db(geometry, terms, time_pct):
+def _horizon_sum_km(geometry):
+    return geometry.reach.distance_km if geometry.is_line_of_sight else geometry.tx_horizon_km + geometry.rx_horizon_km
+
+
+@compiled
+def _ducting_loss_db(geometry, terms, times):
     """Basic transmission loss of ducting and layer reflection (§4.5, eqs 46 to 56) [dB]."""
     dlt, dlr = geometry.tx_horizon_km, geometry.rx_horizon_km
     theta_t, theta_r = geometry.tx_horizon_mrad, geometry.rx_horizon_mrad
-    distance, radius = geometry.distance_km, geometry.effective_radius_km
+    distance, radius = geometry.reach.distance_km, geometry.effective_radius_km
     coupling = terms[12] + 20.0 * math.log10(dlt + dlr) + terms[5]
     coupling += _site_shielding_db(theta_t - 0.1 * dlt, dlt, terms)
     coupling += _site_shielding_db(theta_r - 0.1 * dlr, dlr, terms)
-    if geometry.sea_fraction >= 0.75 - 1e-12:  # rounding must not decide three quarters
+    if geometry.sea_fraction >= COASTAL_SEA_FRACTION:
         coupling += _coastal_gain_db(geometry.tx_coast_km, dlt, geometry.tx_amsl_m)
         coupling += _coastal_gain_db(geometry.rx_coast_km, dlr, geometry.rx_amsl_m)
 
@@ -238,71 +323,104 @@ def _ducting_loss_db(geometry, terms, time_pct):
     if geometry.roughness_m > 10.0:
         between_km = min(distance - dlt - dlr, 40.0)
         mu3 = math.exp(-4.6e-5 * (geometry.roughness_m - 10.0) * (43.0 + 6.0 * between_km))
-    tau = 1.0 - math.exp(-4.12e-4 * geometry.inland_km**2.41)
-    alpha = max(-0.6 - 3.5e-9 * distance**3.1 * tau, -3.4)
     root_sum = math.sqrt(geometry.tx_effective_height_m) + math.sqrt(geometry.rx_effective_height_m)
-    mu2 = min((500.0 / radius * (distance / root_sum) ** 2) ** alpha, 1.0)
-    beta = geometry.beta0_pct * mu2 * mu3
+    mu2 = min((500.0 / radius * (distance / root_sum) ** 2) ** geometry.reach.ducting_exponent, 1.0)
+    beta = geometry.reach.beta0_pct * mu2 * mu3
     log_beta = math.log10(beta)
     gamma = (
         1.076
         / (2.0058 - log_beta) ** 1.012
-        * math.exp(-(9.51 - 4.8 * log_beta + 0.198 * log_beta * log_beta) * 1e-6 * distance**1.13)
+        * math.exp(-(9.51 - 4.8 * log_beta + 0.198 * log_beta * log_beta) * geometry.reach.ducting_decay)
     )
-    ratio = time_pct / beta
+    ratio = times.time_pct / beta
     time_loss = -12.0 + (1.2 + 3.7e-3 * distance) * math.log10(ratio) + 12.0 * ratio**gamma
     return coupling + angular_loss + time_loss
 
 
 @compiled
-def free_space_db(distance_km, height_difference_m, freq_log_db):
-    """Free-space loss over the three-dimensional distance, at least 1 m (eq. 8) [dB]."""
-    squared = distance_km * distance_km + 1e-6 * height_difference_m * height_difference_m
-    return 92.4 + freq_log_db + 10.0 * math.log10(max(squared, 1e-6))
+def ducting_matters(geometry, terms, times, diffraction_p_db):
+    """Whether ducting can lower the loss: whether a lower bound of its loss lies below diffraction's.
+
+    The bound takes beta = beta_0 in eq. 53, no site shielding in line of sight, and the largest coastal gain; it needs
+    neither the roughness nor the horizons of a line-of-sight path.
+    """
+    reach = geometry.reach
+    limit = 92.4 + terms[1] + geometry.slant_db + diffraction_p_db  # focusing only lowers it
+    floor = (
+        terms[12] + terms[5] + (1.2 + 3.7e-3 * reach.distance_km) * (times.focusing_db - reach.beta0_focusing_db) / 2.6
+    )
+    if times.time_pct < reach.beta0_pct:
+        floor -= 12.0
+    if geometry.sea_fraction >= COASTAL_SEA_FRACTION:
+        floor -= 12.0
+    angle_mrad = 1e3 * reach.distance_km / geometry.effective_radius_km
+    theta_t, theta_r = geometry.tx_horizon_mrad, geometry.rx_horizon_mrad
+    scale = 5e-5 * geometry.effective_radius_km * terms[2]
+    if geometry.is_line_of_sight:
+        floor += reach.log_distance_db + scale * (angle_mrad + min(theta_t, 0.0) + min(theta_r, 0.0))
+        return floor < limit
+    dlt, dlr = geometry.tx_horizon_km, geometry.rx_horizon_km
+    floor += 20.0 * math.log10(dlt + dlr) + scale * (angle_mrad + min(theta_t, 0.1 * dlt) + min(theta_r, 0.1 * dlr))
+    if floor >= limit:
+        return False
+    floor += _site_shielding_db(theta_t - 0.1 * dlt, dlt, terms)
+    if floor >= limit:
+        return False
+    return floor + _site_shielding_db(theta_r - 0.1 * dlr, dlr, terms) < limit
 
 
 @compiled
-def loss_db(geometry, terms, time_pct, surface_refractivity, vertical, location_loss_db):
-    """Basic transmission loss not exceeded for `time_pct` of time (§4.6 to 4.9, eqs 57 to 69) [dB]."""
-    distance = geometry.distance_km
-    beta0 = geometry.beta0_pct
-    free = free_space_db(distance, geometry.tx_amsl_m - geometry.rx_amsl_m, terms[1])
-    focusing = 2.6 * (1.0 - math.exp(-0.1 * (geometry.tx_horizon_km + geometry.rx_horizon_km)))
-    free_p = free + focusing * math.log10(time_pct / 50.0)  # L_b0p, eq. 10
+def diffraction_db(geometry, terms, link):
+    """Diffraction loss for the median of time and for the time percentage (§4.3, eqs 39 to 41) [dB, dB]."""
+    median = _diffraction_loss_db(geometry, geometry.median, terms, link.is_vertical)
+    if link.times.time_pct >= 50.0:
+        return median, median
+    beta = _diffraction_loss_db(geometry, geometry.beta, terms, link.is_vertical)
+    return median, median + geometry.reach.interpolation * (beta - median)
 
-    median = _diffraction_loss_db(geometry, geometry.median, terms, vertical)
-    interpolation = inverse_normal(0.01 * time_pct) / inverse_normal(0.01 * beta0) if time_pct >= beta0 else 1.0
-    diffraction_p = median
-    if time_pct < 50.0:
-        beta = _diffraction_loss_db(geometry, geometry.beta, terms, vertical)
-        diffraction_p += interpolation * (beta - median)  # L_dp, eq. 41
-    loss_d = free_p + diffraction_p
 
-    sea_share = 1.0 - geometry.sea_fraction
-    lowest = free_p + sea_share * diffraction_p
-    if time_pct >= beta0:
-        free_beta = free + focusing * math.log10(beta0 / 50.0)  # L_b0beta, eq. 11
-        lowest = free + median + (free_beta + sea_share * diffraction_p - (free + median)) * interpolation  # eq. 59
+@compiled
+def combined_loss_db(geometry, terms, link, median_db, diffraction_p_db, with_ducting, location_loss_db):
+    """Basic transmission loss not exceeded for the time percentage (§4.6 to 4.9, eqs 57 to 69) [dB].
 
-    ducting = _ducting_loss_db(geometry, terms, time_pct)
-    larger = max(ducting, free_p)
-    enhanced = larger + 2.5 * math.log1p(math.exp((min(ducting, free_p) - larger) / 2.5))  # L_minbap, eq. 60
-    if enhanced <= loss_d:
-        near_weight = 1.0 - 0.5 * (1.0 + math.tanh(1.5 * (distance - 20.0) / 20.0))  # F_k, eq. 58
-        loss_d = enhanced + (loss_d - enhanced) * near_weight
+    `median_db` and `diffraction_p_db` are those of `diffraction_db`, `with_ducting` is the answer of `ducting_matters`.
+    """
+    reach, times = geometry.reach, link.times
+    free = 92.4 + terms[1] + geometry.slant_db
+    focused = 1.0 - math.exp(-0.1 * _horizon_sum_km(geometry))
+    free_p = free + focused * times.focusing_db  # L_b0p, eq. 10
+    loss_d = free_p + diffraction_p_db
+    if with_ducting:
+        ducting = _ducting_loss_db(geometry, terms, times)
+        larger = max(ducting, free_p)
+        enhanced = larger + 2.5 * math.log1p(math.exp((min(ducting, free_p) - larger) / 2.5))  # L_minbap, eq. 60
+        if enhanced <= loss_d:
+            loss_d = enhanced + (loss_d - enhanced) * reach.near_weight  # eq. 61
 
-    theta = 1e3 * distance / geometry.effective_radius_km + geometry.tx_horizon_mrad + geometry.rx_horizon_mrad
-    los_weight = 1.0 - 0.5 * (1.0 + math.tanh(2.4 * (theta - 0.3) / 0.3))  # F_j, eq. 57
-    loss_d += (lowest - loss_d) * los_weight  # L_bam, eq. 62
+    theta = 1e3 * reach.distance_km / geometry.effective_radius_km + geometry.tx_horizon_mrad + geometry.rx_horizon_mrad
+    if theta < 3.0:  # farther beyond the horizon F_j is 0 in double precision
+        los_weight = 1.0 - 0.5 * (1.0 + math.tanh(2.4 * (theta - 0.3) / 0.3))  # F_j, eq. 57
+        land_share = 1.0 - geometry.sea_fraction
+        lowest = free_p + land_share * diffraction_p_db
+        if times.time_pct >= reach.beta0_pct:
+            free_beta = free + focused * reach.beta0_focusing_db  # L_b0beta, eq. 11
+            diffracted = free + median_db
+            lowest = (
+                diffracted + (free_beta + land_share * diffraction_p_db - diffracted) * reach.interpolation
+            )  # eq. 59
+        loss_d += (lowest - loss_d) * los_weight  # L_bam, eq. 62
 
-    scatter = (
-        190.1
-        + terms[4]
-        + 20.0 * math.log10(distance)
-        + 0.573 * theta
-        - 0.15 * surface_refractivity
-        - 10.125 * math.log10(50.0 / time_pct) ** 0.7
-    )  # L_bs, eq. 44
+    scatter = 190.1 + terms[4] + reach.log_distance_db + 0.573 * theta - 0.15 * link.surface_refractivity
+    scatter -= times.scatter_db  # L_bs, eq. 44
     smaller = min(scatter, loss_d)
-    median_loss = smaller - 5.0 * math.log10(1.0 + 10.0 ** (0.2 * (smaller - max(scatter, loss_d))))  # eq. 63
+    weaker = math.exp((smaller - max(scatter, loss_d)) * (0.2 * LN_10))
+    median_loss = smaller - (5.0 / LN_10) * math.log1p(weaker)  # eq. 63
     return max(free_p, median_loss + location_loss_db)  # eq. 69
+
+
+@compiled
+def loss_db(geometry, terms, link, location_loss_db):
+    """Basic transmission loss of a path whose geometry is complete (§4.9, eq. 69) [dB]."""
+    median, diffraction_p = diffraction_db(geometry, terms, link)
+    ducting = ducting_matters(geometry, terms, link.times, diffraction_p)
+    return combined_loss_db(geometry, terms, link, median, diffraction_p, ducting, location_loss_db)

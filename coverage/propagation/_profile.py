@@ -13,8 +13,9 @@ from phusong.coverage.propagation._formulas import (
     K_BETA,
     Diffraction,
     Geometry,
-    beta0_pct,
     compiled,
+    reach_of,
+    slant_db,
     spherical_clearance,
 )
 
@@ -132,17 +133,15 @@ def diffraction_surface_m(tx_surface, rx_surface, tx_ground, rx_ground, obstruct
 
 
 @compiled
-def profile_geometry(
-    distance_km, terrain_m, clutter_m, zone, tx_agl_m, rx_agl_m, radius_km, with_beta, mid_lat_deg,
-    tx_coast_km, rx_coast_km, clear_km,
-):  # fmt: skip
-    """Geometry of a whole profile; coast distances that are NaN are derived from `zone`."""
+def profile_geometry(distance_km, terrain_m, clutter_m, zone, link):
+    """Geometry of a whole profile."""
     n = distance_km.size
     total = distance_km[-1]
     tx_ground, rx_ground = terrain_m[0], terrain_m[-1]
-    tx, rx = tx_ground + tx_agl_m, rx_ground + rx_agl_m
+    tx, rx = tx_ground + link.tx_agl_m, rx_ground + link.rx_agl_m
+    radius_km = link.effective_radius_km
     curvature = 1.0 / radius_km
-    clear_km += TOLERANCE_KM
+    clear_km = link.clear_km + TOLERANCE_KM
 
     v1 = v2 = 0.0
     obstruction = tx_slope = rx_slope = tx_horizon = rx_horizon = nu = -np.inf
@@ -170,7 +169,8 @@ def profile_geometry(
             nu, los = parameter, i
 
     direct = (rx - tx) / (1e3 * total) - 0.5 * curvature * total
-    if tx_horizon <= direct:  # line of sight (eq. 78, 81)
+    is_line_of_sight = tx_horizon <= direct  # eqs 78, 81
+    if is_line_of_sight:
         tx_horizon = direct
         rx_horizon = (tx - rx) / (1e3 * total) - 0.5 * curvature * total
         lt = lr = los
@@ -188,24 +188,25 @@ def profile_geometry(
     median = Diffraction(
         bullington_nu(distance_km, terrain_m, clutter_m, tx, rx, curvature, clear_km),
         smooth_nu(distance_km, tx_high, rx_high, curvature),
-        *spherical_clearance(total, tx_high, rx_high, radius_km),
+        *spherical_clearance(total, tx_high, rx_high, radius_km, link.wavelength_root),
     )
     beta = median
-    if with_beta:
+    if link.times.time_pct < 50.0:
         radius = K_BETA * EARTH_RADIUS_KM
         beta = Diffraction(
             bullington_nu(distance_km, terrain_m, clutter_m, tx, rx, 1.0 / radius, clear_km),
             smooth_nu(distance_km, tx_high, rx_high, 1.0 / radius),
-            *spherical_clearance(total, tx_high, rx_high, radius),
+            *spherical_clearance(total, tx_high, rx_high, radius, link.wavelength_root),
         )
     sea_fraction, land, inland = zone_lengths(distance_km, zone)
     tx_coast, rx_coast = coast_distances_km(distance_km, zone)
-    if not (math.isnan(tx_coast_km) or zone[0] == SEA):
-        tx_coast = tx_coast_km
-    if not (math.isnan(rx_coast_km) or zone[-1] == SEA):
-        rx_coast = rx_coast_km
+    if not (math.isnan(link.tx_coast_km) or zone[0] == SEA):
+        tx_coast = link.tx_coast_km
+    if not (math.isnan(link.rx_coast_km) or zone[-1] == SEA):
+        rx_coast = link.rx_coast_km
     return Geometry(
-        total, tx, rx, radius_km, median, beta, tx_high, rx_high, tx - tx_surface, rx - rx_surface, roughness,
-        distance_km[lt], total - distance_km[lr], 1e3 * math.atan(tx_horizon), 1e3 * math.atan(rx_horizon),
-        sea_fraction, beta0_pct(mid_lat_deg, land, inland), inland, tx_coast, rx_coast,
+        reach_of(total, land, inland, link), is_line_of_sight, tx, rx, slant_db(total, tx - rx), radius_km,
+        median, beta, tx_high, rx_high, tx - tx_surface, rx - rx_surface, roughness, distance_km[lt],
+        total - distance_km[lr], 1e3 * math.atan(tx_horizon), 1e3 * math.atan(rx_horizon), sea_fraction,
+        tx_coast, rx_coast,
     )  # fmt: skip

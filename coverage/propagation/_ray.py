@@ -11,18 +11,25 @@ Only the knife-edge parameter of a line-of-sight path and the roughness between 
 """
 
 import math
+from typing import NamedTuple
 
 import numba
 import numpy as np
+import numpy.typing as npt
 
 from phusong.coverage.propagation._formulas import (
     EARTH_RADIUS_KM,
     K_BETA,
     Diffraction,
     Geometry,
-    beta0_pct,
+    Link,
+    Reach,
+    combined_loss_db,
     compiled,
-    loss_db,
+    diffraction_db,
+    ducting_matters,
+    reach_of,
+    slant_db,
     spherical_clearance,
 )
 from phusong.coverage.propagation._profile import (
@@ -35,6 +42,7 @@ from phusong.coverage.propagation._profile import (
     smooth_surface_m,
 )
 
+Floats = npt.NDArray[np.float64]
 MIN_POINTS = 5  # a profile of fewer points is outside the Recommendation
 
 
@@ -163,23 +171,58 @@ def _max_above(h, first, last, start, slope):
     return best
 
 
+class RayTables(NamedTuple):
+    """What the distance along an equally spaced ray alone contributes."""
+
+    step_km: float
+    root: Floats  # [n] 1 / sqrt(i), 0 at i = 0
+    inverse_km: Floats  # [n] 1 / distance, 0 at i = 0
+    reach: Floats  # [n, 8] the fields of `Reach` over inland zones
+
+
+def ray_tables(step_km: float, n: int, link: Link) -> RayTables:
+    """Tables for rays of `n` points, `step_km` apart [km]."""
+    root, inverse_km, reach = np.zeros(n), np.zeros(n), np.zeros((n, len(Reach._fields)))
+    index = np.arange(1, n)
+    root[1:] = 1.0 / np.sqrt(index)
+    inverse_km[1:] = 1.0 / (index * step_km)
+    _fill_reach(step_km, link, reach)
+    return RayTables(step_km, root, inverse_km, reach)
+
+
 @compiled
-def ray_loss(
-    step_km, terrain_m, clutter_m, zone, needed, terms, root, time_pct, tx_agl_m, rx_agl_m, radius_km, mid_lat_deg,
-    surface_refractivity, vertical, tx_coast_km, rx_coast_km, clear_km, loss,
-):  # fmt: skip
+def _fill_reach(step_km, link, table):
+    for k in range(1, table.shape[0]):
+        distance = k * step_km
+        table[k, :] = reach_of(distance, distance, distance, link)
+
+
+@compiled
+def _diffraction(nu, step_km, k, root, tx_m, rx_m, radius_km, wavelength_root):
+    """Diffraction over one effective Earth; the smooth path is looked at only where the spherical Earth obstructs."""
+    clearance, required, first_term_radius = spherical_clearance(k * step_km, tx_m, rx_m, radius_km, wavelength_root)
+    smooth = 0.0
+    if clearance <= required * wavelength_root:
+        smooth = _smooth_nu(step_km, k, root, tx_m, rx_m, 500.0 / radius_km)
+    return Diffraction(nu, smooth, clearance, required, first_term_radius)
+
+
+@compiled
+def ray_loss(terrain_m, clutter_m, zone, needed, terms, tables, link, loss):
     """Fill `loss[n_freq, n]` at every point that is `needed`; the others are left as they are.
 
-    `clutter_m` may be empty (no clutter on the ray), and so may `zone` (inland throughout). `root[i]` = 1 / sqrt(i).
-    Coast distances that are NaN are derived from `zone`.
+    `clutter_m` may be empty (no clutter on the ray), and so may `zone` (inland throughout).
     """
     n = terrain_m.size
+    n_freq = terms.shape[0]
+    step_km, root, inverse_km, reach_table = tables.step_km, tables.root, tables.inverse_km, tables.reach
+    radius_km = link.effective_radius_km
+    radius_beta_km = K_BETA * EARTH_RADIUS_KM
     with_clutter, with_zone = clutter_m.size > 0, zone.size > 0
-    with_beta = time_pct < 50.0
-    bulge = 500.0 / radius_km
-    bulge_beta = 500.0 / (K_BETA * EARTH_RADIUS_KM)
-    near = int((clear_km + TOLERANCE_KM) / step_km) if with_clutter else 0
-    tx = terrain_m[0] + tx_agl_m
+    with_beta = link.times.time_pct < 50.0
+    bulge, bulge_beta = 500.0 / radius_km, 500.0 / radius_beta_km
+    near = int((link.clear_km + TOLERANCE_KM) / step_km) if with_clutter else 0
+    tx = terrain_m[0] + link.tx_agl_m
 
     flat = np.empty(n)  # bare ground on the flattened Earth
     over = np.empty(n) if with_clutter else flat  # the same with clutter
@@ -207,33 +250,36 @@ def ray_loss(
     v1 = v2 = 0.0
     sea = land = inland = land_best = inland_best = 0.0
     first_sea = last_sea = -1
+    inland_only = not with_zone or zone[0] > COASTAL
     if with_zone and zone[0] == SEA:
         first_sea = last_sea = 0
+    median_db, diffraction_p_db = np.empty(n_freq), np.empty(n_freq)
 
     for k in range(1, n):
         total = k * step_km
         i = k - 1
         if i > 0:
-            d = i * step_km
             n_bare = _push(bare_hull, n_bare, terrain_m, i)
             n_flat = _push(flat_hull, n_flat, flat, i)
-            bare_slope = max(bare_slope, (terrain_m[i] - tx) / d)
-            slope = (flat[i] - tx) / d
+            bare_slope = max(bare_slope, (terrain_m[i] - tx) * inverse_km[i])
+            slope = (flat[i] - tx) * inverse_km[i]
             if slope > flat_slope:
                 flat_slope, lt = slope, i
         i = k - 1 - near
         if i > 0:
-            d = i * step_km
             if with_clutter:
                 n_over = _push(over_hull, n_over, over, i)
-                over_slope = max(over_slope, (over[i] - tx) / d)
+                over_slope = max(over_slope, (over[i] - tx) * inverse_km[i])
             if with_beta:
                 n_beta = _push(beta_hull, n_beta, over_beta, i)
-                beta_slope = max(beta_slope, (over_beta[i] - tx) / d)
+                beta_slope = max(beta_slope, (over_beta[i] - tx) * inverse_km[i])
         h, h0, d0 = terrain_m[k], terrain_m[k - 1], total - step_km
         v1 += step_km * (h + h0)
         v2 += step_km * (h * (2.0 * total + d0) + h0 * (total + 2.0 * d0))
-        if with_zone:
+        if with_zone and (not inland_only or zone[k] <= COASTAL):
+            if inland_only:  # the first point that is not inland
+                inland_only = False
+                land = inland = land_best = inland_best = d0
             if zone[k] == SEA:
                 last_sea = k
                 first_sea = k if first_sea < 0 else first_sea
@@ -246,70 +292,80 @@ def ray_loss(
                     inland = inland + 0.5 * step_km if z > COASTAL else 0.0
                 land_best = max(land_best, land)
                 inland_best = max(inland_best, inland)
-        else:
-            land_best = inland_best = total
         if k < MIN_POINTS - 1 or not needed[k]:
             continue
 
-        rx = h + rx_agl_m
+        rx = h + link.rx_agl_m
         rx_flat = rx - bulge * total * total
+        inverse = inverse_km[k]
 
         # Horizons (eqs 76 to 83)
-        direct = (rx_flat - tx) / total
-        if flat_slope > direct:
+        direct = (rx_flat - tx) * inverse
+        is_line_of_sight = flat_slope <= direct
+        if is_line_of_sight:
+            tx_horizon, rx_horizon = direct, (tx - rx) * inverse - bulge * total
+            horizon_t = horizon_r = 0  # found below, where ducting asks for them
+        else:
             tx_horizon, horizon_t = flat_slope, lt
             rx_horizon, horizon_r = _tangent(flat_hull, n_flat, flat, k, rx_flat)
             rx_horizon = rx_horizon / step_km - 2.0 * bulge * total
-        else:
-            tx_horizon, rx_horizon = direct, (tx - rx) / total - bulge * total
-            horizon_t = horizon_r = _argmax_nu(flat, root, k, tx, (rx_flat - tx) / k)
 
         # Smooth surface and obstruction (eqs 85 to 91)
         tx_surface, rx_surface = smooth_surface_m(total, v1, v2)
         obstruction = slope_r = 0.0
-        slope_t = bare_slope - (rx - tx) / total
+        slope_t = bare_slope - (rx - tx) * inverse
         if slope_t > 0.0:
             obstruction = _highest_above(bare_hull, n_bare, terrain_m, tx, (rx - tx) / k)
-            slope_r = _tangent(bare_hull, n_bare, terrain_m, k, rx)[0] / step_km + (rx - tx) / total
+            slope_r = _tangent(bare_hull, n_bare, terrain_m, k, rx)[0] / step_km + (rx - tx) * inverse
         tx_low, rx_low = diffraction_surface_m(tx_surface, rx_surface, terrain_m[0], h, obstruction, slope_t, slope_r)
         tx_surface, rx_surface = min(tx_surface, terrain_m[0]), min(rx_surface, h)
-        roughness = _max_above(terrain_m, horizon_t, horizon_r, tx_surface, (rx_surface - tx_surface) / k)
+        tx_high, rx_high = tx - tx_low, rx - rx_low
 
         # Diffraction over the median and the beta_0 % Earth (§4.3)
-        tx_high, rx_high = tx - tx_low, rx - rx_low
         if with_clutter:
             nu = _obstacle_nu(over, flat, over_hull, n_over, over_slope, root, step_km, k, near, tx, rx, bulge)
         else:
             nu = _obstacle_nu(flat, flat, flat_hull, n_flat, flat_slope, root, step_km, k, 0, tx, rx, bulge)
-        median = Diffraction(
-            nu,
-            _smooth_nu(step_km, k, root, tx_high, rx_high, bulge),
-            *spherical_clearance(total, tx_high, rx_high, radius_km),
-        )
+        median = _diffraction(nu, step_km, k, root, tx_high, rx_high, radius_km, link.wavelength_root)
         beta = median
         if with_beta:
-            beta = Diffraction(
-                _obstacle_nu(
-                    over_beta, flat_beta, beta_hull, n_beta, beta_slope, root, step_km, k, near, tx, rx, bulge_beta
-                ),
-                _smooth_nu(step_km, k, root, tx_high, rx_high, bulge_beta),
-                *spherical_clearance(total, tx_high, rx_high, K_BETA * EARTH_RADIUS_KM),
+            nu = _obstacle_nu(
+                over_beta, flat_beta, beta_hull, n_beta, beta_slope, root, step_km, k, near, tx, rx, bulge_beta
             )
+            beta = _diffraction(nu, step_km, k, root, tx_high, rx_high, radius_beta_km, link.wavelength_root)
 
+        row = reach_table[k]
+        reach = Reach(row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7])
         tx_coast = rx_coast = NO_COAST_KM
+        if not inland_only:
+            reach = reach_of(total, land_best, inland_best, link)
         if first_sea >= 0:
-            tx_coast = max(first_sea - 0.5, 0.0) * step_km if math.isnan(tx_coast_km) or first_sea == 0 else tx_coast_km
+            tx_coast = max(first_sea - 0.5, 0.0) * step_km
             rx_coast = max(k - last_sea - 0.5, 0.0) * step_km
-        elif not math.isnan(tx_coast_km):
-            tx_coast = tx_coast_km
-        if not math.isnan(rx_coast_km) and last_sea != k:
-            rx_coast = rx_coast_km
+        if not math.isnan(link.tx_coast_km) and first_sea != 0:
+            tx_coast = link.tx_coast_km
+        if not math.isnan(link.rx_coast_km) and last_sea != k:
+            rx_coast = link.rx_coast_km
 
         geometry = Geometry(
-            total, tx, rx, radius_km, median, beta, tx_high, rx_high, tx - tx_surface, rx - rx_surface, roughness,
-            horizon_t * step_km, total - horizon_r * step_km, 1e3 * math.atan(1e-3 * tx_horizon),
-            1e3 * math.atan(1e-3 * rx_horizon), sea / total, beta0_pct(mid_lat_deg, land_best, inland_best),
-            inland_best, tx_coast, rx_coast,
+            reach, is_line_of_sight, tx, rx, slant_db(total, tx - rx), radius_km, median, beta, tx_high, rx_high,
+            tx - tx_surface, rx - rx_surface, 0.0, horizon_t * step_km, total - horizon_r * step_km,
+            1e3 * math.atan(1e-3 * tx_horizon), 1e3 * math.atan(1e-3 * rx_horizon), sea * inverse, tx_coast, rx_coast,
         )  # fmt: skip
-        for j in range(terms.shape[0]):
-            loss[j, k] = loss_db(geometry, terms[j], time_pct, surface_refractivity, vertical, 0.0)
+        with_ducting = False
+        for j in range(n_freq):
+            median_db[j], diffraction_p_db[j] = diffraction_db(geometry, terms[j], link)
+            with_ducting = with_ducting or ducting_matters(geometry, terms[j], link.times, diffraction_p_db[j])
+        if with_ducting:
+            if is_line_of_sight:
+                horizon_t = horizon_r = _argmax_nu(flat, root, k, tx, (rx_flat - tx) / k)
+            roughness = _max_above(terrain_m, horizon_t, horizon_r, tx_surface, (rx_surface - tx_surface) / k)
+            geometry = Geometry(
+                reach, is_line_of_sight, tx, rx, geometry.slant_db, radius_km, median, beta, tx_high, rx_high,
+                tx - tx_surface, rx - rx_surface, roughness, horizon_t * step_km, total - horizon_r * step_km,
+                geometry.tx_horizon_mrad, geometry.rx_horizon_mrad, geometry.sea_fraction, tx_coast, rx_coast,
+            )  # fmt: skip
+        for j in range(n_freq):
+            loss[j, k] = combined_loss_db(
+                geometry, terms[j], link, median_db[j], diffraction_p_db[j], with_ducting, 0.0
+            )

@@ -12,9 +12,17 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from phusong.coverage.propagation._formulas import effective_radius_km, frequency_terms, inverse_normal, loss_db
+from phusong.coverage.propagation._formulas import (
+    LIGHT_SPEED_GHZ_M,
+    Link,
+    effective_radius_km,
+    frequency_terms,
+    inverse_normal,
+    loss_db,
+    times_of,
+)
 from phusong.coverage.propagation._profile import SEA, profile_geometry
-from phusong.coverage.propagation._ray import MIN_POINTS, ray_loss
+from phusong.coverage.propagation._ray import MIN_POINTS, ray_loss, ray_tables
 from phusong.coverage.propagation.errors import OutOfValidityError
 
 FREQ_RANGE_GHZ = (0.03, 6.0)  # P.1812-7 §1
@@ -98,21 +106,17 @@ def path_loss_db(
     profile = _profile(terrain_m, clutter_m, zone, size=distance.size)
     if distance[0] != 0.0 or not np.all(np.diff(distance) > 0.0):
         raise OutOfValidityError("`distance_km` must begin at 0 and grow from point to point")
-    terms = check_link(
-        [freq_ghz], time_pct, tx_height_agl_m, rx_height_agl_m, polarization, mid_lat_deg, delta_n, surface_refractivity
-    )
+    terms, link = make_link(
+        [freq_ghz], time_pct, tx_height_agl_m, rx_height_agl_m, polarization, mid_lat_deg, delta_n,
+        surface_refractivity, end_clearance_km, tx_coast_km, rx_coast_km,
+    )  # fmt: skip
     _within("location_pct", location_pct, (1.0, 99.0))
     _within("location_sigma_db", location_sigma_db, (0.0, 100.0))
-    _within("end_clearance_km", end_clearance_km, (0.0, 1e3))
-    geometry = profile_geometry(
-        distance, *profile, tx_height_agl_m, rx_height_agl_m, effective_radius_km(delta_n), time_pct < 50.0,
-        mid_lat_deg, _coast("tx_coast_km", tx_coast_km), _coast("rx_coast_km", rx_coast_km), end_clearance_km,
-    )  # fmt: skip
+    geometry = profile_geometry(distance, *profile, link)
     location_loss = 0.0
     if profile[2][-1] != SEA:
         location_loss = -inverse_normal(0.01 * location_pct) * location_sigma_db
-    vertical = polarization == "vertical"
-    return float(loss_db(geometry, terms[0], time_pct, surface_refractivity, vertical, location_loss))
+    return float(loss_db(geometry, terms[0], link, location_loss))
 
 
 def ray_loss_db(
@@ -166,26 +170,14 @@ end_clearance_km
     """
     _within("spacing_km", spacing_km, (1e-6, 1e3))
     profile = _profile(terrain_m, clutter_m, zone, size=np.size(terrain_m))
-    terms = check_link(
-        freqs_ghz, time_pct, tx_height_agl_m, rx_height_agl_m, polarization, mid_lat_deg, delta_n, surface_refractivity
-    )
-    _within("end_clearance_km", end_clearance_km, (0.0, 1e3))
+    terms, link = make_link(
+        freqs_ghz, time_pct, tx_height_agl_m, rx_height_agl_m, polarization, mid_lat_deg, delta_n,
+        surface_refractivity, end_clearance_km, tx_coast_km, rx_coast_km,
+    )  # fmt: skip
     n = profile[0].size
     loss = np.full((terms.shape[0], n), np.nan)
-    ray_loss(
-        float(spacing_km), *profile, np.ones(n, dtype=np.bool_), terms, inverse_roots(n), float(time_pct),
-        float(tx_height_agl_m), float(rx_height_agl_m), effective_radius_km(delta_n), float(mid_lat_deg),
-        float(surface_refractivity), polarization == "vertical", _coast("tx_coast_km", tx_coast_km),
-        _coast("rx_coast_km", rx_coast_km), float(end_clearance_km), loss,
-    )  # fmt: skip
+    ray_loss(*profile, np.ones(n, dtype=np.bool_), terms, ray_tables(float(spacing_km), n, link), link, loss)
     return loss
-
-
-def inverse_roots(n: int) -> Floats:
-    """The table 1 / sqrt(i) for 0 <= i < n that the ray kernel reads; 0 at i = 0."""
-    table = np.zeros(n)
-    table[1:] = 1.0 / np.sqrt(np.arange(1, n))
-    return table
 
 
 def _within(name: str, value: float, limits: tuple[float, float]) -> None:
@@ -219,11 +211,27 @@ def _profile(
     return terrain, clutter, zones.astype(np.uint8)
 
 
-def check_link(
-    freqs_ghz: Sequence[float] | Floats, time_pct: float, tx_m: float, rx_m: float, polarization: str,
-    mid_lat_deg: float, delta_n: float, surface_refractivity: float,
-) -> Floats:  # fmt: skip
-    """Check what does not belong to a profile; returns the terms of frequency alone `[n_freq, 13]`.
+def make_link(
+    freqs_ghz: Sequence[float] | Floats,
+    time_pct: float,
+    tx_height_agl_m: float,
+    rx_height_agl_m: float,
+    polarization: str,
+    mid_lat_deg: float,
+    delta_n: float,
+    surface_refractivity: float,
+    end_clearance_km: float,
+    tx_coast_km: float | None = None,
+    rx_coast_km: float | None = None,
+) -> tuple[Floats, Link]:
+    """Check what does not belong to a profile, and put it as the kernels take it.
+
+    Returns
+    -------
+    terms : ndarray
+        Terms of frequency alone `[n_freq, 13]`.
+    link : Link
+        The rest.
 
     Raises
     ------
@@ -236,15 +244,21 @@ def check_link(
     for freq in freqs:
         _within("freq_ghz", float(freq), FREQ_RANGE_GHZ)
     _within("time_pct", time_pct, TIME_RANGE_PCT)
-    _within("tx_height_agl_m", tx_m, HEIGHT_RANGE_M)
-    _within("rx_height_agl_m", rx_m, HEIGHT_RANGE_M)
+    _within("tx_height_agl_m", tx_height_agl_m, HEIGHT_RANGE_M)
+    _within("rx_height_agl_m", rx_height_agl_m, HEIGHT_RANGE_M)
     _within("mid_lat_deg", mid_lat_deg, (-90.0, 90.0))
     _within("delta_n", delta_n, (0.0, 150.0))
     _within("surface_refractivity", surface_refractivity, (0.0, 1000.0))
+    _within("end_clearance_km", end_clearance_km, (0.0, 1e3))
     if polarization not in ("horizontal", "vertical"):
         raise OutOfValidityError(f'`polarization` must be "horizontal" or "vertical", got "{polarization}"')
-    terms: Floats = frequency_terms(freqs)
-    return terms
+    link = Link(
+        times_of(float(time_pct)), float(tx_height_agl_m), float(rx_height_agl_m), effective_radius_km(float(delta_n)),
+        float(mid_lat_deg), float(surface_refractivity), polarization == "vertical", float(end_clearance_km),
+        _coast("tx_coast_km", tx_coast_km), _coast("rx_coast_km", rx_coast_km),
+        math.sqrt(LIGHT_SPEED_GHZ_M / float(freqs.min())),
+    )  # fmt: skip
+    return frequency_terms(freqs), link
 
 
 def _coast(name: str, value: float | None) -> float:
