@@ -268,9 +268,7 @@ def _terrain(rng: np.random.Generator, distance_km: Floats, zone: NDArray[np.int
     terrain = np.zeros(points)
     if kind == "smooth":
         for waves in rng.uniform(0.3, 6, 3):
-            terrain += (
-                amplitude_m / 3 * np.sin(2 * np.pi * waves * distance_km / total_km + rng.uniform(0, 7))
-            )
+            terrain += amplitude_m / 3 * np.sin(2 * np.pi * waves * distance_km / total_km + rng.uniform(0, 7))
     if kind == "fractal":
         steps = rng.normal(0, 1, points) * np.sqrt(np.diff(distance_km, prepend=0.0) / total_km)
         terrain = amplitude_m * np.cumsum(steps)
@@ -305,9 +303,7 @@ def _freq(rng: np.random.Generator, group: str) -> float:
 def _time(rng: np.random.Generator, group: str) -> float:
     if group == "limits" and rng.random() < 0.6:
         return float(rng.choice([1.0, 50.0]))
-    return float(
-        rng.choice([50.0, 10.0, 1.0, round(rng.uniform(1, 49.9), 2), round(rng.uniform(1, 49.9), 2)])
-    )
+    return float(rng.choice([50.0, 10.0, 1.0, round(rng.uniform(1, 49.9), 2), round(rng.uniform(1, 49.9), 2)]))
 
 
 def _height(rng: np.random.Generator, group: str, usual_m: float) -> float:
