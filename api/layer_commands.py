@@ -130,19 +130,14 @@ def _layer(
 def _raster(
     workspace: "Workspace", raster: str, file: Path, terrain_kind: str | None, fill: str | None, replace: bool
 ) -> "ImportReport":
-    from phusong.geodata.rasters import import_clutter, import_population, import_terrain
-    from phusong.geodata.reports import ImportReport
+    from phusong.geodata.recipe import import_raster, staged
 
-    with working(f"importing / đang nhập {file.name}"):
-        if raster == "terrain":
-            details = import_terrain(
-                workspace, file, terrain_kind=terrain_kind or "", replace=replace, **_read_fill(fill)
-            )
-        else:
-            _require_usage(terrain_kind is None and fill is None, "--terrain-kind and --fill are for terrain")
-            importer = import_clutter if raster == "clutter" else import_population
-            details = importer(workspace, file, replace=replace)
-    return ImportReport(raster, file.name, accepted=1, notes=tuple(details.get("notes", ())), details=details)
+    _require_usage(
+        raster == "terrain" or (terrain_kind is None and fill is None), "--terrain-kind and --fill are for terrain"
+    )
+    options = _read_fill(fill)
+    with working(f"importing / đang nhập {file.name}"), staged(workspace) as stage:
+        return import_raster(stage, raster, file, terrain_kind=terrain_kind, replace=replace, **options)
 
 
 def _refuse_partial(reports: Sequence["ImportReport"], accept_partial: bool) -> None:

@@ -17,7 +17,14 @@ from rasterio.warp import Resampling, reproject
 from phusong.geodata.errors import InputError
 from phusong.geodata.grid import Grid, Raster
 from phusong.geodata.raster_files import first_position, grid_of, open_source, read_floats, write_raster
-from phusong.geodata.terrain import analysis_grid, fill_holes, interpolate_bilinear, read_elevations
+from phusong.geodata.terrain import (
+    MAX_ELEVATION_M,
+    MIN_ELEVATION_M,
+    analysis_grid,
+    fill_holes,
+    interpolate_bilinear,
+    read_elevations,
+)
 from phusong.geodata.workspace import Workspace
 
 WATER_CODE = 80
@@ -70,7 +77,7 @@ def import_terrain(
     InputError
         Unknown kind, holes, elevations out of range, no CRS, or terrain exists and `replace` is False.
     """
-    _validate_terrain_options(terrain_kind, fill_sea_m, fill_interpolate_px)
+    _validate_terrain_options(path.name, terrain_kind, fill_sea_m, fill_interpolate_px)
     _refuse_existing(workspace, "terrain", replace)
     with open_source(path) as source:
         given = read_elevations(source, path)
@@ -78,7 +85,8 @@ def import_terrain(
     whole, fill = fill_holes(given, name=path.name, sea_m=fill_sea_m, interpolate_px=fill_interpolate_px)
     grid = analysis_grid(given.grid, crs=workspace.settings.crs, resolution_m=workspace.settings.resolution_m)
     terrain = interpolate_bilinear(whole, grid, name=path.name)
-    notes = _stale_clutter(workspace, grid)
+    notes = [f"{holes} cells without elevation were filled: {fill}"] if holes else []
+    notes += _stale_clutter(workspace, grid)
     tags = {"TERRAIN_KIND": terrain_kind, "SOURCE": path.name, "FILL": fill}
     write_raster(workspace.raster_path("terrain"), terrain, tags=tags)
     return _report("terrain", path, given.grid, grid) | {
@@ -117,12 +125,13 @@ def import_clutter(workspace: Workspace, path: Path, *, replace: bool = False) -
     codes[at_sea] = WATER_CODE
     _refuse_gaps(codes == 0, terrain.grid, path)
     clutter = Raster(codes, terrain.grid, 0)
-    clutter_height(clutter, workspace.settings.clutter_height_m)
+    clutter_height(clutter, workspace.settings.clutter_height_m, name=path.name)
+    sea = f"{int(at_sea.sum())} cells without land cover are sea by the settings' rule and taken as water"
     write_raster(workspace.raster_path("clutter"), clutter, tags={"SOURCE": path.name})
     found, counts = np.unique(codes, return_counts=True)
     return _report("clutter", path, given, terrain.grid) | {
         "codes": {str(code): int(count) for code, count in zip(found, counts, strict=True)},
-        "water_by_sea_rule": int(at_sea.sum()), "notes": [],
+        "water_by_sea_rule": int(at_sea.sum()), "notes": [sea] if at_sea.any() else [],
     }  # fmt: skip
 
 
@@ -183,7 +192,7 @@ def zone_codes(terrain: Raster, in_province: _Mask, *, sea_max_elevation_m: floa
     return Raster(zone, terrain.grid)
 
 
-def clutter_height(clutter: Raster, table: Mapping[str, float]) -> Raster:
+def clutter_height(clutter: Raster, table: Mapping[str, float], *, name: str = "rasters/clutter.tif") -> Raster:
     """Representative heights of the land cover [m] above ground.
 
     Parameters
@@ -192,6 +201,8 @@ def clutter_height(clutter: Raster, table: Mapping[str, float]) -> Raster:
         Land-cover codes, uint8.
     table
         Height [m] by code written as text.
+    name
+        Name of the file, for the error.
 
     Raises
     ------
@@ -207,22 +218,32 @@ def clutter_height(clutter: Raster, table: Mapping[str, float]) -> Raster:
         codes = ", ".join(str(code) for code in unknown)
         cells = int(counts[unknown].sum())
         raise InputError(
-            f"land-cover code {codes} ({cells} cells) has no height; add it to clutter_height_m",
-            vi=f"Mã lớp phủ {codes} ({cells} ô) chưa có chiều cao; hãy thêm vào clutter_height_m",
+            f"{name}: land-cover code {codes} ({cells} cells) has no height; correct the file, "
+            "or add the code to clutter_height_m and clutter_height_on_dsm_m in phusong.toml",
+            vi=f"{name}: mã lớp phủ {codes} ({cells} ô) chưa có chiều cao; hãy sửa tệp, "
+            "hoặc thêm mã vào clutter_height_m và clutter_height_on_dsm_m trong phusong.toml",
         )
     return Raster(heights[clutter.values], clutter.grid, None, "m")
 
 
-def _validate_terrain_options(kind: str, fill_sea_m: float | None, fill_interpolate_px: int | None) -> None:
+def _validate_terrain_options(name: str, kind: str, fill_sea_m: float | None, fill_interpolate_px: int | None) -> None:
     if kind not in ("dtm", "dsm"):
         raise InputError(
-            f"terrain_kind must be dtm (bare earth) or dsm (surface), got {kind!r}",
-            vi=f"terrain_kind phải là dtm (mặt đất) hoặc dsm (bề mặt), nhận được {kind!r}",
+            f"{name}: terrain_kind must be dtm (bare earth) or dsm (surface), got {kind or 'nothing'}; "
+            "say which with --terrain-kind",
+            vi=f"{name}: terrain_kind phải là dtm (mặt đất) hoặc dsm (bề mặt), nhận được {kind or 'trống'}; "
+            "hãy nêu bằng --terrain-kind",
         )
     if fill_sea_m is not None and fill_interpolate_px is not None:
         raise InputError(
             "fill holes either with sea or by interpolation, not both",
             vi="Chỉ được lấp ô trống bằng mực nước biển hoặc bằng nội suy, không dùng cả hai",
+        )
+    if fill_sea_m is not None and not MIN_ELEVATION_M <= fill_sea_m <= MAX_ELEVATION_M:
+        limits = f"[{MIN_ELEVATION_M:g}, {MAX_ELEVATION_M:g}]"
+        raise InputError(
+            f"{name}: the elevation of the sea must be within {limits} m, got {fill_sea_m:g}",
+            vi=f"{name}: độ cao mực nước biển phải nằm trong {limits} m, nhận được {fill_sea_m:g}",
         )
     if fill_interpolate_px is not None and fill_interpolate_px < 1:
         raise InputError(

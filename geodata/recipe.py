@@ -141,6 +141,18 @@ def import_recipe(
     return reports
 
 
+def _import_raster(workspace: Workspace, entry: RecipeRaster, folder: Path, replace: bool) -> ImportReport:
+    return import_raster(
+        workspace,
+        entry.raster,
+        folder / entry.file,
+        terrain_kind=entry.terrain_kind,
+        fill_sea_m=entry.fill_sea_m,
+        fill_interpolate_px=entry.fill_interpolate_px,
+        replace=replace,
+    )
+
+
 def _import_layer(workspace: Workspace, entry: RecipeLayer, folder: Path, replace: bool) -> ImportReport:
     joins = [Join(folder / join.file, join.on, join.take, unique=join.unique, sheet=join.sheet) for join in entry.joins]
     return import_layer(
@@ -158,29 +170,57 @@ def _import_layer(workspace: Workspace, entry: RecipeLayer, folder: Path, replac
     )
 
 
-def _import_raster(workspace: Workspace, entry: RecipeRaster, folder: Path, replace: bool) -> ImportReport:
-    path = folder / entry.file
+def import_raster(
+    workspace: Workspace,
+    raster: str,
+    path: Path,
+    *,
+    terrain_kind: str | None = None,
+    fill_sea_m: float | None = None,
+    fill_interpolate_px: int | None = None,
+    replace: bool = False,
+) -> ImportReport:
+    """Import a raster by its name and keep the report under `imports/`; call it inside `staged`.
+
+    Parameters
+    ----------
+    workspace
+        Receives raster and report.
+    raster
+        `terrain`, `clutter` or `population`.
+    path
+        The file.
+    terrain_kind, fill_sea_m, fill_interpolate_px
+        For terrain only: see `rasters.import_terrain`.
+    replace
+        Replace a raster imported before.
+
+    Raises
+    ------
+    InputError
+        The file cannot be accepted, or an option does not fit the raster.
+    """
     details: dict[str, Any]
-    if entry.raster == "terrain":
+    if raster == "terrain":
         details = import_terrain(
             workspace,
             path,
-            terrain_kind=entry.terrain_kind or "",
-            fill_sea_m=entry.fill_sea_m,
-            fill_interpolate_px=entry.fill_interpolate_px,
+            terrain_kind=terrain_kind or "",
+            fill_sea_m=fill_sea_m,
+            fill_interpolate_px=fill_interpolate_px,
             replace=replace,
         )
-    elif (entry.terrain_kind, entry.fill_sea_m, entry.fill_interpolate_px) != (None, None, None):
+    elif (terrain_kind, fill_sea_m, fill_interpolate_px) != (None, None, None):
         options = "terrain_kind, fill_sea_m, fill_interpolate_px"
         raise InputError(
-            f"Recipe, raster {entry.raster}: the options {options} are for terrain only.",
-            vi=f"Công thức nhập, raster {entry.raster}: các tùy chọn {options} chỉ dành cho địa hình.",
+            f"{path.name}, raster {raster}: the options {options} are for terrain only; leave them out.",
+            vi=f"{path.name}, raster {raster}: các tùy chọn {options} chỉ dành cho địa hình; hãy bỏ đi.",
         )
     else:
-        importer = import_clutter if entry.raster == "clutter" else import_population
+        importer = import_clutter if raster == "clutter" else import_population
         details = importer(workspace, path, replace=replace)
     notes = tuple(str(note) for note in details.pop("notes", ()))
-    report = ImportReport(entry.raster, entry.file, accepted=1, notes=notes, details=details)
+    report = ImportReport(raster, path.name, accepted=1, notes=notes, details=details)
     with archived(workspace, report, []):
         pass  # a raster is stored whole; its report is kept, the original is not copied
     return report

@@ -111,6 +111,14 @@ def test_terrain_with_holes_is_refused_until_a_fill_is_named(empty, tmp_path):
     assert run(*words, "--fill", "sea=0").exit_code == 0
 
 
+def test_the_report_of_a_raster_is_kept_with_its_fill(empty, tmp_path):
+    terrain = write_terrain(tmp_path / "dem.tif", hole=True)
+    result = run("import", empty.path, "terrain", terrain, "--terrain-kind", "dtm", "--fill", "sea=0")
+    assert "filled: sea=0" in result.stdout
+    report = json.loads(next(empty.imports_dir.glob("*-terrain/report.json")).read_text(encoding="utf-8"))
+    assert report["details"]["fill"] == "sea=0"
+
+
 def test_terrain_without_its_kind_is_refused(empty, tmp_path):
     assert "terrain" in refuse(empty, "import", empty.path, "terrain", write_terrain(tmp_path / "dem.tif"))
 

@@ -144,8 +144,14 @@ def test_an_undeclared_no_data_value_is_refused(workspace, tmp_path):
 
 @pytest.mark.parametrize("kind", ["", "DTM", "canopy"])
 def test_the_terrain_kind_must_be_named(workspace, hills, kind):
-    with pytest.raises(InputError, match="terrain_kind must be dtm"):
+    with pytest.raises(InputError, match=r"dem\.tif: terrain_kind must be dtm.*--terrain-kind"):
         import_terrain(workspace, hills, terrain_kind=kind)
+
+
+@pytest.mark.parametrize("sea_m", [np.nan, np.inf, 99_999.0, -501.0])
+def test_holes_are_not_filled_with_an_impossible_sea(workspace, hills, sea_m):
+    with pytest.raises(InputError, match=r"dem\.tif: the elevation of the sea must be within \[-500, 9000\] m"):
+        import_terrain(workspace, hills, terrain_kind="dtm", fill_sea_m=sea_m)
 
 
 def test_terrain_is_replaced_only_when_asked(workspace, hills):
@@ -222,7 +228,7 @@ def test_sea_without_land_cover_is_water(workspace, tmp_path):
 def test_a_land_cover_code_without_a_height_is_refused(workspace, hills, tmp_path):
     import_terrain(workspace, hills, terrain_kind="dtm")
     path = write(tmp_path / "lc.tif", np.full((40, 50), 111, dtype=np.uint8), make_grid((40, 50)), nodata=0)
-    with pytest.raises(InputError, match=r"land-cover code 111 \(2000 cells\) has no height"):
+    with pytest.raises(InputError, match=r"lc\.tif: land-cover code 111 \(2000 cells\) has no height"):
         import_clutter(workspace, path)
 
 
