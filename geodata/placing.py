@@ -216,16 +216,18 @@ def _describe_wrong_crs(
     row, position = int(log.row_numbers[first]), f"{given.x[first]:.12g}, {given.y[first]:.12g}"
     count = f"{int(stray.sum())} of {total} points (first: row {row}, {position})"
     count_vi = f"{int(stray.sum())}/{total} điểm (đầu tiên: dòng {row}, {position})"
-    error = wrong_crs(file, given.crs, count=count, count_vi=count_vi)
-    hint, hint_vi = _suggest(given, layer, area, total)
-    return InputError(f"{error} {hint}", vi=f"{error.vi} {hint_vi}")
+    remedy, remedy_vi = _suggest(given, layer, area, total)
+    return wrong_crs(file, given.crs, count=count, count_vi=count_vi, remedy=remedy, remedy_vi=remedy_vi)
 
 
-def wrong_crs(file: str, crs: str, *, count: str, count_vi: str) -> InputError:
+def wrong_crs(
+    file: str, crs: str, *, count: str, count_vi: str,
+    remedy: str = "give the right one with --crs", remedy_vi: str = "hãy nêu hệ tọa độ đúng bằng --crs",
+) -> InputError:  # fmt: skip
     """Build the error for a file most of whose rows fall outside; `count` says how many of what."""
     return InputError(
-        f"{file}: {count} fall outside the province or the terrain: CRS {crs} is plainly wrong.",
-        vi=f"{file}: {count_vi} nằm ngoài tỉnh hoặc địa hình: hệ tọa độ {crs} rõ ràng sai.",
+        f"{file}: {count} fall outside the province or the terrain: CRS {crs} is plainly wrong; {remedy}.",
+        vi=f"{file}: {count_vi} nằm ngoài tỉnh hoặc địa hình: hệ tọa độ {crs} rõ ràng sai; {remedy_vi}.",
     )
 
 
@@ -237,7 +239,7 @@ def _suggest(given: Coordinates, layer: Layer, area: Area, total: int) -> tuple[
             if count > total / 2:
                 fits.append((count, f"--crs {crs}", swapped))
     if not fits or (area.province is None and area.terrain is None):
-        return "Give the right one with --crs.", "Hãy nêu hệ tọa độ đúng bằng --crs."
+        return "give the right one with --crs", "hãy nêu hệ tọa độ đúng bằng --crs"
     best = max(count for count, _, _ in fits)
     exchange = all(swapped for count, _, swapped in fits if count == best)
     names = [name for count, name, swapped in fits if count == best and swapped == exchange][:3]
@@ -245,6 +247,6 @@ def _suggest(given: Coordinates, layer: Layer, area: Area, total: int) -> tuple[
     order = f" and {first} and {second} exchanged" if exchange else ""
     order_vi = f" và đổi chỗ {first} với {second}" if exchange else ""
     return (
-        f"{best} of them would lie inside with {' or '.join(names)}{order}.",
-        f"{best} điểm sẽ nằm trong nếu dùng {' hoặc '.join(names)}{order_vi}.",
+        f"{best} of them would lie inside with {' or '.join(names)}{order}",
+        f"{best} điểm sẽ nằm trong nếu dùng {' hoặc '.join(names)}{order_vi}",
     )

@@ -49,7 +49,8 @@ def place_polygons(table: Table, values: pd.DataFrame, crs: str, *, area: Area, 
     wanted = valid & ~empty
     placed[wanted] = [_multipolygon(shape) for shape in _reproject(shapes[wanted], crs)]
     inner = shapely.point_on_surface(placed[wanted])
-    outside = ~area.in_terrain(shapely.get_x(inner), shapely.get_y(inner))
+    outside = ~_on_the_globe(placed[wanted])
+    outside |= ~area.in_terrain(shapely.get_x(inner), shapely.get_y(inner))
     if outside.sum() > len(outside) / 2:
         count = f"{int(outside.sum())} of {len(outside)} polygons"
         raise wrong_crs(file, crs, count=count, count_vi=f"{int(outside.sum())}/{len(outside)} đa giác")
@@ -65,6 +66,12 @@ def _reproject(shapes: _Objects, crs: str) -> _Objects:
         return np.column_stack(transformer.transform(points[:, 0], points[:, 1]))
 
     return np.asarray(shapely.transform(shapes, to_lonlat), dtype=object)
+
+
+def _on_the_globe(shapes: _Objects) -> npt.NDArray[np.bool_]:
+    """Whether polygons in EPSG:4326 have longitudes and latitudes that exist."""
+    bounds = np.abs(shapely.bounds(shapes))
+    return np.asarray(np.all(bounds <= [180.0, 90.0, 180.0, 90.0], axis=1), dtype=bool)
 
 
 def _multipolygon(shape: shapely.Polygon | shapely.MultiPolygon) -> shapely.MultiPolygon:

@@ -71,9 +71,9 @@ def read_table(
     file = Path(path)
     suffix = file.suffix.lower()
     if not file.is_file():
-        raise InputError(f"{file} does not exist.", vi=f"Không có tệp {file}.")
+        raise InputError(f"{file} does not exist; check the path.", vi=f"Không có tệp {file}; hãy kiểm tra đường dẫn.")
     if file.stat().st_size == 0:
-        raise InputError(f"{file} is empty.", vi=f"Tệp {file} trống.")
+        raise InputError(f"{file} is empty; give a file with rows.", vi=f"Tệp {file} trống; hãy dùng tệp có dữ liệu.")
     if suffix in TEXT_SUFFIXES:
         table = _read_text(file, encoding)
     elif suffix in WORKBOOK_SUFFIXES:
@@ -87,7 +87,10 @@ def read_table(
             vi=f"{file.name}: loại tệp không biết; các loại đọc được: {known}.",
         )
     if len(table.frame) == 0 and not table.issues:
-        raise InputError(f"{file.name} has no rows.", vi=f"{file.name} không có dòng dữ liệu nào.")
+        raise InputError(
+            f"{file.name} has no rows; give a file with at least one.",
+            vi=f"{file.name} không có dòng dữ liệu nào; hãy dùng tệp có ít nhất một dòng.",
+        )
     return table
 
 
@@ -142,7 +145,8 @@ def _read_workbook(file: Path, sheet: str | None) -> Table:
             records = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
     except (CalamineError, OSError) as error:
         raise InputError(
-            f"{file.name} is no readable workbook: {error}.", vi=f"{file.name} không phải bảng tính đọc được."
+            f"{file.name} is no readable workbook ({error}); save it again as .xlsx.",
+            vi=f"{file.name} không phải bảng tính đọc được; hãy lưu lại dạng .xlsx.",
         ) from error
     return _from_records(file, records)
 
@@ -155,8 +159,8 @@ def _read_vector(file: Path, layer: str | None) -> Table:
         frame = pyogrio.read_dataframe(file, layer=chosen, read_geometry=info["geometry_type"] is not None)
     except (DataSourceError, DataLayerError) as error:
         raise InputError(
-            f"{file.name} is damaged or no vector file: {error}.",
-            vi=f"{file.name} hỏng hoặc không phải tệp vectơ.",
+            f"{file.name} is damaged or no vector file; export it again.",
+            vi=f"{file.name} hỏng hoặc không phải tệp vectơ; hãy xuất lại.",
         ) from error
     geometry = None
     if "geometry" in frame.columns:

@@ -16,6 +16,7 @@ from phusong.geodata.errors import InputError, UnknownNameError
 STORAGE_CRS = "EPSG:4326"
 TECHNOLOGIES = ("2G", "3G", "4G", "5G")
 YES_NO_UNKNOWN = ("yes", "no", "unknown")
+ANTENNAS = ("tr36814", "omni")
 
 Kind = Literal["text", "number", "date", "numbers", "texts"]
 
@@ -38,10 +39,11 @@ class Column:
     fill: str | None = None
 
     def range_text(self) -> str:
-        """Write the allowed range, like `(0, 1000]`."""
-        low = f"({self.above:g}" if self.above is not None else f"[{self.minimum:g}" if self.minimum is not None else ""
-        high = f"{self.maximum:g}]" if self.maximum is not None else "…"
-        return f"{low or '…'}, {high}"
+        """Write the allowed range, like `(0, 1000]` or `[0, ∞)`."""
+        low = "(-∞" if self.minimum is None else f"[{self.minimum:g}"
+        low = low if self.above is None else f"({self.above:g}"
+        high = f"{self.maximum:g}]" if self.maximum is not None else "∞)"
+        return f"{low}, {high}"
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,7 @@ _STATIONS = Layer(
         Column("downtilt_deg", "numbers", minimum=-20, maximum=30),
         # far above any transmitter: planners test a model by adding 200 dB
         Column("eirp_dbm", "numbers", required=True, minimum=-50, maximum=300),
-        Column("antenna", "texts"),
+        Column("antenna", "texts", choices=ANTENNAS),
         Column("status", required=True, choices=("live", "maintenance", "planned", "off")),
         Column("on_air_from", "date"),
         Column("on_air_to", "date"),
@@ -265,12 +267,22 @@ def _schema_column(column: Column) -> pa.Column:
         return pa.Column("float64", checks, nullable=not column.required)
     checks = [_text_check()]
     if column.choices:
-        checks.append(pa.Check.isin(column.choices))
+        checks.append(_words_check(column.choices))
     if column.length is not None:
         checks.append(pa.Check.str_length(column.length, column.length))
     if column.kind == "date":
         checks.append(pa.Check.str_matches(r"^\d{4}-\d{2}-\d{2}$"))
     return pa.Column(None, checks, nullable=not column.required)
+
+
+def _words_check(choices: tuple[str, ...]) -> pa.Check:
+    """Every element of a list joined by ";" is one of the words."""
+    return pa.Check(
+        lambda value: all(part in choices for part in str(value).split(";")),
+        element_wise=True,
+        name=f"is one of {', '.join(choices)}",
+        ignore_na=True,
+    )
 
 
 def _text_check() -> pa.Check:

@@ -251,9 +251,10 @@ def validate_toml(model: type[Model], text: str, *, where: str) -> Model:
         return model.model_validate(data)
     except pydantic.ValidationError as error:
         faults = [_describe(model, dict(fault)) for fault in error.errors()]
+        english, vietnamese = ("; ".join(texts) for texts in zip(*faults, strict=True))
         raise SettingsError(
-            f"{where}: {'; '.join(english for english, _ in faults)}.",
-            vi=f"{where}: {'; '.join(vietnamese for _, vietnamese in faults)}.",
+            f"{where}: {english}" + ("" if english.endswith("?") else "."),
+            vi=f"{where}: {vietnamese}" + ("" if vietnamese.endswith("?") else "."),
         ) from error
 
 
@@ -262,10 +263,12 @@ def _describe(model: type[BaseModel], fault: dict[str, Any]) -> tuple[str, str]:
     key = ".".join(str(part) for part in location)
     if fault["type"] == "extra_forbidden":
         near = difflib.get_close_matches(str(location[-1]), sorted(_known_keys(model)), n=1, cutoff=0.5)
-        hint, goi_y = (f", did you mean {near[0]}?", f", ý bạn là {near[0]}?") if near else ("", "")
+        hint, goi_y = "; remove it", "; hãy bỏ đi"
+        if near:
+            hint, goi_y = f", did you mean {near[0]}?", f", ý bạn là {near[0]}?"
         return f"unknown key {key}{hint}", f"khóa không biết {key}{goi_y}"
     if fault["type"] == "missing":
-        return f"key {key} is missing", f"thiếu khóa {key}"
+        return f"key {key} is missing; add it", f"thiếu khóa {key}; hãy bổ sung"
     message = str(fault["msg"]).removeprefix("Value error, ")
     got = "" if isinstance(fault["input"], Mapping) else f", got {fault['input']!r}"
     if fault["type"] == "value_error":

@@ -119,15 +119,8 @@ def _parse_column(raw: npt.NDArray[np.object_], column: Column, log: IssueLog) -
 
 def _parse_text(values: list[str | None], column: Column, log: IssueLog) -> npt.NDArray[np.object_]:
     if column.choices:
-        known = ", ".join(column.choices)
-        log.refuse(
-            [text is not None and text not in column.choices for text in values],
-            field=column.name,
-            values=values,
-            code="unknown_technology" if column.name == "technology" else "unknown_value",
-            reason=f"{column.name} {{value}} is unknown; the known are {known}",
-            reason_vi=f"{column.name} {{value}} không biết; các giá trị là {known}",
-        )
+        unknown = [text is not None and text not in column.choices for text in values]
+        _refuse_unknown_words(unknown, values, column, log)
     if column.length is not None:
         log.refuse(
             [text is not None and len(text) != column.length for text in values],
@@ -161,6 +154,7 @@ def _parse_lists(values: list[str | None], column: Column, log: IssueLog) -> npt
     parsed: list[str | None] = []
     no_number = np.zeros(len(values), dtype=bool)
     outside = np.zeros(len(values), dtype=bool)
+    unknown = np.zeros(len(values), dtype=bool)
     for position, text in enumerate(values):
         parts = [] if text is None else [part.strip() for part in text.split(";")]
         if column.kind == "numbers":
@@ -170,6 +164,7 @@ def _parse_lists(values: list[str | None], column: Column, log: IssueLog) -> npt
             parts = [f"{number:.12g}" for number in numbers if number is not None]
         else:
             no_number[position] = "" in parts
+            unknown[position] = bool(column.choices) and any(part and part not in column.choices for part in parts)
         parsed.append(";".join(parts) or None)
     log.refuse(
         no_number,
@@ -180,6 +175,7 @@ def _parse_lists(values: list[str | None], column: Column, log: IssueLog) -> npt
         reason_vi=f"{column.name} {{value}} phải là một giá trị, hoặc mỗi sector một giá trị cách bằng ;",
     )
     _refuse_out_of_range(outside, values, column, log)
+    _refuse_unknown_words(unknown, values, column, log)
     return np.array(parsed, dtype=object)
 
 
@@ -222,6 +218,18 @@ def _refuse_out_of_range(mask: npt.ArrayLike, values: list[str | None], column: 
         code="out_of_range",
         reason=f"{column.name} must be within {column.range_text()}, got {{value}}",
         reason_vi=f"{column.name} phải nằm trong {column.range_text()}, giá trị {{value}}",
+    )
+
+
+def _refuse_unknown_words(mask: npt.ArrayLike, values: list[str | None], column: Column, log: IssueLog) -> None:
+    known = ", ".join(column.choices)
+    log.refuse(
+        mask,
+        field=column.name,
+        values=values,
+        code="unknown_technology" if column.name == "technology" else "unknown_value",
+        reason=f"{column.name} {{value}} is unknown; the known are {known}",
+        reason_vi=f"{column.name} {{value}} không biết; các giá trị là {known}",
     )
 
 

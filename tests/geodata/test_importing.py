@@ -228,7 +228,7 @@ def test_values_defaults_and_columns_are_applied_and_counted(workspace: Workspac
         values={"status": {"on_air": "live", "": "off"}},
         defaults={
             "bandwidth_mhz": [{"technology": "3G", "band_mhz": 1800, "value": 5}, {"value": 7}],
-            "antenna": "x",
+            "antenna": "omni",
         },
     )
     stored = workspace.read_layer("stations")
@@ -383,6 +383,10 @@ def bad_swapped_file(path: Path) -> dict[str, Any]:
     return {"layer": "stations", "path": stations(path, {"lon": "17.5", "lat": "106.5"})}
 
 
+def bad_antenna(path: Path) -> dict[str, Any]:
+    return {"layer": "stations", "path": stations(path, {"antenna": "tr36814;tr36814;dish"})}
+
+
 def bad_crosswalk_geometry(path: Path) -> dict[str, Any]:
     return {"layer": "towers", "path": stations(path, {})}
 
@@ -396,6 +400,7 @@ def bad_crosswalk_geometry(path: Path) -> dict[str, Any]:
         (bad_unknown_column, "no column 'owner'; its columns are"), (bad_default_column, "no column 'owner'"),
         (bad_no_coordinates, "neither lon and lat nor x and y"), (bad_no_crs, "does not say its CRS"),
         (bad_unknown_crs, "no known CRS"), (bad_all_rows, r"no row can be accepted; the first is row 2: technology"),
+        (bad_antenna, "row 2: antenna 'tr36814;tr36814;dish' is unknown; the known are tr36814, omni"),
         (bad_swapped_file, "lon and lat exchanged"), (bad_crosswalk_geometry, "no layer 'towers'"),
     ],
 )  # fmt: skip
@@ -440,6 +445,21 @@ def test_a_shapefile_without_prj_needs_a_crs(workspace: Workspace, tmp_path: Pat
     with pytest.raises(InputError, match="--crs"):
         import_layer(workspace, "places", path)
     assert import_layer(workspace, "places", path, crs="EPSG:4326").accepted == 1
+
+
+def test_communes_that_lie_nowhere_on_earth_are_refused_without_any_terrain(tmp_path: Path) -> None:
+    bare = Workspace.create(tmp_path / "bare", crs="EPSG:32648")
+    frame = gpd.GeoDataFrame({"code": ["18901"], "name": ["A"]}, geometry=[box(106.4, 17.4, 106.5, 17.6)], crs=4326)
+    frame.to_crs("EPSG:9211").to_file(tmp_path / "c.gpkg")
+    with pytest.raises(InputError, match=r"c\.gpkg: 1 of 1 polygons .* EPSG:4326 is plainly wrong; give the right one"):
+        import_layer(bare, "communes", tmp_path / "c.gpkg", crs="EPSG:4326")
+
+
+def test_a_damaged_file_is_one_plain_sentence(workspace: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "a.gpkg").write_bytes(b"no geopackage" * 50)
+    with pytest.raises(InputError) as caught:
+        import_layer(workspace, "stations", tmp_path / "a.gpkg")
+    assert str(caught.value) == "a.gpkg is damaged or no vector file; export it again."
 
 
 def test_a_write_that_fails_leaves_the_workspace_as_it_was(

@@ -41,6 +41,12 @@ def test_an_unknown_key_is_named_with_the_file_and_the_nearest_known_key() -> No
         edited("radius_km =", "radius_kmm =")
 
 
+def test_an_unknown_key_like_no_other_is_to_be_removed() -> None:
+    with pytest.raises(SettingsError) as caught:
+        edited("[sea]", "[zzz]\nqqq = 1\n[sea]")
+    assert str(caught.value).endswith("unknown key zzz; remove it.")
+
+
 def test_an_unknown_key_is_said_in_vietnamese_too() -> None:
     with pytest.raises(SettingsError) as caught:
         edited("radius_km =", "radius_kmm =")
