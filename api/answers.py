@@ -1,7 +1,8 @@
 """The answers that the command line and the service share: figures, settlements and runs, read from a run."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -20,11 +21,13 @@ from phusong.coverage.dictionary import DATA_DICTIONARY, INTERFERENCE_NOTE
 from phusong.coverage.runs import Results, current_run_id, list_runs
 from phusong.coverage.service import ANY, CLASS_NAMES, technology_groups
 from phusong.geodata.errors import InputError, UnknownNameError
+from phusong.geodata.names import name_key, search_key, split_prefix
 from phusong.geodata.settings import ThresholdProfile
 from phusong.geodata.workspace import Workspace
 from phusong.maps.text import vietnamese_sort_key
 
 LEVELS = ("province", "district", "commune", "old_commune", "settlement")
+LISTED_NAMES = 50
 _RANK = {name: position for position, name in enumerate(CLASS_NAMES)}
 _LISTED = Text(
     en="numerator: settlements that meet every condition given; denominator: all settlements of the run",
@@ -122,7 +125,7 @@ def coverage_answer(
     else:
         figures = _unit_figures(results, level, operator or ANY, thresholds)
     if unit is not None:
-        _require("unit", "đơn vị", unit, sorted(set(figures["unit_code"])))
+        _require("unit", "đơn vị", unit, sorted(set(figures["unit_code"]) - {""}))
         figures = figures[figures["unit_code"] == unit]
     if technology is not None:
         figures = figures[figures["technology"] == technology]
@@ -151,7 +154,7 @@ def settlements_answer(
     power, broadband
         "yes", "no" or "unknown"; unknown is neither yes nor no.
     commune
-        Code or name of a commune.
+        Code or name of a commune, in any spelling, with or without "xã"; without diacritics if that is unambiguous.
     profile
         The threshold profile that decides `signal`; None is the default one.
 
@@ -164,7 +167,7 @@ def settlements_answer(
     table = results.settlements
     if thresholds.name != next(iter(results.profiles)):
         table = table.assign(signal=table[f"signal__{thresholds.name}"])
-    chosen = table if commune is None else table[_in_commune(table, commune)]
+    chosen = table if commune is None else table[table["commune_code"] == _find_commune(results, commune)]
     for column, value in (("signal", signal), ("power", power), ("broadband", broadband)):
         if value is not None:
             chosen = chosen[chosen[column] == value]
@@ -246,15 +249,27 @@ def _share_of_one(table: pd.DataFrame, served: "pd.Series[bool]", technology: st
     )
 
 
-def _in_commune(table: pd.DataFrame, commune: str) -> "pd.Series[bool]":
-    wanted = commune.casefold()
-    found = (table["commune_code"] == commune) | (table["commune_name"].str.casefold() == wanted)
-    if not found.any():
-        raise UnknownNameError(
-            f"No settlement of the run lies in a commune {commune!r}; give its code or full name.",
-            vi=f"Không có điểm dân cư nào thuộc xã {commune!r}; hãy ghi mã hoặc tên đầy đủ.",
-        )
-    return found
+def _find_commune(results: Results, commune: str) -> str:
+    """Code of the commune of that code or name; the closest kind of likeness that any name has decides."""
+    units = results.units("commune")
+    names: dict[str, str] = dict(zip(units["code"].astype(str), units["name"].astype(str), strict=True))
+    if commune in names:
+        return commune
+    for key in (partial(name_key, keep_prefix=True), name_key, search_key, _bare_search_key):
+        found = [code for code, name in names.items() if key(name) == key(commune) != ""]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            candidates = ", ".join(f"{code} {names[code]}" for code in found)
+            raise UnknownNameError(
+                f"Several communes are called {commune!r}: {candidates}; give the code.",
+                vi=f"Có nhiều xã tên {commune!r}: {candidates}; hãy ghi mã.",
+            )
+    raise _unknown_name("commune", "xã", commune, [f"{code} {name}" for code, name in names.items()])
+
+
+def _bare_search_key(name: str) -> str:
+    return search_key(split_prefix(name)[1])
 
 
 def _settlement_order(row: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -284,8 +299,12 @@ def _definitions(table: str, columns: Iterable[str] | None) -> dict[str, Text]:
 def _require(what: str, what_vi: str, name: str, known: Iterable[str]) -> None:
     names = list(known)
     if name not in names:
-        some = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
-        raise UnknownNameError(
-            f"There is no {what} {name!r} here; there is: {some or 'none'}.",
-            vi=f"Không có {what_vi} {name!r}; hiện có: {some or 'không có gì'}.",
-        )
+        raise _unknown_name(what, what_vi, name, names)
+
+
+def _unknown_name(what: str, what_vi: str, name: str, known: Sequence[str]) -> UnknownNameError:
+    some = ", ".join(known[:LISTED_NAMES]) + (", …" if len(known) > LISTED_NAMES else "")
+    return UnknownNameError(
+        f"There is no {what} {name!r} here; there is: {some or 'none'}.",
+        vi=f"Không có {what_vi} {name!r}; hiện có: {some or 'không có gì'}.",
+    )

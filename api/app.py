@@ -14,6 +14,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import FiniteFloat
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from phusong.api import models
 from phusong.api.answers import coverage_answer, open_run, runs_answer, settlements_answer
@@ -121,6 +123,7 @@ def create_app(workspace_path: Path | str) -> FastAPI:
         docs_url=None,  # its page loads scripts from foreign servers
         redoc_url=None,
         openapi_url="/openapi.json",
+        middleware=[Middleware(HeadAsGet)],
     )
     _add_error_handlers(app)
     runs = RunCache(workspace)
@@ -142,6 +145,8 @@ def _add_answers(app: FastAPI, runs: RunCache) -> None:
     ) -> models.CoverageAnswer:
         """People, residential cells and settlements covered, per unit."""
         _refuse_unknown(request, ("level", "unit", "technology", "operator", "profile", "run"))
+        if technology is not None:
+            technology = technology.replace(" ", "+")  # an unescaped + of "3G+4G" arrives as a space
         return coverage_answer(
             runs.results(run), level=level, unit=unit, technology=technology, operator=operator, profile=profile
         )
@@ -205,6 +210,30 @@ def _add_service(app: FastAPI, runs: RunCache) -> None:
         """Whether the service answers."""
         _refuse_unknown(request, ())
         return models.Health(run_id=current_run_id(runs.workspace))
+
+
+class HeadAsGet:
+    """Answers HEAD like GET, without the body (RFC 9110, section 9.3.2).
+
+    Parameters
+    ----------
+    app
+        The application that knows GET.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, HEAD as GET."""
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_without_body(message: Message) -> None:
+            await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+        await self._app({**scope, "method": "GET"}, receive, send_without_body)
 
 
 def _refuse_unknown(request: Request, known: tuple[str, ...]) -> None:

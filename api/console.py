@@ -6,6 +6,7 @@ Names from layers are data: rich's markup is off everywhere.
 import csv
 import io
 import json
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any
@@ -84,7 +85,7 @@ def print_table(
         justify, wrap = ("right", True) if position in right else ("left", False)
         table.add_column(pick(heading, language), justify=justify, no_wrap=wrap, overflow="fold")  # type: ignore[arg-type]
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(_on_one_line(cell)) for cell in row))
     console = _stdout()
     if any(title):
         console.print(Text(pick(title, language), style="bold"))
@@ -134,6 +135,11 @@ def working(what: str) -> Iterator[None]:
     """Show on stderr that something of unknown length goes on."""
     with _stderr().status(Text(what)):
         yield
+
+
+def _on_one_line(cell: str) -> str:
+    """A cell without line breaks and without the control characters that steer a terminal."""
+    return " ".join("".join(" " if unicodedata.category(sign) == "Cc" else sign for sign in cell).split())
 
 
 def _stdout() -> Console:

@@ -138,8 +138,8 @@ def find_run(workspace: Workspace, run_id: str | None = None) -> Path:
     if wanted not in known:
         names = ", ".join(sorted(known)) or "none"
         raise UnknownNameError(
-            f"there is no run {wanted!r} in {workspace.path}; the runs are: {names}",
-            vi=f"không có lần tính {wanted!r} trong {workspace.path}; các lần tính: {names}",
+            f"there is no run {wanted!r}; the runs are: {names}",
+            vi=f"không có lần tính {wanted!r}; các lần tính: {names}",
         )
     return known[wanted]
 

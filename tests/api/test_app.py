@@ -156,6 +156,20 @@ def test_a_bad_request_gets_its_status_and_a_sentence_in_both_languages(client, 
     assert error.message_vi
 
 
+@pytest.mark.parametrize("path", ["/", "/v1/coverage", "/v1/point?lon=107&lat=19", "/map", "/v1/coverage?run=none"])
+def test_head_is_answered_like_get_without_the_body(client, path):
+    head, whole = client.head(path), client.get(path)
+    assert (head.status_code, head.headers["content-type"]) == (whole.status_code, whole.headers["content-type"])
+    assert head.headers["content-length"] == str(len(whole.content))
+    assert head.content == b""
+
+
+def test_a_union_may_be_asked_for_with_a_plain_plus_sign(client):
+    plain, escaped = (client.get(f"/v1/coverage?technology=3G{plus}4G") for plus in ("+", "%2B"))
+    assert plain.json() == escaped.json()
+    assert plain.json()["rows"]
+
+
 def test_only_reading_is_served(client):
     assert client.post("/v1/coverage").status_code == 405
 

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from phusong.api.console import print_table
 from phusong.api.models import CoverageAnswer, RunsAnswer, SettlementsAnswer
 
 from .conftest import run
@@ -166,6 +167,23 @@ def test_an_unknown_name_is_one_sentence_in_each_language_and_exit_code_1(comput
     assert result.exit_code == 1
     assert result.stdout == ""
     assert [line.split(":")[0] for line in result.stderr.splitlines()] == ["error", "lỗi"]
+
+
+@pytest.mark.parametrize("name", ["xã mẫu mới 1", "X. Mẫu Mới 1", "Mẫu Mới 1", "mau moi 1", "XA MAU MOI 1"])
+def test_a_commune_is_found_in_any_spelling(computed, name):
+    found = answer("settlements", computed.path, "--commune", name)
+    assert {row["commune_name"] for row in found["rows"]} == {"Xã Mẫu Mới 1"}
+
+
+def test_an_unknown_commune_is_answered_with_those_there_are(computed):
+    result = run("settlements", computed.path, "--commune", "Nowhere")
+    assert "There is no commune 'Nowhere' here; there is:" in result.stderr
+    assert "Xã Mẫu Mới 9" in result.stderr
+
+
+def test_names_with_line_breaks_and_control_characters_stay_in_their_cell(capsys):
+    print_table([("name", "tên")], [("Bản\nTrên \x1b[31mđỏ",)], language="vi")
+    assert capsys.readouterr().out.splitlines()[1].strip() == "Bản Trên [31mđỏ"
 
 
 def test_wrong_usage_is_exit_code_2(computed):
