@@ -35,6 +35,8 @@ _WORDS: dict[str, Heading] = {
     "settlements": ("settlements", "điểm dân cư"),
     "households_passed": ("households passed", "hộ trong tầm cáp"),
     "households_connected": ("households connected", "hộ đã kết nối"),
+    "states": ("settlements by state", "điểm dân cư theo trạng thái"),
+    "states:weak": ("of them weak only", "trong đó lõm sóng"),
     "masts": ("masts", "cột"),
     "stations": ("stations", "trạm"),
     "none": ("none", "trắng sóng"),

@@ -1,7 +1,7 @@
 """The answers that the command line and the service share: figures, settlements and runs, read from a run."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -18,8 +18,10 @@ from phusong.api.models import (
     Text,
 )
 from phusong.coverage.dictionary import DATA_DICTIONARY, INTERFERENCE_NOTE
+from phusong.coverage.figures import COLUMNS
 from phusong.coverage.runs import Results, current_run_id, list_runs
 from phusong.coverage.service import ANY, CLASS_NAMES, technology_groups
+from phusong.coverage.settlements import SERVED, STATE_LEVELS, eight_states
 from phusong.geodata.errors import InputError, UnknownNameError
 from phusong.geodata.names import name_key, search_key, split_prefix
 from phusong.geodata.settings import ThresholdProfile
@@ -124,6 +126,8 @@ def coverage_answer(
         figures = _settlement_figures(results, thresholds, operator)
     else:
         figures = _unit_figures(results, level, operator or ANY, thresholds)
+        if operator in (None, ANY) and level in STATE_LEVELS:
+            figures = pd.concat([figures, _state_figures(results, level, thresholds)], ignore_index=True)
     if unit is not None:
         _require("unit", "đơn vị", unit, sorted(set(figures["unit_code"]) - {""}))
         figures = figures[figures["unit_code"] == unit]
@@ -164,9 +168,7 @@ def settlements_answer(
         The run has no such profile or commune.
     """
     thresholds = find_profile(results, profile)
-    table = results.settlements
-    if thresholds.name != next(iter(results.profiles)):
-        table = table.assign(signal=table[f"signal__{thresholds.name}"])
+    table = _judged_by(results, thresholds)
     chosen = table if commune is None else table[table["commune_code"] == _find_commune(results, commune)]
     for column, value in (("signal", signal), ("power", power), ("broadband", broadband)):
         if value is not None:
@@ -208,6 +210,34 @@ def _unit_figures(results: Results, level: str, operator: str, profile: Threshol
         & figures["operator"].isin([operator, ""])
         & figures["profile"].isin([profile.name, ""])
     ]
+
+
+def _judged_by(results: Results, profile: ThresholdProfile) -> pd.DataFrame:
+    """The settlements with the signal that a profile gives them."""
+    table = results.settlements
+    if profile.name == next(iter(results.profiles)):
+        return table
+    return table.assign(signal=table[f"signal__{profile.name}"])
+
+
+def _state_figures(results: Results, level: str, profile: ThresholdProfile) -> pd.DataFrame:
+    """Settlements of every unit by signal × power × broadband, and those of a served state with a weak signal only."""
+    states = eight_states(_judged_by(results, profile))
+    states = states[states["level"] == level]
+    if level == "province":
+        province = results.units(level).iloc[0]
+        states = states.assign(unit_code=province["code"], unit_name=province["name"])
+    of_unit = states.groupby("unit_code")["settlements"].transform("sum")
+    served = states["signal"] == SERVED
+    counted = [
+        states.assign(indicator="states", numerator=states["settlements"], denominator=of_unit),
+        states.assign(indicator="states:weak", numerator=states["weak"], denominator=states["settlements"])[served],
+    ]
+    figures = pd.concat(counted, ignore_index=True).rename(columns={"state": "service"})
+    figures = figures.astype({"numerator": float, "denominator": float})
+    share = figures["numerator"].div(figures["denominator"].where(figures["denominator"] > 0))
+    figures = figures.assign(share=share, technology="", operator=ANY, profile=profile.name, reason="")
+    return figures.sort_values(["unit_code", "indicator"], kind="stable")[list(COLUMNS)]
 
 
 def _settlement_figures(results: Results, profile: ThresholdProfile, operator: str | None) -> pd.DataFrame:
@@ -255,7 +285,10 @@ def _find_commune(results: Results, commune: str) -> str:
     names: dict[str, str] = dict(zip(units["code"].astype(str), units["name"].astype(str), strict=True))
     if commune in names:
         return commune
-    for key in (partial(name_key, keep_prefix=True), name_key, search_key, _bare_search_key):
+    keys: list[Callable[[str], str]] = [partial(name_key, keep_prefix=True), name_key]
+    if commune.isascii():  # Quảng Tiên is not Quảng Tiến, but "quang tien" may be either
+        keys += [search_key, _bare_search_key]
+    for key in keys:
         found = [code for code, name in names.items() if key(name) == key(commune) != ""]
         if len(found) == 1:
             return found[0]

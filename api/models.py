@@ -42,7 +42,7 @@ class CoverageRow(BaseModel):
     operator: str
     profile: str = Field(description="empty where none applies")
     indicator: str
-    service: str = Field(description="weak = at least weak, good; or yes, no, unknown; or empty")
+    service: str = Field(description="weak = at least weak, good; yes, no, unknown; a state; or empty")
     numerator: float | None
     denominator: float | None
     share: float | None = Field(ge=0, le=1)

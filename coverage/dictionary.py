@@ -117,16 +117,18 @@ DATA_DICTIONARY: dict[str, dict[str, dict[str, str]]] = {
         "indicator": {
             "en": "people: persons by pixel; residential_cells: population cells with at least N people in "
             "the province, covered when at least half of them are; settlements and places:<kind>: on their "
-            "own exact path; broadband:…, power:settlements: by yes, no, unknown; households_passed: within "
+            "own exact path; states: settlements by signal × power × broadband, states:weak: those of a state "
+            "with a weak signal only; broadband:…, power:settlements: by yes, no, unknown; households_passed: within "
             "reach of fibre; households_connected: declared; masts and stations: counts",
             "vi": "people: người theo ô lưới; residential_cells: ô dân cư có ít nhất N người, được phủ khi "
-            "ít nhất một nửa được phủ; settlements, places:<kind>: theo đường truyền riêng; broadband, "
+            "ít nhất một nửa được phủ; settlements, places:<kind>: theo đường truyền riêng; states: điểm dân cư "
+            "theo sóng × điện × băng rộng, states:weak: trong đó chỉ có sóng yếu; broadband, "
             "power: yes, no, unknown; households_passed: hộ trong tầm cáp quang; households_connected: "
             "hộ đã kết nối (khai báo); masts, stations: số cột, số trạm",
         },
         "service": {
-            "en": "weak = at least weak, good; yes, no, unknown",
-            "vi": "weak = từ yếu trở lên, good",
+            "en": "weak = at least weak, good; yes, no, unknown; or a state",
+            "vi": "weak = từ yếu trở lên, good; yes, no, unknown; hoặc trạng thái",
         },
         "numerator": {"en": "how many have it", "vi": "tử số"},
         "denominator": {"en": "of how many; empty for a count", "vi": "mẫu số; trống nếu là số đếm"},

@@ -133,7 +133,7 @@ def compute_figures(
                     of_points = group_class(layers, parts, operator, shape=(len(found.ids),))
                     counts[found.indicator] = _point_counts(found, of_points, units)
                 rows += _service_rows(counts, units, technology=technology, operator=operator, profile=profile.name)
-        rows += _missing_thresholds(stations, profile)
+        rows += _missing_thresholds(stations, profile, units)
     rows += _status_rows(settlements, places, points, units)
     rows += _household_rows(settlements, units)
     rows += _site_rows(stations, units)
@@ -334,10 +334,13 @@ def _site_rows(stations: gpd.GeoDataFrame, units: UnitIndex) -> list[dict[str, A
     return rows
 
 
-def _missing_thresholds(stations: gpd.GeoDataFrame, profile: ThresholdProfile) -> list[dict[str, Any]]:
+def _missing_thresholds(
+    stations: gpd.GeoDataFrame, profile: ThresholdProfile, units: UnitIndex
+) -> list[dict[str, Any]]:
     missing = sorted(set(stations["technology"].astype(str)) - set(profile.thresholds))
     labels = [_Label("people", technology=name, profile=profile.name) for name in missing]
-    return [_row(("province", "", ""), label, NO_THRESHOLD) for label in labels]
+    province = units.levels["province"]
+    return [_row(("province", province.codes[0], province.names[0]), label, NO_THRESHOLD) for label in labels]
 
 
 def _unanswered_rows(units: UnitIndex) -> list[dict[str, Any]]:

@@ -89,6 +89,19 @@ def test_settlements_are_filtered_and_counted_against_all(computed):
     assert {(row.signal, row.power, row.broadband) for row in found.rows} == {("none", "no", "no")}
 
 
+@pytest.mark.parametrize("profile", ["qcvn", "ofcom"])
+def test_the_eight_states_of_every_level_count_what_the_list_of_settlements_holds(computed, profile):
+    listed = answer("settlements", computed.path, "--profile", profile)["rows"]
+    for level in ("province", "district", "commune"):
+        rows = answer("coverage", computed.path, "--level", level, "--profile", profile)["rows"]
+        states = [row for row in rows if row["indicator"] == "states"]
+        assert sum(row["numerator"] for row in states) == len(listed)
+        worst = sum(r["numerator"] for r in states if r["service"] == "signal=none power=no broadband=no")
+        assert worst == sum((r["signal"], r["power"], r["broadband"]) == ("none", "no", "no") for r in listed)
+        weak = sum(row["numerator"] for row in rows if row["indicator"] == "states:weak")
+        assert weak == sum(row["signal"] == "weak" for row in listed)
+
+
 def test_settlements_of_another_profile_are_judged_by_its_thresholds(computed):
     weak = [
         answer("settlements", computed.path, "--signal", "none", "--profile", name)["rows"]
@@ -173,6 +186,10 @@ def test_an_unknown_name_is_one_sentence_in_each_language_and_exit_code_1(comput
 def test_a_commune_is_found_in_any_spelling(computed, name):
     found = answer("settlements", computed.path, "--commune", name)
     assert {row["commune_name"] for row in found["rows"]} == {"Xã Mẫu Mới 1"}
+
+
+def test_a_name_of_other_tones_is_another_commune(computed):
+    assert run("settlements", computed.path, "--commune", "Xã Mâu Mới 1").exit_code == 1
 
 
 def test_an_unknown_commune_is_answered_with_those_there_are(computed):

@@ -48,7 +48,7 @@ COMMUNES = gpd.GeoDataFrame(
     geometry=[column_box(0, 2), column_box(2, 3), column_box(3, 5)],
     crs=GRID.crs,
 )
-UNITS = build_units(COMMUNES, GRID, as_of=DAY)
+UNITS = build_units(COMMUNES, GRID, as_of=DAY, province_name="Tỉnh")
 CELL = np.repeat(np.arange(3, dtype=np.int32), 2)[None, :].repeat(4, axis=0)  # cells of two columns
 STATIONS = gpd.GeoDataFrame(
     {
@@ -182,7 +182,9 @@ def test_settlements_and_places_are_counted_on_their_own_path():
 def test_old_communes_without_polygons_and_a_technology_without_threshold_have_a_reason():
     figures = figures_of(np.ones(SHAPE), [])
     assert pick(figures, level="old_commune")["reason"].tolist() == [NEEDS_OLD_POLYGONS]
-    assert pick(figures, technology="2G", indicator="people")["reason"].tolist() == [NO_THRESHOLD]
+    missing = pick(figures, technology="2G", indicator="people")
+    assert missing["reason"].tolist() == [NO_THRESHOLD]
+    assert set(missing["unit_name"]) == set(pick(figures, level="province", technology="4G")["unit_name"])
 
 
 def test_masts_and_stations_are_counted_apart_by_technology_and_operator():
