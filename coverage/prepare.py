@@ -12,6 +12,8 @@ import numpy.typing as npt
 import pandas as pd
 from pyproj import Transformer
 
+from phusong.coverage.link import reference_signal
+from phusong.coverage.propagation.errors import OutOfValidityError
 from phusong.coverage.stations import Eligible, Station, eligible_stations, parse_stations
 from phusong.coverage.units import UnitIndex, build_units
 from phusong.geodata.errors import InputError, MissingLayerError
@@ -82,7 +84,7 @@ def prepare(workspace: Workspace, as_of: date) -> Prepared:
     MissingLayerError
         A layer or raster is missing or empty, or no station serves on the date.
     InputError
-        A station outside the terrain, or land cover on another grid than the terrain.
+        A station outside the terrain or of an unknown bandwidth, or land cover on another grid than the terrain.
     """
     settings = workspace.settings
     layers = _read_layers(workspace)
@@ -100,7 +102,8 @@ def prepare(workspace: Workspace, as_of: date) -> Prepared:
     stations = parse_stations(eligible.table)
     placed = eligible.table.geometry.to_crs(terrain.grid.crs)
     x_m, y_m = placed.x.to_numpy(), placed.y.to_numpy()
-    _require_inside(terrain.grid, stations, x_m, y_m)
+    _require_inside(terrain.grid, eligible.table, x_m, y_m)
+    _require_bandwidths(eligible.table)
     kind = workspace.terrain_kind
     table = settings.clutter_height_m if kind == "dtm" else settings.clutter_height_on_dsm_m
     zone = zone_codes(terrain, units.in_province(), sea_max_elevation_m=settings.sea.max_elevation_m)
@@ -138,17 +141,33 @@ def _read_layers(workspace: Workspace) -> dict[str, pd.DataFrame]:
 
 
 def _require_inside(
-    grid: Grid, stations: list[Station], x_m: npt.NDArray[np.float64], y_m: npt.NDArray[np.float64]
+    grid: Grid, stations: gpd.GeoDataFrame, x_m: npt.NDArray[np.float64], y_m: npt.NDArray[np.float64]
 ) -> None:
     outside = np.flatnonzero(~grid.contains(x_m, y_m))
     if outside.size:
-        station = stations[outside[0]]
+        station = stations.iloc[outside[0]]
+        position = f"{station.geometry.x:.5f}, {station.geometry.y:.5f}"
+        file, row = station["source"], station["source_row"]
         raise InputError(
-            f"layer stations: {outside.size} stations lie outside the terrain, the first is {station.station_id} at "
-            f"{station.lon:.5f}, {station.lat:.5f}; correct its position or import a larger terrain",
-            vi=f"lớp stations: {outside.size} trạm nằm ngoài địa hình, trạm đầu tiên là {station.station_id} tại "
-            f"{station.lon:.5f}, {station.lat:.5f}; hãy sửa tọa độ hoặc nhập địa hình rộng hơn",
+            f"layer stations: {outside.size} stations lie outside the terrain, the first is {station['station_id']} "
+            f"({file}, row {row}) at {position}; correct its position or import a larger terrain",
+            vi=f"lớp stations: {outside.size} trạm nằm ngoài địa hình, trạm đầu tiên là {station['station_id']} "
+            f"({file}, dòng {row}) tại {position}; hãy sửa tọa độ hoặc nhập địa hình rộng hơn",
         )
+
+
+def _require_bandwidths(stations: gpd.GeoDataFrame) -> None:
+    for row in stations.drop_duplicates(["technology", "bandwidth_mhz"]).itertuples():
+        try:
+            reference_signal(str(row.technology), float(row.bandwidth_mhz))
+        except OutOfValidityError as error:
+            raise InputError(
+                f"layer stations: {row.station_id} ({row.source}, row {row.source_row}): {error}; correct the file and "
+                "import it again with --replace",
+                vi=f"lớp stations: {row.station_id} ({row.source}, dòng {row.source_row}): băng thông "
+                f"{row.bandwidth_mhz:g} MHz của {row.technology} không có trong tiêu chuẩn; hãy sửa tệp và nhập lại "
+                "với --replace",
+            ) from error
 
 
 def _middle_latitude(grid: Grid) -> float:

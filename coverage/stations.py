@@ -105,7 +105,8 @@ def eligible_stations(stations: gpd.GeoDataFrame, settings: Settings, as_of: dat
     table = stations.loc[serves].sort_values("station_id", kind="stable").reset_index(drop=True)
     refused = pd.DataFrame({"station_id": stations.loc[~serves, "station_id"].astype(str), "reason": reason[~serves]})
     refused = refused.sort_values("station_id", kind="stable").reset_index(drop=True)
-    return Eligible(table=table, refused=refused, warnings=_refusal_warnings(refused, as_of))
+    ended = _ended(settings, as_of)
+    return Eligible(table=table, refused=refused, warnings=_refusal_warnings(refused, as_of, ended))
 
 
 def parse_stations(table: gpd.GeoDataFrame) -> list[Station]:
@@ -219,16 +220,11 @@ def _dates(stations: gpd.GeoDataFrame, column: str) -> "pd.Series[pd.Timestamp]"
 def _refusal_reasons(stations: gpd.GeoDataFrame, settings: Settings, as_of: date) -> npt.NDArray[np.object_]:
     day = pd.Timestamp(as_of)
     serving = {"live", "maintenance"} if settings.maintenance_serves else {"live"}
-    ended = {
-        name
-        for name, technology in settings.technologies.items()
-        if technology.end_date and technology.end_date < as_of
-    }
     conditions = {
         "status": ~stations["status"].isin(serving),
         "not_yet_on_air": _dates(stations, "on_air_from") > day,
         "off_air": _dates(stations, "on_air_to") <= day,
-        "technology_ended": stations["technology"].isin(ended),
+        "technology_ended": stations["technology"].isin(_ended(settings, as_of)),
     }
     reason = np.full(len(stations), "", dtype=object)
     for name, refused in reversed(conditions.items()):
@@ -236,7 +232,13 @@ def _refusal_reasons(stations: gpd.GeoDataFrame, settings: Settings, as_of: date
     return reason
 
 
-def _refusal_warnings(refused: pd.DataFrame, as_of: date) -> list[dict[str, str]]:
+def _ended(settings: Settings, as_of: date) -> list[str]:
+    """Technologies whose last day of service lies before a date."""
+    ends = {name: technology.end_date for name, technology in settings.technologies.items()}
+    return sorted(name for name, end in ends.items() if end is not None and end < as_of)
+
+
+def _refusal_warnings(refused: pd.DataFrame, as_of: date, ended: Sequence[str]) -> list[dict[str, str]]:
     warnings = []
     for reason, (english, vietnamese) in _REASONS.items():
         ids = refused.loc[refused["reason"] == reason, "station_id"].tolist()
@@ -244,11 +246,12 @@ def _refusal_warnings(refused: pd.DataFrame, as_of: date) -> list[dict[str, str]
             continue
         named = ", ".join(ids[:NAMED_IN_A_WARNING])
         more = len(ids) - NAMED_IN_A_WARNING
+        what = f" ({', '.join(ended)})" if reason == "technology_ended" else ""
         warnings.append(
             {
-                "en": f"{len(ids)} stations {english} on {as_of} and serve nobody: {named}"
+                "en": f"{len(ids)} stations {english}{what} on {as_of} and serve nobody: {named}"
                 + (f" and {more} more" if more > 0 else ""),
-                "vi": f"{len(ids)} trạm {vietnamese} vào ngày {as_of:%d/%m/%Y}, không tính phủ sóng: {named}"
+                "vi": f"{len(ids)} trạm {vietnamese}{what} vào ngày {as_of:%d/%m/%Y}, không tính phủ sóng: {named}"
                 + (f" và {more} trạm khác" if more > 0 else ""),
             }
         )

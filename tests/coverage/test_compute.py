@@ -176,5 +176,15 @@ def test_a_station_outside_the_terrain_is_named(copied, results):
         return stations.set_geometry(stations.geometry.where(~is_stray, stations.geometry.translate(3.0, 0.0)))
 
     change_stations(copied, astray)
-    with pytest.raises(InputError, match=f"outside the terrain.*{stray}"):
+    with pytest.raises(InputError, match=rf"outside the terrain.*{stray} \(stations\.csv, row \d+\)"):
+        compute(copied, as_of=AS_OF)
+
+
+def test_a_bandwidth_that_the_standard_does_not_have_is_named_with_station_file_and_row(copied):
+    stations = copied.read_layer("stations")
+    chosen = stations.index[stations["technology"] == "4G"][3]
+    stations.loc[chosen, "bandwidth_mhz"] = 7.0
+    copied.write_layer("stations", stations)
+    name, row = stations.loc[chosen, ["station_id", "source_row"]]
+    with pytest.raises(InputError, match=rf"{name} \(.*, row {row}\): .*one of 1\.4, 3, 5.* got 7; correct"):
         compute(copied, as_of=AS_OF)

@@ -54,7 +54,7 @@ def test_a_station_past_its_technologys_end_date_is_refused_and_named_in_both_la
     settings = SETTINGS.model_copy(update={"technologies": ended})
     answer = eligible_stations(make_stations({}, {"technology": "3G"}), settings, DAY)
     assert answer.refused.to_dict("records") == [{"station_id": "S1", "reason": "technology_ended"}]
-    assert answer.warnings[0]["en"].startswith("1 stations are past their technology's end date")
+    assert answer.warnings[0]["en"].startswith("1 stations are past their technology's end date (3G) on ")
     assert "S1" in answer.warnings[0]["vi"]
 
 
