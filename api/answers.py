@@ -129,6 +129,7 @@ def coverage_answer(
         if operator in (None, ANY) and level in STATE_LEVELS:
             figures = pd.concat([figures, _state_figures(results, level, thresholds)], ignore_index=True)
     if unit is not None:
+        _require_level(level, figures)
         _require("unit", "đơn vị", unit, sorted(set(figures["unit_code"]) - {""}))
         figures = figures[figures["unit_code"] == unit]
     if technology is not None:
@@ -333,6 +334,16 @@ def _require(what: str, what_vi: str, name: str, known: Iterable[str]) -> None:
     names = list(known)
     if name not in names:
         raise _unknown_name(what, what_vi, name, names)
+
+
+def _require_level(level: str, figures: pd.DataFrame) -> None:
+    """Refuse a level of which the run has nothing but the reason."""
+    if (figures["unit_code"] == "").all() and len(figures):
+        reason = figures["reason"].iloc[0]
+        raise UnknownNameError(
+            f"The run has no units of the level {level}: it {reason}.",
+            vi=f"Lần tính không có đơn vị cấp {level}: thiếu dữ liệu cần thiết ({reason}).",
+        )
 
 
 def _unknown_name(what: str, what_vi: str, name: str, known: Sequence[str]) -> UnknownNameError:

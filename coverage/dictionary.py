@@ -77,6 +77,10 @@ DATA_DICTIONARY: dict[str, dict[str, dict[str, str]]] = {
             "en": "grid power: yes, no or unknown; the latest declaration up to the date wins",
             "vi": "điện lưới: yes, no hoặc unknown; khai báo mới nhất được ưu tiên",
         },
+        "power_source": {
+            "en": "declared (an observation) or stated (the settlements layer); empty where neither says",
+            "vi": "declared (khai báo) hoặc stated (lớp settlements); trống nếu chưa rõ",
+        },
         "nearest_mast_id": {"en": "nearest mast of a station that serves", "vi": "cột gần nhất"},
         "nearest_mast_km": {
             "en": "distance to it on the grid's plane [km]",

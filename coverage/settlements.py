@@ -66,6 +66,9 @@ def compute_settlement_table(
         indicator: _latest(observations, indicator, ids, as_of)
         for indicator in ("signal", "power", "broadband", "households_connected")
     }
+    power_declared = _yes_no(declared["power"], "power", ids)
+    power_stated = _text(points, "has_grid_power")
+    power_source = np.where(power_declared != "", "declared", np.where(power_stated.isin([YES, NO]), "stated", ""))
     own = pd.DataFrame(
         {
             "settlement_id": ids,
@@ -74,7 +77,8 @@ def compute_settlement_table(
             "population": _number(points, "population"),
             "households": _number(points, "households"),
             "area_type": _text(points, "area_type"),
-            "power": _merge(_text(points, "has_grid_power"), _yes_no(declared["power"], "power", ids)),
+            "power": _merge(power_stated, power_declared),
+            "power_source": power_source,
             "signal_declared": declared["signal"],
             "households_connected": _count(declared["households_connected"], ids),
         }

@@ -2,6 +2,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ import pytest
 
 from phusong.api.console import print_table
 from phusong.api.models import CoverageAnswer, RunsAnswer, SettlementsAnswer
+from phusong.geodata.workspace import Workspace
 
 from .conftest import run
 
@@ -201,6 +203,21 @@ def test_an_unknown_commune_is_answered_with_those_there_are(computed):
 def test_names_with_line_breaks_and_control_characters_stay_in_their_cell(capsys):
     print_table([("name", "tên")], [("Bản\nTrên \x1b[31mđỏ",)], language="vi")
     assert capsys.readouterr().out.splitlines()[1].strip() == "Bản Trên [31mđỏ"
+
+
+def test_old_communes_without_polygons_are_said_to_need_them(computed, tmp_path):
+    shutil.copytree(computed.path, tmp_path / "copy")
+    workspace = Workspace.open(tmp_path / "copy")
+    communes = workspace.read_layer("communes")
+    communes.loc[communes["valid_to"].notna(), "geometry"] = None
+    workspace.write_layer("communes", communes)
+    day = answer("runs", computed.path)["runs"][0]["as_of"]
+    assert run("compute", workspace.path, "--as-of", day).exit_code == 0
+    rows = answer("coverage", workspace.path, "--level", "old_commune")["rows"]
+    assert [row["reason"] for row in rows if not row["unit_code"]] == ["needs polygons of the old communes"]
+    refused = run("coverage", workspace.path, "--level", "old_commune", "--unit", "19183")
+    assert refused.exit_code == 1
+    assert "needs polygons of the old communes" in refused.stderr
 
 
 def test_wrong_usage_is_exit_code_2(computed):

@@ -83,6 +83,12 @@ def test_a_level_of_minus_infinity_is_no_signal():
     assert table.loc[0, ["signal", "station_id_4G"]].tolist() == ["none", ""]
 
 
+def test_a_declared_power_wins_over_the_stated_and_is_marked():
+    table = answer([1, 1, 1], power=["yes", "no", "unknown"], observations=[("T0", "power", "no", "2025-01-01")])
+    assert table["power"].tolist() == ["no", "no", "unknown"]
+    assert table["power_source"].tolist() == ["declared", "stated", ""]
+
+
 def test_units_come_from_the_stated_commune_or_else_from_the_polygon():
     table = answer([1, 1, 1, 20], commune_code=["00002", None, "99999", None])
     assert table["commune_code"].tolist() == ["00002", "00001", "00001", ""]
