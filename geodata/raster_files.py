@@ -87,13 +87,15 @@ def open_source(path: Path) -> Iterator[Any]:
         One of these does not hold; the sentence says which.
     """
     if not path.is_file():
-        raise InputError(f"{path.name}: there is no such file", vi=f"{path.name}: không có tệp này")
+        raise InputError(
+            f"{path.name}: there is no such file; check the path", vi=f"{path.name}: không có tệp này; hãy kiểm tra"
+        )
     try:
         source = rasterio.open(path)
     except RasterioIOError as error:
         raise InputError(
-            f"{path.name}: not a raster that can be read ({error})",
-            vi=f"{path.name}: không đọc được tệp raster này",
+            f"{path.name} is damaged or no raster; give a GeoTIFF or another file that GDAL reads",
+            vi=f"{path.name} hỏng hoặc không phải raster; hãy dùng GeoTIFF hoặc tệp mà GDAL đọc được",
         ) from error
     with source:
         _validate_source(source, path)
