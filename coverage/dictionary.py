@@ -41,6 +41,17 @@ _POINT_COLUMNS = {
         "en": "level above the weak threshold, location allowance taken off [dB]",
         "vi": "mức vượt ngưỡng yếu sau khi trừ dự trữ vị trí [dB]",
     },
+    "probability_<technology>": {
+        "en": "share of the places around the point that meet the weak threshold, maximum over operators, 0 to 1",
+        "vi": "tỷ lệ vị trí quanh điểm đạt ngưỡng yếu, lớn nhất trong các nhà mạng, từ 0 đến 1",
+    },
+    "uncertain": {
+        "en": "yes where the best margin of the technologies that count as signal lies within k standard errors of "
+        "the model of the weak threshold, no elsewhere, unknown without a position; beside signal, never in its place",
+        "vi": "yes nếu mức dự trữ tốt nhất của các công nghệ được tính cách ngưỡng yếu không quá k lần sai số mô hình, "
+        "no nếu ngược lại, unknown nếu thiếu tọa độ; đi kèm, không thay thế lớp sóng",
+    },
+    "uncertain__<profile>": {"en": "the same by another profile", "vi": "như trên theo bộ ngưỡng khác"},
     "broadband": {
         "en": "fixed broadband: yes, no or unknown; a declared value wins over the modelled one",
         "vi": "băng rộng cố định: yes, no hoặc unknown; giá trị khai báo được ưu tiên",
@@ -119,12 +130,16 @@ DATA_DICTIONARY: dict[str, dict[str, dict[str, str]]] = {
             "vi": "bộ ngưỡng; trống nếu không áp dụng",
         },
         "indicator": {
-            "en": "people: persons by pixel; residential_cells: population cells with at least N people in "
+            "en": "people: persons by pixel; people_expected: persons weighted by the share of places served in "
+            "their pixel; people_2_operators: persons served by at least two operators; "
+            "residential_cells: population cells with at least N people in "
             "the province, covered when at least half of them are; settlements and places:<kind>: on their "
             "own exact path; states: settlements by signal × power × broadband, states:weak: those of a state "
             "with a weak signal only; broadband:…, power:settlements: by yes, no, unknown; households_passed: within "
             "reach of fibre; households_connected: declared; masts and stations: counts",
-            "vi": "people: người theo ô lưới; residential_cells: ô dân cư có ít nhất N người, được phủ khi "
+            "vi": "people: người theo ô lưới; people_expected: người nhân với tỷ lệ vị trí được phục vụ trong ô; "
+            "people_2_operators: người được ít nhất hai nhà mạng phục vụ; "
+            "residential_cells: ô dân cư có ít nhất N người, được phủ khi "
             "ít nhất một nửa được phủ; settlements, places:<kind>: theo đường truyền riêng; states: điểm dân cư "
             "theo sóng × điện × băng rộng, states:weak: trong đó chỉ có sóng yếu; broadband, "
             "power: yes, no, unknown; households_passed: hộ trong tầm cáp quang; households_connected: "
@@ -137,6 +152,14 @@ DATA_DICTIONARY: dict[str, dict[str, dict[str, str]]] = {
         "numerator": {"en": "how many have it", "vi": "tử số"},
         "denominator": {"en": "of how many; empty for a count", "vi": "mẫu số; trống nếu là số đếm"},
         "share": {"en": "numerator / denominator, 0 to 1", "vi": "tỷ lệ, từ 0 đến 1"},
+        "low": {
+            "en": "the share if the whole field were one standard error of the model lower",
+            "vi": "tỷ lệ nếu toàn bộ mức thu thấp hơn một sai số chuẩn của mô hình",
+        },
+        "high": {
+            "en": "the share if the whole field were one standard error of the model higher",
+            "vi": "tỷ lệ nếu toàn bộ mức thu cao hơn một sai số chuẩn của mô hình",
+        },
         "reason": {"en": "why there is no figure, or what was left out", "vi": "lý do không có số liệu"},
     },
     "stations": {"station_id": {"en": "row position = server code of the rasters", "vi": "thứ tự dòng = mã trạm"}},

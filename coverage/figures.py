@@ -5,7 +5,7 @@ former districts, communes and old communes. What cannot be answered has a row w
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
@@ -22,7 +22,6 @@ from phusong.coverage.people import (
     compute_people,
     compute_residential_cells,
     count_classes,
-    sum_plots,
 )
 from phusong.coverage.service import (
     ANY,
@@ -31,7 +30,6 @@ from phusong.coverage.service import (
     Classes,
     Layer,
     SignalLayer,
-    classify_levels,
     group_class,
     point_layers,
     rate_points,
@@ -39,19 +37,25 @@ from phusong.coverage.service import (
     technology_groups,
 )
 from phusong.coverage.settlements import NO, UNKNOWN, YES, rows_of_units
+from phusong.coverage.tally import SHIFTS, PlotTally, Tally, tally_people
 from phusong.coverage.units import NEEDS_POLYGON, OUTSIDE, IntArray, UnitIndex
 from phusong.geodata.settings import Settings, ThresholdProfile
 
+NUMBERS = ("numerator", "denominator", "share", "low", "high")
 COLUMNS = (
     "level", "unit_code", "unit_name", "technology", "operator", "profile", "indicator", "service",
-    "numerator", "denominator", "share", "reason",
+    *NUMBERS, "reason",
 )  # fmt: skip
 NO_FIBRE = "needs the layer fibre_endpoints"
 NO_HOUSEHOLDS = "needs households of the settlements"
 NO_CONNECTED = "needs observations of households_connected"
 NO_THRESHOLD = "the profile has no threshold for this technology"
 
+LOW, COMPUTED, HIGH = range(3)  # shifts of the field
+SERVICES = (("weak", WEAK), ("good", GOOD))
+
 Floats = npt.NDArray[np.float64]
+Counts = dict[str, list[dict[str, Int64s]]]  # by indicator, shift of the field and level
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +79,16 @@ class _Label:
     profile: str = ""
 
 
+@dataclass(frozen=True, eq=False)
+class _Shares:
+    """Numerators by unit of one level, and the denominators; `low` and `high` numerators of the shifted field."""
+
+    numerator: Floats
+    denominator: Floats
+    low: Floats | None = None
+    high: Floats | None = None
+
+
 def compute_figures(
     signal_grids: Sequence[SignalLayer],
     residents: Residents,
@@ -90,7 +104,10 @@ def compute_figures(
     """All figures as one long table.
 
     By profile, technology (each, "3G+4G", "any"), operator (each, "any") and service ("weak" = at least weak,
-    "good"): `people`, `residential_cells`, `settlements` and `places:<kind>`. Without a profile:
+    "good"): `people`, `residential_cells`, `settlements` and `places:<kind>`, each with the share if the whole
+    field lay one standard error of the model lower (`low`) or higher (`high`); `people_expected`, the people
+    weighted by the share of places served in their pixel; and for operator "any" `people_2_operators`, the
+    people whom at least two operators serve. Without a profile:
     `broadband:settlements`, `broadband:places:<kind>` and `power:settlements` by service yes, no and unknown,
     each of all; `households_passed` = households of settlements with a fibre endpoint in reach, of all known
     households; `households_connected` = declared connected households, of the households of the settlements
@@ -112,34 +129,41 @@ def compute_figures(
     settlement_signal, place_signal
         The point-signal tables behind them.
     settings
-        Threshold profiles.
+        Threshold profiles and the model's error.
 
     Returns
     -------
-    `COLUMNS`; share is NaN where the denominator is 0 or there is none.
+    `COLUMNS`; share is NaN where the denominator is 0 or there is none, low and high also where there is no
+    interval.
     """
     points = _point_sets(settlements, settlement_signal, places, place_signal, units)
-    operators = [*sorted(set(stations["operator"].astype(str))), ANY]
-    sigma_l_db = station_sigma_db(stations, units.grid.resolution_m)
+    operators = sorted(set(stations["operator"].astype(str)))
     rows: list[dict[str, Any]] = []
     for profile in settings.profiles:
-        pixels = _resident_layers(signal_grids, residents, profile, sigma_l_db)
-        placed = [point_layers(found.ids, rate_points(found.signal, profile)) for found in points]
-        for technology, parts in technology_groups(profile).items():
-            for operator in operators:
-                classes = group_class(pixels, parts, operator, shape=residents.pixel.shape)
-                counts = _resident_counts(residents, classes, units)
-                for found, layers in zip(points, placed, strict=True):
-                    of_points = group_class(layers, parts, operator, shape=(len(found.ids),))
-                    counts[found.indicator] = _point_counts(found, of_points, units)
-                rows += _service_rows(counts, units, technology=technology, operator=operator, profile=profile.name)
+        tally = tally_people(
+            signal_grids,
+            residents,
+            profile=profile,
+            sigma_l_db=station_sigma_db(stations, units.grid.resolution_m),
+            model_sigma_db=settings.model_error.sigma_db,
+            operators=operators,
+        )
+        placed = [_shifted_points(found, profile, settings.model_error.sigma_db) for found in points]
+        for technology, operator in tally.by_label:
+            counts = _resident_counts(residents, tally.by_label[technology, operator], units)
+            parts = technology_groups(profile)[technology]
+            for found, by_shift in zip(points, placed, strict=True):
+                counts[found.indicator] = _point_counts(found, by_shift, parts, operator, units)
+            label = _Label("", "", technology, operator, profile.name)
+            rows += _service_rows(counts, units, label)
+            rows += _expected_rows(tally, residents, units, label)
         rows += _missing_thresholds(stations, profile, units)
     rows += _status_rows(settlements, places, points, units)
     rows += _household_rows(settlements, units)
     rows += _site_rows(stations, units)
     rows += _unanswered_rows(units)
     table = pd.DataFrame(rows, columns=list(COLUMNS))
-    return table.astype({"numerator": "float64", "denominator": "float64", "share": "float64"})
+    return table.astype(dict.fromkeys(NUMBERS, "float64"))
 
 
 def _point_sets(
@@ -157,91 +181,94 @@ def _point_sets(
     return sets
 
 
-def _resident_layers(
-    signal_grids: Sequence[SignalLayer], residents: Residents, profile: ThresholdProfile, sigma_l_db: Floats
-) -> dict[Layer, Classes]:
-    """Class of every populated pixel by technology and operator."""
-    return {
-        (layer.technology, layer.operator): classify_levels(
-            layer.rsrp_cdbm.ravel()[residents.pixel],
-            layer.server.ravel()[residents.pixel],
-            threshold=profile.thresholds[layer.technology],
-            sigma_l_db=sigma_l_db,
-            location_pct=profile.location_pct,
-        )
-        for layer in signal_grids
-        if layer.technology in profile.thresholds
-    }
+def _shifted_points(found: PointSet, profile: ThresholdProfile, model_sigma_db: float) -> list[dict[Layer, Classes]]:
+    """Class of every point by technology and operator, for every shift of the field."""
+    by_shift = []
+    for shift in SHIFTS:
+        signal = found.signal.assign(rsrp_dbm=found.signal["rsrp_dbm"] + shift * model_sigma_db)
+        by_shift.append(point_layers(found.ids, rate_points(signal, profile)))
+    return by_shift
 
 
-def _resident_counts(residents: Residents, classes: Classes, units: UnitIndex) -> dict[str, dict[str, Int64s]]:
-    plots = sum_plots(residents, classes)
-    return {
-        "people": compute_people(plots, residents, units),
-        "residential_cells": compute_residential_cells(classify_cells(plots, residents), residents, units),
-    }
+def _resident_counts(residents: Residents, tally: PlotTally, units: UnitIndex) -> Counts:
+    people = [compute_people(plots, residents, units) for plots in tally.classes]
+    cells = [compute_residential_cells(classify_cells(plots, residents), residents, units) for plots in tally.classes]
+    return {"people": people, "residential_cells": cells}
 
 
-def _point_counts(found: PointSet, classes: Classes, units: UnitIndex) -> dict[str, Int64s]:
-    return {name: count_classes(found.unit[name], classes, len(level.codes)) for name, level in units.levels.items()}
+def _point_counts(
+    found: PointSet, by_shift: Iterable[Mapping[Layer, Classes]], parts: Iterable[str], operator: str, units: UnitIndex
+) -> list[dict[str, Int64s]]:
+    counts = []
+    for layers in by_shift:
+        classes = group_class(layers, parts, operator, shape=(len(found.ids),))
+        levels = units.levels.items()
+        counts.append({name: count_classes(found.unit[name], classes, len(level.codes)) for name, level in levels})
+    return counts
 
 
-def _service_rows(
-    counts: Mapping[str, Mapping[str, Int64s]],
-    units: UnitIndex,
-    *,
-    technology: str,
-    operator: str,
-    profile: str,
-) -> list[dict[str, Any]]:
+def _service_rows(counts: Counts, units: UnitIndex, label: _Label) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
-    for indicator, by_level in counts.items():
+    for indicator, by_shift in counts.items():
         scale = MICRO if indicator == "people" else 1
-        for level, by_class in by_level.items():
-            for service, lowest in (("weak", WEAK), ("good", GOOD)):
-                label = _Label(indicator, service, technology, operator, profile)
-                served = by_class[:, lowest:].sum(axis=1) / scale
-                total = by_class.sum(axis=1) / scale
-                rows += _unit_rows(units, level, label, numerator=served, denominator=total)
+        for level in by_shift[COMPUTED]:
+            for service, lowest in SERVICES:
+                low, computed, high = (by_level[level][:, lowest:].sum(axis=1) / scale for by_level in by_shift)
+                shares = _Shares(computed, by_shift[COMPUTED][level].sum(axis=1) / scale, low, high)
+                rows += _unit_rows(units, level, replace(label, indicator=indicator, service=service), shares)
+    return rows
+
+
+def _expected_rows(tally: Tally, residents: Residents, units: UnitIndex, label: _Label) -> list[dict[str, Any]]:
+    """People weighted by the share of places served, and those whom at least two operators serve."""
+    plots = tally.by_label[label.technology, label.operator]
+    people = compute_people(plots.classes[COMPUTED], residents, units)
+    parts = {"people_expected": compute_people(plots.expected, residents, units)}
+    if label.operator == ANY:
+        by_two = compute_people(tally.two_operators[label.technology], residents, units)
+        parts["people_2_operators"] = {
+            level: np.stack([by_class[:, lowest:].sum(axis=1) for _, lowest in SERVICES], axis=1)
+            for level, by_class in by_two.items()
+        }
+    rows: list[dict[str, Any]] = []
+    for indicator, by_level in parts.items():
+        for level, have in by_level.items():
+            for column, (service, _) in enumerate(SERVICES):
+                shares = _Shares(have[:, column] / MICRO, people[level].sum(axis=1) / MICRO)
+                rows += _unit_rows(units, level, replace(label, indicator=indicator, service=service), shares)
     return rows
 
 
 def _unit_rows(
-    units: UnitIndex,
-    level: str,
-    label: _Label,
-    *,
-    numerator: npt.NDArray[Any],
-    denominator: npt.NDArray[Any] | None = None,
-    reasons: Mapping[int, str] | None = None,
+    units: UnitIndex, level: str, label: _Label, shares: _Shares, reasons: Mapping[int, str] | None = None
 ) -> list[dict[str, Any]]:
     """One row per unit of a level; without a denominator the numerator is a plain count."""
     of_level = units.levels[level]
-    rows = []
-    for position, (code, name) in enumerate(zip(of_level.codes, of_level.names, strict=True)):
-        have = float(numerator[position])
-        total = np.nan if denominator is None else float(denominator[position])
-        share = have / total if total > 0 else np.nan
-        reason = (reasons or {}).get(position, "")
-        rows.append(_row((level, code, name), label, reason, numerator=have, denominator=total, share=share))
-    return rows
+    total = shares.denominator
+    known = np.where(total > 0, total, np.nan)
+    columns = [
+        shares.numerator,
+        total,
+        *(
+            np.full(len(total), np.nan) if part is None else part / known
+            for part in (shares.numerator, shares.low, shares.high)
+        ),
+    ]
+    named = zip(of_level.codes, of_level.names, np.stack(columns, axis=1).tolist(), strict=True)
+    return [
+        _row((level, code, name), label, (reasons or {}).get(position, ""), numbers)
+        for position, (code, name, numbers) in enumerate(named)
+    ]
 
 
 def _row(
-    unit: tuple[str, str, str],
-    label: _Label,
-    reason: str,
-    *,
-    numerator: float = np.nan,
-    denominator: float = np.nan,
-    share: float = np.nan,
+    unit: tuple[str, str, str], label: _Label, reason: str, numbers: Sequence[float] = (np.nan,) * 5
 ) -> dict[str, Any]:
     level, code, name = unit
     return {
         "level": level, "unit_code": code, "unit_name": name, "technology": label.technology,
         "operator": label.operator, "profile": label.profile, "indicator": label.indicator,
-        "service": label.service, "numerator": numerator, "denominator": denominator, "share": share,
-        "reason": reason,
+        "service": label.service, **dict(zip(NUMBERS, numbers, strict=True)), "reason": reason,
     }  # fmt: skip
 
 
@@ -260,8 +287,10 @@ def _status_rows(
                     units,
                     level,
                     _Label(f"{column}:{found.indicator}", service),
-                    numerator=_sum_of_unit(unit, np.where(table[column] == service, 1.0, 0.0), n_unit),
-                    denominator=_sum_of_unit(unit, np.ones(len(unit)), n_unit),
+                    _Shares(
+                        _sum_of_unit(unit, np.where(table[column] == service, 1.0, 0.0), n_unit),
+                        _sum_of_unit(unit, np.ones(len(unit)), n_unit),
+                    ),
                 )
     return rows
 
@@ -289,7 +318,7 @@ def _passed_rows(settlements: pd.DataFrame, units: UnitIndex, level: str, unit: 
     unanswered = np.flatnonzero(answered == 0)
     reasons = {int(row): NO_FIBRE if known[row] else NO_HOUSEHOLDS for row in unanswered}
     label = _Label("households_passed")
-    return _unit_rows(units, level, label, numerator=passed, denominator=answered, reasons=reasons)
+    return _unit_rows(units, level, label, _Shares(passed, answered), reasons)
 
 
 def _connected_rows(settlements: pd.DataFrame, units: UnitIndex, level: str, unit: IntArray) -> list[dict[str, Any]]:
@@ -306,7 +335,7 @@ def _connected_rows(settlements: pd.DataFrame, units: UnitIndex, level: str, uni
         left_out = f"left out {settlement}: {connected[place]:g} connected of {households[place]:g} households"
         reasons[row] = "; ".join(filter(None, [reasons.get(row, ""), left_out]))
     label = _Label("households_connected")
-    return _unit_rows(units, level, label, numerator=have, denominator=of, reasons=reasons)
+    return _unit_rows(units, level, label, _Shares(have, of), reasons)
 
 
 def _site_rows(stations: gpd.GeoDataFrame, units: UnitIndex) -> list[dict[str, Any]]:
@@ -330,7 +359,7 @@ def _site_rows(stations: gpd.GeoDataFrame, units: UnitIndex) -> list[dict[str, A
             for indicator, counted in (("masts", masts), ("stations", sites)):
                 numbers = _sum_of_unit(counted["unit"].to_numpy(np.int32), np.ones(len(counted)), n_unit)
                 label = _Label(indicator, technology=technology, operator=operator)
-                rows += _unit_rows(units, level, label, numerator=numbers)
+                rows += _unit_rows(units, level, label, _Shares(numbers, np.full(n_unit, np.nan)))
     return rows
 
 

@@ -101,12 +101,12 @@ def sum_plots(residents: Residents, classes: Classes) -> Int64s:
 
 
 def compute_people(plots: Int64s, residents: Residents, units: UnitIndex) -> dict[str, Int64s]:
-    """Micro-persons of every unit by service class, `[n_unit, 3]` per level.
+    """Micro-persons of every unit by service class, `[n_unit, n_column]` per level.
 
     Parameters
     ----------
     plots
-        Micro-persons of every plot by class, from `sum_plots`.
+        Micro-persons of every plot by class, from `sum_plots`, or in other columns `[n_plot, n_column]`.
     residents
         The plots.
     units
@@ -115,7 +115,7 @@ def compute_people(plots: Int64s, residents: Residents, units: UnitIndex) -> dic
     answer = {}
     for name, level in units.levels.items():
         unit = level.rows_of(residents.plot_unit[level.base])
-        sums = np.zeros((len(level.codes) + 1, 3), dtype=np.int64)
+        sums = np.zeros((len(level.codes) + 1, plots.shape[1]), dtype=np.int64)
         np.add.at(sums, unit, plots)  # plots outside every unit (−1) fall into the last row, dropped
         answer[name] = sums[:-1]
     return answer

@@ -19,6 +19,7 @@ from phusong.coverage.service import (
     NO_SIGNAL_CDBM,
     classify_levels,
     location_allowance_db,
+    location_probability,
     station_sigma_db,
     technology_groups,
 )
@@ -30,8 +31,8 @@ from phusong.geodata.settings import ThresholdProfile
 class PixelSignal:
     """The best station of one technology and operator in a pixel; None where there is none.
 
-    `margin_db` is the level above the weak threshold after the location allowance [dB]; `distance_km` from the
-    pixel's centre on the grid's plane.
+    `margin_db` is the level above the weak threshold after the location allowance [dB]; `probability` the share of
+    the pixel's places that meet the weak threshold; `distance_km` from the pixel's centre on the grid's plane.
     """
 
     technology: str
@@ -41,6 +42,7 @@ class PixelSignal:
     margin_db: float | None = None
     station_id: str | None = None
     distance_km: float | None = None
+    probability: float = 0.0
 
 
 def read_pixel(
@@ -81,6 +83,23 @@ def best_services(signals: list[PixelSignal], profile: ThresholdProfile) -> dict
         ranks = [CLASS_NAMES.index(signal.service) for signal in signals if signal.technology in technologies]
         best[label] = CLASS_NAMES[max(ranks, default=0)]
     return best
+
+
+def count_operators(signals: list[PixelSignal], profile: ThresholdProfile) -> dict[str, int]:
+    """How many operators serve at least weakly, for every technology, union and "any" of the profile.
+
+    Parameters
+    ----------
+    signals
+        Answer of `read_pixel`.
+    profile
+        The profile it was made with.
+    """
+    served = [signal for signal in signals if signal.service != CLASS_NAMES[0]]
+    return {
+        label: len({signal.operator for signal in served if signal.technology in technologies})
+        for label, technologies in technology_groups(profile).items()
+    }
 
 
 def _read_level(layer: dict[str, Any], store_dir: Path, row: int, col: int) -> tuple[int, str | None]:
@@ -127,6 +146,7 @@ def _rate(
         margin_db=round(rsrp_dbm - threshold.weak_dbm - allowance_db, 2),
         station_id=station_id,
         distance_km=_distance_km(station, results, pixel),
+        probability=round(float(location_probability(rsrp_dbm - threshold.weak_dbm, sigma_l_db)[0]), 4),
     )
 
 

@@ -29,6 +29,7 @@ from phusong.coverage.service import (
     ANY,
     NO_SIGNAL_CDBM,
     NOT_ASKED,
+    WEAK,
     SignalLayer,
     best_class,
     classify_levels,
@@ -234,6 +235,53 @@ class Results:
         """
         return Raster(self._best_signal(technology, operator)[1], self.grid, -1, "")
 
+    def second_rsrp(self, technology: str) -> Raster:
+        """Level of a technology from the second-strongest operator [0.01 dBm, −32768 none].
+
+        A run keeps the best station of each operator, so the second is the best of the others': what a phone
+        could roam to if the strongest operator failed, not the strongest operator's own second station.
+
+        Raises
+        ------
+        UnknownNameError
+            The run has no such technology.
+        """
+        return Raster(self._second_signal(technology)[0], self.grid, NO_SIGNAL_CDBM, "0.01 dBm")
+
+    def second_server(self, technology: str) -> Raster:
+        """Row in `stations` of the station behind `second_rsrp` (−1 none).
+
+        Raises
+        ------
+        UnknownNameError
+            The run has no such technology.
+        """
+        return Raster(self._second_signal(technology)[1], self.grid, -1, "")
+
+    def n_operators(self, technology: str, profile: str | None = None, *, service: int = WEAK) -> Raster:
+        """Operators that serve every pixel at least so well; 255 outside the province.
+
+        Parameters
+        ----------
+        technology
+            A technology with a threshold, "3G+4G" or "any".
+        profile
+            A threshold profile; None is the default one.
+        service
+            The class that is enough: 1 weak, 2 good.
+
+        Raises
+        ------
+        UnknownNameError
+            The run has no such technology or profile.
+        """
+        count = np.zeros(self.grid.shape, dtype=np.uint8)
+        for operator in self.operators:
+            classes = self.service_class(technology, operator, profile).values
+            count += (classes >= service) & (classes != NOT_ASKED)
+        count[classes == NOT_ASKED] = NOT_ASKED
+        return Raster(count, self.grid, NOT_ASKED, "")
+
     def service_class(self, technology: str, operator: str = ANY, profile: str | None = None) -> Raster:
         """Service class of every pixel: 0 none, 1 weak, 2 good, 255 outside the province.
 
@@ -304,6 +352,18 @@ class Results:
             np.copyto(best, rsrp_cdbm, where=better)
             np.copyto(best_server, server, where=better)
         return best, best_server
+
+    def _second_signal(self, technology: str) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int32]]:
+        best_server = self._best_signal(technology, ANY)[1]
+        second = np.full(self.grid.shape, NO_SIGNAL_CDBM, dtype=np.int16)
+        second_server = np.full(self.grid.shape, -1, dtype=np.int32)
+        for layer in self._layers([technology], ANY):
+            rsrp_cdbm, server = self._read_layer(layer)
+            better = (rsrp_cdbm > second) | ((rsrp_cdbm == second) & (server >= 0) & (server < second_server))
+            better &= server != best_server
+            np.copyto(second, rsrp_cdbm, where=better)
+            np.copyto(second_server, server, where=better)
+        return second, second_server
 
 
 def _require_known(what: str, name: str, known: list[str]) -> None:

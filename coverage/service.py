@@ -5,6 +5,7 @@ The class of several operators or technologies is the best of theirs, never wors
 Interference, load and indoor loss are left out.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from statistics import NormalDist
 from typing import Protocol
@@ -59,13 +60,38 @@ def location_allowance_db(sigma_l_db: npt.ArrayLike, location_pct: float) -> npt
     return allowance
 
 
-def required_cdbm(threshold_dbm: float, sigma_l_db: npt.ArrayLike, location_pct: float) -> npt.NDArray[np.int16]:
+def location_probability(margin_db: npt.ArrayLike, sigma_l_db: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Share of the places inside a pixel that meet a threshold, 0 to 1.
+
+    Parameters
+    ----------
+    margin_db
+        Median level less the threshold, no location allowance taken off; −inf where there is no signal [dB].
+    sigma_l_db
+        Standard deviation of the location variability σ_L, of a shape that fits [dB]; 0 makes it a step.
+
+    Notes
+    -----
+    Φ(margin / σ_L): the inverse of `location_allowance_db` (Rec. ITU-R P.1812-7, Annex 1, §4.8 to §4.10), so the
+    share is at least the location percentage exactly where the threshold with its allowance is met. It says
+    nothing of the model's error, which neighbouring places share.
+    """
+    margin, sigma = np.broadcast_arrays(np.asarray(margin_db, float), np.asarray(sigma_l_db, float))
+    steps = np.where(margin >= 0, math.inf, -math.inf)
+    deviates = np.divide(margin, sigma, out=steps, where=sigma > 0)
+    share = [0.5 * math.erfc(-deviate / math.sqrt(2.0)) for deviate in deviates.ravel()]
+    return np.array(share, dtype=np.float64).reshape(deviates.shape)
+
+
+def required_cdbm(
+    threshold_dbm: npt.ArrayLike, sigma_l_db: npt.ArrayLike, location_pct: float
+) -> npt.NDArray[np.int16]:
     """Lowest stored level that meets a threshold, per station [0.01 dBm].
 
     Parameters
     ----------
     threshold_dbm
-        The threshold [dBm].
+        The threshold, one or per station [dBm].
     sigma_l_db
         σ_L of every station [dB], `[n_station]`, in the order of the server codes.
     location_pct
@@ -75,7 +101,7 @@ def required_cdbm(threshold_dbm: float, sigma_l_db: npt.ArrayLike, location_pct:
     -------
     int16 `[n_station + 1]`; the last entry, read by server code −1, is out of reach.
     """
-    needed = threshold_dbm + location_allowance_db(sigma_l_db, location_pct)
+    needed = np.asarray(threshold_dbm, float) + location_allowance_db(sigma_l_db, location_pct)
     # levels are stored to 0.01 dB: the tolerance keeps -121.0 from becoming -120.99
     cdbm = np.clip(np.ceil(needed * 100 - 1e-6), NO_SIGNAL_CDBM + 1, 32767)
     return np.append(cdbm, 32767).astype(np.int16)
@@ -191,8 +217,9 @@ def rate_points(signal: pd.DataFrame, profile: ThresholdProfile) -> pd.DataFrame
 
     Returns
     -------
-    The rows with `margin_db` = rsrp_dbm − weak threshold − location allowance [dB], and `service` 0, 1 or 2:
-    weak from a margin of 0, good from a margin of good − weak.
+    The rows with `margin_db` = rsrp_dbm − weak threshold − location allowance [dB], `service` 0, 1 or 2 (weak
+    from a margin of 0, good from a margin of good − weak) and `probability`, the share of places around the
+    point that meet the weak threshold.
     """
     rated = signal[
         signal["technology"].isin(list(profile.thresholds)) & np.isfinite(signal["rsrp_dbm"].to_numpy(np.float64))
@@ -200,10 +227,12 @@ def rate_points(signal: pd.DataFrame, profile: ThresholdProfile) -> pd.DataFrame
     technology = rated["technology"].astype(object)
     weak = technology.map({name: t.weak_dbm for name, t in profile.thresholds.items()}).to_numpy(float)
     good = technology.map({name: t.good_dbm for name, t in profile.thresholds.items()}).to_numpy(float)
-    allowance = location_allowance_db(rated["sigma_l_db"].to_numpy(float), profile.location_pct)
-    median = rated["rsrp_dbm"].to_numpy(float) - allowance
+    sigma_l_db, level = rated["sigma_l_db"].to_numpy(float), rated["rsrp_dbm"].to_numpy(float)
+    median = level - location_allowance_db(sigma_l_db, profile.location_pct)
     service = (median >= weak).astype(np.uint8) + (median >= good).astype(np.uint8)
-    answer: pd.DataFrame = rated.assign(margin_db=median - weak, service=service)
+    answer: pd.DataFrame = rated.assign(
+        margin_db=median - weak, service=service, probability=location_probability(level - weak, sigma_l_db)
+    )
     return answer
 
 

@@ -16,7 +16,7 @@ from phusong.coverage.reach import compute_fibre_reach, compute_nearest_mast
 from phusong.coverage.service import ANY, CLASS_NAMES, group_class, point_layers, rate_points
 from phusong.coverage.units import OUTSIDE, IntArray, UnitIndex
 from phusong.geodata.errors import InputError
-from phusong.geodata.settings import Settings, ThresholdProfile
+from phusong.geodata.settings import ModelError, Settings, ThresholdProfile
 
 YES, NO, UNKNOWN = "yes", "no", "unknown"
 SERVED = "served"
@@ -92,7 +92,7 @@ def compute_settlement_table(
         _mast_columns(points, stations, units.grid.crs),
     ]
     table = pd.concat(parts, axis=1)
-    for column in ["signal", *(name for name in table.columns if name.startswith("signal__"))]:
+    for column in table.columns[table.columns.str.match("(signal|uncertain)($|__)")]:
         table[column] = table[column].where(table["location_known"], UNKNOWN)
     return table.assign(state=_states(table))
 
@@ -248,6 +248,8 @@ def _signal_columns(ids: "pd.Series[str]", signal: pd.DataFrame, settings: Setti
     default, *others = settings.profiles
     columns = {"signal": _counted_signal(ids, signal, default)}
     columns |= {f"signal__{profile.name}": _counted_signal(ids, signal, profile) for profile in others}
+    columns["uncertain"] = _uncertain(ids, signal, default, settings.model_error)
+    columns |= {f"uncertain__{p.name}": _uncertain(ids, signal, p, settings.model_error) for p in others}
     rated = rate_points(signal, default).sort_values(
         ["margin_db", "rsrp_dbm", "station_id"], ascending=[False, False, True], kind="stable"
     )
@@ -260,6 +262,8 @@ def _signal_columns(ids: "pd.Series[str]", signal: pd.DataFrame, settings: Setti
             columns[f"{name}_{technology}"] = _text(row, name).to_numpy(dtype=object)
         for name in ("rsrp_dbm", "distance_km", "margin_db"):
             columns[f"{name}_{technology}"] = row[name].to_numpy(dtype=np.float64)
+        places = rated[rated["technology"] == technology].groupby("point_id")["probability"].max()
+        columns[f"probability_{technology}"] = places.reindex(ids).fillna(0.0).to_numpy(dtype=np.float64)
     return pd.DataFrame(columns, index=ids.index)
 
 
@@ -269,6 +273,18 @@ def _counted_signal(ids: "pd.Series[str]", signal: pd.DataFrame, profile: Thresh
     classes = group_class(layers, profile.counts_as_signal, ANY, shape=(len(ids),))
     names: npt.NDArray[np.object_] = np.array(CLASS_NAMES, dtype=object)[classes]
     return names
+
+
+def _uncertain(
+    ids: "pd.Series[str]", signal: pd.DataFrame, profile: ThresholdProfile, error: ModelError
+) -> npt.NDArray[np.object_]:
+    """Whether the best margin that counts as signal lies within k standard errors of the weak threshold."""
+    rated = rate_points(signal, profile)
+    counted = rated[rated["technology"].isin(profile.counts_as_signal)]
+    margin_db = counted.groupby("point_id")["margin_db"].max().reindex(ids).to_numpy(np.float64)
+    within = np.abs(margin_db) <= error.k * error.sigma_db  # no signal at all is NaN, which is certain
+    flags: npt.NDArray[np.object_] = np.where(within, YES, NO).astype(object)
+    return flags
 
 
 def _fibre_columns(

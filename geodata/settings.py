@@ -106,6 +106,33 @@ class SeaRule(Section):
     max_elevation_m: Finite | None = None
 
 
+class ModelError(Section):
+    """Standard error of the model against measurement [dB], and how many of them make a settlement uncertain."""
+
+    sigma_db: Annotated[NotNegative, Le(30)] = 8.0
+    k: Annotated[NotNegative, Le(5)] = 1.0
+    source: str = (
+        "Phillips, Sicker and Grunwald 2012, Int. J. Antennas Propag. 754158: 8-9 dB for models fitted to "
+        "measurements, 12-15 dB for the best without"
+    )
+
+
+class Calibration(Section):
+    """Offsets [dB] added to the level, by band [MHz] and land-cover code of the receiver's pixel, and their source."""
+
+    source: str
+    offset_db: dict[str, dict[str, Annotated[Finite, Ge(-40), Le(40)]]]
+
+    @pydantic.field_validator("offset_db")
+    @classmethod
+    def _bands_and_codes(cls, value: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+        for band, offsets in value.items():
+            if not (band.isascii() and band.isdigit() and int(band) > 0):
+                raise ValueError(f"{band!r} is no band; bands are whole numbers of MHz")
+            _require_land_cover_codes(offsets)
+        return value
+
+
 class Settings(Section):
     """Everything that a run depends on besides the layers. The first profile is the default."""
 
@@ -121,6 +148,8 @@ class Settings(Section):
     profiles: Annotated[tuple[ThresholdProfile, ...], pydantic.Field(min_length=1)]
     technologies: dict[str, Technology]
     maintenance_serves: bool = True
+    model_error: ModelError = ModelError()
+    calibration: Calibration | None = None
 
     @pydantic.field_validator("crs")
     @classmethod
@@ -136,9 +165,7 @@ class Settings(Section):
     @pydantic.field_validator("clutter_height_m", "clutter_height_on_dsm_m", "population_weight")
     @classmethod
     def _land_cover_codes(cls, value: dict[str, float]) -> dict[str, float]:
-        for code in value:
-            if not (code.isascii() and code.isdigit() and 0 < int(code) <= 255):
-                raise ValueError(f"{code!r} is no land-cover code; codes are whole numbers 1 to 255")
+        _require_land_cover_codes(value)
         return value
 
     @pydantic.model_validator(mode="after")
@@ -170,6 +197,12 @@ class Settings(Section):
             f"There is no threshold profile {name!r}; the settings have {known}.",
             vi=f"Không có bộ ngưỡng {name!r}; cấu hình có {known}.",
         )
+
+
+def _require_land_cover_codes(codes: Mapping[str, float]) -> None:
+    for code in codes:
+        if not (code.isascii() and code.isdigit() and 0 < int(code) <= 255):
+            raise ValueError(f"{code!r} is no land-cover code; codes are whole numbers 1 to 255")
 
 
 def render_settings(*, name: str, crs: str, resolution_m: float) -> str:
