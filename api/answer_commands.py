@@ -31,6 +31,8 @@ Level = Literal["province", "district", "commune", "old_commune", "settlement"]
 
 _WORDS: dict[str, Heading] = {
     "people": ("people", "dân số"),
+    "people_expected": ("people, expected", "dân số kỳ vọng"),
+    "people_2_operators": ("people, 2 operators", "dân số, 2 nhà mạng"),
     "residential_cells": ("residential cells", "ô dân cư"),
     "settlements": ("settlements", "điểm dân cư"),
     "households_passed": ("households passed", "hộ trong tầm cáp"),
@@ -87,6 +89,9 @@ def settlements(
     ] = None,
     power: Annotated[YesNo | None, typer.Option(help="Grid power.")] = None,
     broadband: Annotated[YesNo | None, typer.Option(help="Fixed broadband.")] = None,
+    uncertain: Annotated[
+        Literal["yes", "no"] | None, typer.Option(help="Within the model's error of the weak threshold.")
+    ] = None,
     commune: Annotated[str | None, typer.Option(help="Code or name of a commune.")] = None,
     profile: ProfileOption = None,
     run: RunOption = None,
@@ -101,7 +106,13 @@ def settlements(
     _one_format(as_json, as_csv)
     results = open_run(Workspace.open(folder), run)
     answer = settlements_answer(
-        results, signal=signal, power=power, broadband=broadband, commune=commune, profile=profile
+        results,
+        signal=signal,
+        power=power,
+        broadband=broadband,
+        uncertain=uncertain,
+        commune=commune,
+        profile=profile,
     )
     if as_json:
         print_json(answer)

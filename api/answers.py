@@ -136,6 +136,7 @@ def coverage_answer(
         figures = figures[figures["technology"] == technology]
     rows = [CoverageRow(**row | {"reason": row["reason"] or None}) for row in plain_rows(figures)]
     definitions = _definitions("figures", CoverageRow.model_fields) | {"N": _residential(results)}
+    definitions |= _model_error(results)
     return CoverageAnswer(**heading(results, thresholds), level=level, rows=rows, definitions=definitions)
 
 
@@ -145,6 +146,7 @@ def settlements_answer(
     signal: str | None = None,
     power: str | None = None,
     broadband: str | None = None,
+    uncertain: str | None = None,
     commune: str | None = None,
     profile: str | None = None,
 ) -> SettlementsAnswer:
@@ -158,20 +160,30 @@ def settlements_answer(
         "none" (trắng sóng), "weak" (lõm sóng), "good" or "unknown".
     power, broadband
         "yes", "no" or "unknown"; unknown is neither yes nor no.
+    uncertain
+        "yes" where the model's error could turn served into not served or back, or "no".
     commune
         Code or name of a commune, in any spelling, with or without "xã"; without diacritics if that is unambiguous.
     profile
-        The threshold profile that decides `signal`; None is the default one.
+        The threshold profile that decides `signal` and `uncertain`; None is the default one.
 
     Raises
     ------
     UnknownNameError
         The run has no such profile or commune.
+    InputError
+        The run was computed before settlements had the mark `uncertain`.
     """
     thresholds = find_profile(results, profile)
     table = _judged_by(results, thresholds)
     chosen = table if commune is None else table[table["commune_code"] == _find_commune(results, commune)]
-    for column, value in (("signal", signal), ("power", power), ("broadband", broadband)):
+    if uncertain is not None and "uncertain" not in table:
+        raise InputError(
+            "The run does not say which settlements are uncertain; compute it again.",
+            vi="Lần tính này chưa đánh dấu điểm dân cư không chắc chắn; hãy tính lại.",
+        )
+    wanted = {"signal": signal, "power": power, "broadband": broadband, "uncertain": uncertain}
+    for column, value in wanted.items():
         if value is not None:
             chosen = chosen[chosen[column] == value]
     rows = sorted(plain_rows(chosen), key=_settlement_order)
@@ -183,7 +195,7 @@ def settlements_answer(
         people=_total(chosen["population"]),
         households=_total(chosen["households"]),
         rows=[SettlementRow(**row) for row in rows],
-        definitions={"rows": _LISTED, **_definitions("settlements", None)},
+        definitions={"rows": _LISTED, **_definitions("settlements", None), **_model_error(results)},
     )
 
 
@@ -214,11 +226,12 @@ def _unit_figures(results: Results, level: str, operator: str, profile: Threshol
 
 
 def _judged_by(results: Results, profile: ThresholdProfile) -> pd.DataFrame:
-    """The settlements with the signal that a profile gives them."""
+    """The settlements with the signal that a profile gives them, and how uncertain it is."""
     table = results.settlements
     if profile.name == next(iter(results.profiles)):
         return table
-    return table.assign(signal=table[f"signal__{profile.name}"])
+    judged = {name: f"{name}__{profile.name}" for name in ("signal", "uncertain")}
+    return table.assign(**{name: table[column] for name, column in judged.items() if column in table})
 
 
 def _state_figures(results: Results, level: str, profile: ThresholdProfile) -> pd.DataFrame:
@@ -238,7 +251,7 @@ def _state_figures(results: Results, level: str, profile: ThresholdProfile) -> p
     figures = figures.astype({"numerator": float, "denominator": float})
     share = figures["numerator"].div(figures["denominator"].where(figures["denominator"] > 0))
     figures = figures.assign(share=share, technology="", operator=ANY, profile=profile.name, reason="")
-    return figures.sort_values(["unit_code", "indicator"], kind="stable")[list(COLUMNS)]
+    return figures.sort_values(["unit_code", "indicator"], kind="stable").reindex(columns=list(COLUMNS))
 
 
 def _settlement_figures(results: Results, profile: ThresholdProfile, operator: str | None) -> pd.DataFrame:
@@ -322,6 +335,21 @@ def _residential(results: Results) -> Text:
         en=f"people in the province that make a population cell residential: {people:g}",
         vi=f"số người trong tỉnh để một ô dân số được coi là ô dân cư: {people:g}",
     )
+
+
+def _model_error(results: Results) -> dict[str, Text]:
+    """The model's error that the intervals and marks of a run rest on."""
+    error = results.manifest["settings"].get("model_error")
+    if error is None:
+        return {}
+    return {
+        "model_error": Text(
+            en=f"standard error of the model {error['sigma_db']:g} dB, uncertain within {error['k']:g} of them: "
+            f"{error['source']}",
+            vi=f"sai số chuẩn của mô hình {error['sigma_db']:g} dB, không chắc chắn trong khoảng {error['k']:g} lần: "
+            f"{error['source']}",
+        )
+    }
 
 
 def _definitions(table: str, columns: Iterable[str] | None) -> dict[str, Text]:

@@ -157,14 +157,21 @@ def _add_answers(app: FastAPI, runs: RunCache) -> None:
         signal: Literal["none", "weak", "good", "unknown"] | None = None,
         power: YesNo | None = None,
         broadband: YesNo | None = None,
+        uncertain: Literal["yes", "no"] | None = None,
         commune: str | None = None,
         profile: Profile = None,
         run: RunId = None,
     ) -> models.SettlementsAnswer:
         """Settlements that meet every condition given."""
-        _refuse_unknown(request, ("signal", "power", "broadband", "commune", "profile", "run"))
+        _refuse_unknown(request, ("signal", "power", "broadband", "uncertain", "commune", "profile", "run"))
         return settlements_answer(
-            runs.results(run), signal=signal, power=power, broadband=broadband, commune=commune, profile=profile
+            runs.results(run),
+            signal=signal,
+            power=power,
+            broadband=broadband,
+            uncertain=uncertain,
+            commune=commune,
+            profile=profile,
         )
 
     @app.get("/v1/point", responses=_ERRORS)

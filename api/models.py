@@ -46,6 +46,8 @@ class CoverageRow(BaseModel):
     numerator: float | None
     denominator: float | None
     share: float | None = Field(ge=0, le=1)
+    low: float | None = Field(None, ge=0, le=1, description="share if the whole field were one model error lower")
+    high: float | None = Field(None, ge=0, le=1, description="share if the whole field were one model error higher")
     reason: str | None
 
 
@@ -73,6 +75,9 @@ class SettlementRow(BaseModel):
     signal: Literal["none", "weak", "good", "unknown"] = Field(
         description="best class of the technologies that count as signal; unknown without a position"
     )
+    uncertain: YesNoUnknown | None = Field(
+        None, description="within the model's error of the weak threshold; beside signal, never in its place"
+    )
     power: YesNoUnknown
     broadband: YesNoUnknown
 
@@ -96,6 +101,7 @@ class PointSignal(BaseModel):
     service: ServiceClass
     rsrp_dbm: float | None
     margin_db: float | None = Field(description="above the weak threshold, location allowance taken off")
+    probability: float = Field(ge=0, le=1, description="share of the pixel's places that meet the weak threshold")
     station_id: str | None
     distance_km: float | None
 
@@ -120,6 +126,7 @@ class PointAnswer(Answer):
     commune_name: str | None
     pixel_m: float = Field(description="side of the pixel [m]")
     service: dict[str, ServiceClass] = Field(description="best class over operators, by technology and union")
+    operators: dict[str, int] = Field(description="operators that serve at least weakly, by technology and union")
     signals: list[PointSignal]
     fibre: NearestFibre | None
     broadband: YesNoUnknown = Field(description="a fibre endpoint within its reach; unknown without such a layer")

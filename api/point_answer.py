@@ -9,7 +9,7 @@ from shapely.geometry import Point
 
 from phusong.api.answers import find_profile, heading
 from phusong.api.models import NearestFibre, PointAnswer, PointSignal, Text
-from phusong.coverage.point import PixelSignal, best_services, read_pixel
+from phusong.coverage.point import PixelSignal, best_services, count_operators, read_pixel
 from phusong.coverage.reach import compute_fibre_reach
 from phusong.coverage.runs import Results
 from phusong.geodata.errors import InputError
@@ -73,6 +73,7 @@ def point_answer(
             "commune_name": commune[1] if commune else None,
             "pixel_m": results.grid.resolution_m,
             "service": best_services(signals, thresholds) if commune else {},
+            "operators": count_operators(signals, thresholds) if commune else {},
             "signals": [PointSignal.model_validate(signal, from_attributes=True) for signal in signals],
             "fibre": fibre,
             "broadband": "unknown" if fibre is None else "yes" if fibre.in_reach else "no",

@@ -103,7 +103,10 @@ def compute(
         cache = FieldCache(workspace.cache_dir)
         if full:
             cache.clear()
-        radio = compute_radio(prepared, settings.model, cache, points=points, threads=threads, progress=progress)
+        radio = compute_radio(
+            prepared, settings.model, cache, points=points, calibration=settings.calibration, threads=threads,
+            progress=progress,
+        )  # fmt: skip
     with clock.stage("people"):
         allocation = allocate_people(prepared, settings.population_weight)
         residents = index_residents(

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from phusong.coverage.cache import FieldCache, Loss, content_key
+from phusong.coverage.calibration import calibrate_levels, offsets_cdb
 from phusong.coverage.field import loss_field, point_loss_db
 from phusong.coverage.link import location_sigma_db
 from phusong.coverage.prepare import Prepared
@@ -30,7 +31,7 @@ from phusong.coverage.signal import (
 )
 from phusong.coverage.versions import field_versions
 from phusong.geodata.grid import Raster
-from phusong.geodata.settings import ModelSettings
+from phusong.geodata.settings import Calibration, ModelSettings
 
 Floats = npt.NDArray[np.float64]
 Progress = Callable[[int, int], None]
@@ -101,6 +102,7 @@ def compute_radio(
     cache: FieldCache,
     *,
     points: pd.DataFrame,
+    calibration: Calibration | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Radio:
@@ -110,6 +112,8 @@ def compute_radio(
     ----------
     points
         point_id, x_m, y_m of the settlements and places [m].
+    calibration
+        Offsets added to the levels; None adds nothing.
     threads
         Worker threads, None for one a processor; the result does not depend on it.
     progress
@@ -124,11 +128,11 @@ def compute_radio(
     found: list[pd.DataFrame] = []
 
     def run(geometry: Geometry) -> pd.DataFrame:
-        for code, levels, row, col in _field_levels(prepared, model, cache, geometry):
+        for code, levels, row, col in _field_levels(prepared, model, cache, geometry, calibration):
             key = (prepared.stations[code].technology, prepared.stations[code].operator)
             with locks[key]:
                 layers[key].merge(levels, code, row, col)
-        return _point_levels(prepared, model, geometry, positions)
+        return _point_levels(prepared, model, geometry, positions, calibration)
 
     with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
         tasks = [pool.submit(run, geometry) for geometry in geometries]
@@ -148,7 +152,7 @@ def compute_radio(
 
 
 def _field_levels(
-    prepared: Prepared, model: ModelSettings, cache: FieldCache, geometry: Geometry
+    prepared: Prepared, model: ModelSettings, cache: FieldCache, geometry: Geometry, calibration: Calibration | None
 ) -> Iterator[tuple[int, Loss, int, int]]:
     """The levels of every station of a geometry: station, window of levels, its first row and column."""
     window = window_of(prepared, geometry, 1e3 * model.radius_km)
@@ -184,7 +188,8 @@ def _field_levels(
             antenna_amsl_m=ground_m + geometry.height_agl_m, rx_height_agl_m=model.rx_height_agl_m,
             effective_radius_km=effective_radius_km(model.delta_n),
         )  # fmt: skip
-        yield code, levels, rows.start, cols.start
+        offsets = offsets_cdb(calibration, prepared.stations[code].band_mhz)
+        yield code, calibrate_levels(levels, prepared.clutter.values[window], offsets), rows.start, cols.start
 
 
 def _link(prepared: Prepared, model: ModelSettings) -> dict[str, Any]:
@@ -208,7 +213,11 @@ def _heights_m(terrain: Raster, x_m: Floats, y_m: Floats) -> Floats:
 
 
 def _point_levels(
-    prepared: Prepared, model: ModelSettings, geometry: Geometry, positions: npt.NDArray[np.float64]
+    prepared: Prepared,
+    model: ModelSettings,
+    geometry: Geometry,
+    positions: npt.NDArray[np.float64],
+    calibration: Calibration | None,
 ) -> pd.DataFrame:
     """Levels of every station of a geometry at the positions within its radius, each over its own path."""
     east, north = positions[:, 0] - geometry.x_m, positions[:, 1] - geometry.y_m
@@ -224,6 +233,7 @@ def _point_levels(
     )  # fmt: skip
     ground = _heights_m(prepared.terrain, np.array([geometry.x_m]), np.array([geometry.y_m]))[0]
     drop = ground + geometry.height_agl_m - _heights_m(prepared.terrain, *positions[near].T) - model.rx_height_agl_m
+    clutter = prepared.clutter.values[prepared.grid.index(*positions[near].T)]
     parts = []
     for code in geometry.stations:
         levels = compute_point_levels_dbm(
@@ -231,6 +241,7 @@ def _point_levels(
             east_m=east[near], north_m=north[near], drop_m=drop,
             effective_radius_km=effective_radius_km(model.delta_n),
         )  # fmt: skip
+        levels += offsets_cdb(calibration, prepared.stations[code].band_mhz)[clutter] / 100.0
         distance = np.hypot(east[near], north[near]) / 1e3
         parts.append(pd.DataFrame({"position": near, "code": code, "rsrp_dbm": levels, "distance_km": distance}))
     return pd.concat(parts, ignore_index=True)

@@ -62,6 +62,7 @@ def test_the_service_and_the_command_line_answer_the_same(client, computed):
     for path, words in (
         ("/v1/coverage?level=commune", ("coverage", computed.path, "--level", "commune")),
         ("/v1/settlements?power=no", ("settlements", computed.path, "--power", "no")),
+        ("/v1/settlements?uncertain=yes", ("settlements", computed.path, "--uncertain", "yes")),
         ("/v1/runs", ("runs", computed.path)),
     ):
         assert client.get(path).json() == json.loads(run(*words, "--json").stdout)
@@ -102,6 +103,8 @@ def test_a_point_answers_what_the_rasters_of_the_run_hold(client, computed):
             level = results.rsrp(signal.technology, signal.operator).values[row, col] / 100
             assert signal.rsrp_dbm == pytest.approx(level)
             assert (signal.margin_db >= 0) == (signal.service != "none")
+            assert (signal.probability >= found.location_pct / 100) == (signal.service != "none")
+    assert found.operators["4G"] == results.n_operators("4G").values[row, col] >= 1
 
 
 def test_the_union_at_a_point_is_the_best_of_its_technologies(client, computed):

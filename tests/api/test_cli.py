@@ -92,6 +92,28 @@ def test_settlements_are_filtered_and_counted_against_all(computed):
 
 
 @pytest.mark.parametrize("profile", ["qcvn", "ofcom"])
+def test_settlements_are_filtered_by_the_models_error_beside_their_signal(computed, profile):
+    listed = answer("settlements", computed.path, "--profile", profile)
+    parts = {
+        flag: answer("settlements", computed.path, "--profile", profile, "--uncertain", flag)["rows"]
+        for flag in ("yes", "no")
+    }
+    for flag, rows in parts.items():
+        assert rows == [row for row in listed["rows"] if row["uncertain"] == flag]
+        assert rows
+    assert "8 dB" in listed["definitions"]["model_error"]["en"]
+
+
+def test_figures_have_an_interval_and_expected_people_in_json(computed):
+    rows = answer("coverage", computed.path, "--technology", "any")["rows"]
+    people = [row for row in rows if row["indicator"] == "people"]
+    assert all(row["low"] <= row["share"] <= row["high"] for row in people)
+    expected = [row for row in rows if row["indicator"] == "people_expected"]
+    assert [row["denominator"] for row in expected] == [row["denominator"] for row in people]
+    assert all(row["low"] is None for row in expected)
+
+
+@pytest.mark.parametrize("profile", ["qcvn", "ofcom"])
 def test_the_eight_states_of_every_level_count_what_the_list_of_settlements_holds(computed, profile):
     listed = answer("settlements", computed.path, "--profile", profile)["rows"]
     for level in ("province", "district", "commune"):

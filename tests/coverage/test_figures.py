@@ -125,6 +125,36 @@ def test_shares_lie_in_0_to_1_and_unions_are_never_below_their_parts(people, fir
 
 
 @settings(max_examples=15, deadline=None)
+@given(PEOPLE, LEVELS, st.floats(0, 12))
+def test_a_share_lies_in_its_interval(people, levels, sigma_db):
+    error = BASE.model_error.model_copy(update={"sigma_db": sigma_db})
+    figures = figures_of(
+        people, [make_grid("4G", "Beta", levels, 1)], chosen=SETTINGS.model_copy(update={"model_error": error})
+    )
+    known = figures.dropna(subset=["low"])
+    assert {"people", "residential_cells", "settlements", "places:commune_office"} >= set(known["indicator"])
+    assert known[["low", "share", "high"]].apply(lambda row: row.is_monotonic_increasing, axis=1).all()
+
+
+def test_a_level_at_the_threshold_is_expected_to_reach_half_of_the_places_of_its_pixel():
+    levels = np.full(SHAPE, -12100, dtype=np.int16)
+    province = pick(figures_of(np.ones(SHAPE), [make_grid("4G", "Beta", levels, 1)]), level="province", service="weak")
+    expected = pick(province, indicator="people_expected", technology="any", operator="any")
+    assert expected[["numerator", "denominator"]].to_numpy().tolist() == [[pytest.approx(10, abs=1e-3), 20.0]]
+    assert pick(province, indicator="people", technology="any", operator="any")["low"].tolist() == [0.0]
+
+
+def test_people_of_two_operators_need_both():
+    strong, weak = np.full(SHAPE, -9000, dtype=np.int16), np.full(SHAPE, -12000, dtype=np.int16)
+    weak[:, 2:] = -14000
+    grids = [make_grid("3G", "Alpha", strong, 0), make_grid("4G", "Beta", weak, 1)]
+    by_two = pick(figures_of(np.ones(SHAPE), grids), indicator="people_2_operators", level="province")
+    assert set(by_two["operator"]) == {"any"}
+    counts = by_two.set_index(["technology", "service"])["numerator"]
+    assert counts[[("any", "weak"), ("any", "good"), ("4G", "weak")]].tolist() == [8.0, 0.0, 0.0]
+
+
+@settings(max_examples=15, deadline=None)
 @given(PEOPLE, LEVELS, st.floats(0, 30))
 def test_a_higher_threshold_never_covers_more(people, levels, rise_db):
     higher = {

@@ -107,6 +107,21 @@ def test_a_tie_goes_to_the_smaller_station_id_whatever_the_operators_order(works
     assert Results.open(workspace).server("4G").values[0, 0] == 1
 
 
+def test_the_second_server_is_the_best_of_the_other_operators(workspace):
+    publish(workspace, make_outcome(ALPHA, BETA))
+    results = Results.open(workspace)
+    np.testing.assert_array_equal(results.second_server("4G").values[[0, 6, 6], [0, 5, 100]], [-1, 0, -1])
+    np.testing.assert_array_equal(results.second_rsrp("4G").values[[0, 6], [0, 5]], [NO_SIGNAL_CDBM, -10000])
+
+
+def test_operators_are_counted_inside_the_province_only(workspace):
+    publish(workspace, make_outcome(ALPHA, BETA, make_signal("Beta", -90.0, 2, technology="5G")))
+    results = Results.open(workspace)
+    assert results.n_operators("4G").values[[0, 6, 9, 0], [0, 5, 15, 30]].tolist() == [1, 2, 0, NOT_ASKED]
+    assert results.n_operators("any").values[0, 0] == 2
+    assert results.n_operators("any", service=GOOD).values[6, 5] == 2
+
+
 def test_service_classes_are_asked_inside_the_province_only(workspace):
     alpha = make_signal("Alpha", -120.0, 0)
     publish(workspace, make_outcome(alpha, BETA, make_signal("Beta", -122.0, 2, technology="5G")))

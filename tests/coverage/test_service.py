@@ -13,6 +13,7 @@ from phusong.coverage.service import (
     classify_levels,
     group_class,
     location_allowance_db,
+    location_probability,
     point_layers,
     rate_points,
     technology_groups,
@@ -45,6 +46,13 @@ def test_a_location_share_of_95_per_cent_asks_for_1_645_sigma_more():
         1,
     ]
     assert location_allowance_db(4.0, 50.0) == 0
+
+
+def test_half_of_the_places_meet_a_threshold_at_the_median_and_sea_has_no_spread():
+    assert location_probability([0.0, 1.5, -3.0, -np.inf], 1.5).tolist() == pytest.approx(
+        [0.5, 0.8413, 0.0228, 0], abs=1e-4
+    )
+    assert location_probability([0.0, -0.01], 0.0).tolist() == [1.0, 0.0]
 
 
 @given(

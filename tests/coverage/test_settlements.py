@@ -5,7 +5,7 @@ import geopandas as gpd
 import pandas as pd
 import pytest
 from affine import Affine
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely.geometry import Point, box
 
@@ -76,6 +76,35 @@ def test_signal_is_the_best_technology_that_counts_and_each_profile_has_its_own(
     signal = [("T0", "3G", "Alpha", -120.0, "S1", 2.0, 1.5), ("T0", "4G", "Alpha", -110.0, "S2", 2.0, 1.5)]
     row = answer([1], signal).iloc[0]
     assert (row["signal"], row["signal__ofcom"]) == ("weak", "none")
+
+
+def test_a_settlement_within_the_models_error_of_the_threshold_is_uncertain_whatever_its_class():
+    signal = [(f"T{n}", "4G", "Alpha", level, "S1", 2.0, 1.5) for n, level in enumerate([-128, -114, -112, -130])]
+    table = answer([1, 1, 1, 1, 1], signal)
+    assert table["signal"].tolist() == ["none", "weak", "weak", "none", "none"]
+    assert table["uncertain"].tolist() == ["yes", "yes", "no", "no", "no"]
+    assert table["uncertain__ofcom"].tolist() == ["no", "no", "yes", "no", "no"]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.floats(-140, -90), st.floats(-140, -90))
+def test_a_settlement_is_uncertain_exactly_where_the_shifted_field_would_decide_otherwise(first, second):
+    levels = {"3G": first, "4G": second}
+    low, high = (
+        answer([1], [("T0", name, "Alpha", level + shift, "S1", 2.0, 1.5) for name, level in levels.items()])
+        for shift in (-8.0001, 8.0)
+    )
+    table = answer([1], [("T0", name, "Alpha", level, "S1", 2.0, 1.5) for name, level in levels.items()])
+    flips = (low["signal"].item() == "none") != (high["signal"].item() == "none")
+    best_db = table[["margin_db_3G", "margin_db_4G"]].max(axis=1).item()
+    if abs(abs(best_db) - 8) > 1e-3:
+        assert table["uncertain"].item() == ("yes" if flips else "no")
+
+
+def test_the_share_of_places_is_the_best_operators_and_none_without_signal():
+    signal = [("T0", "4G", "Alpha", -121.0, "S1", 2.0, 1.5), ("T0", "4G", "Beta", -122.5, "S2", 2.0, 1.5)]
+    row = answer([1], signal).iloc[0]
+    assert (row["probability_4G"], row["probability_5G"]) == (0.5, 0.0)
 
 
 def test_a_level_of_minus_infinity_is_no_signal():
