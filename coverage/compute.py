@@ -17,12 +17,22 @@ import pandas as pd
 from phusong.coverage.cache import FieldCache
 from phusong.coverage.dictionary import INTERFERENCE_NOTE, terrain_note
 from phusong.coverage.figures import compute_figures
-from phusong.coverage.people import index_residents
+from phusong.coverage.indoor import (
+    indoor_grids,
+    indoor_note,
+    indoor_points,
+    indoor_rows,
+    indoor_settings,
+    indoor_signal,
+)
+from phusong.coverage.models import find_model
+from phusong.coverage.people import Residents, index_residents
 from phusong.coverage.prepare import SEA, Prepared, prepare
-from phusong.coverage.radio import Progress, compute_radio, find_geometries, window_of
+from phusong.coverage.radio import Progress, Radio, compute_radio, find_geometries, window_of
 from phusong.coverage.runs import Outcome, Results, current_run_id, publish
 from phusong.coverage.settlements import compute_place_table, compute_settlement_table
 from phusong.geodata.population import Allocation, allocate_population
+from phusong.geodata.settings import Indoor, Settings
 from phusong.geodata.workspace import Workspace
 
 SAMPLE_US = 1.6  # measured cost of one pixel of one mast on one thread [µs], `scripts/bench`
@@ -126,6 +136,10 @@ def compute(
             radio.grids, residents, units=units, stations=stations, settlements=settlements,
             settlement_signal=of_settlement, places=places, place_signal=of_place, settings=settings,
         )  # fmt: skip
+        if settings.indoor is not None:
+            rows, signal = _indoors(settings, settings.indoor, prepared, radio, residents, settlements, places)
+            figures = pd.concat([figures, rows], ignore_index=True)
+            settlements = settlements.assign(indoor_signal=signal)
     outcome = Outcome(
         grid=prepared.grid,
         signal_grids=list(radio.grids),
@@ -139,7 +153,7 @@ def compute(
         settings=settings.model_dump(mode="json"),
         as_of=day,
         warnings=[*prepared.eligible.warnings, *_moved_people(allocation)],
-        notes=[INTERFERENCE_NOTE, terrain_note(prepared.terrain_kind)],
+        notes=[INTERFERENCE_NOTE, *_model_notes(settings, prepared.terrain_kind)],
         timings=clock.seconds,
         peak_memory_mb=_peak_memory_mb(),
     )
@@ -194,6 +208,32 @@ def _points(prepared: Prepared) -> pd.DataFrame:
 def _signal_of(points: pd.DataFrame, prefix: str) -> pd.DataFrame:
     chosen = points[points["point_id"].str.startswith(prefix)]
     return chosen.assign(point_id=chosen["point_id"].str[1:]).reset_index(drop=True)
+
+
+def _indoors(
+    settings: Settings,
+    indoor: Indoor,
+    prepared: Prepared,
+    radio: Radio,
+    residents: Residents,
+    settlements: pd.DataFrame,
+    places: pd.DataFrame,
+) -> tuple[pd.DataFrame, "pd.Series[str]"]:
+    """The figures indoors, and the signal of every settlement indoors."""
+    inside, limited = indoor_points(radio.points, indoor), indoor_settings(settings, indoor)
+    of_settlement, stations = _signal_of(inside, "s"), prepared.eligible.table
+    figures = compute_figures(
+        indoor_grids(radio.grids, stations["band_mhz"], indoor), residents, units=prepared.units, stations=stations,
+        settlements=settlements, settlement_signal=of_settlement, places=places,
+        place_signal=_signal_of(inside, "p"), settings=limited,
+    )  # fmt: skip
+    return indoor_rows(figures), indoor_signal(settlements, of_settlement, limited)
+
+
+def _model_notes(settings: Settings, terrain_kind: str) -> list[dict[str, str]]:
+    """What an answer says of its model, of the terrain where the model reads it, and of its figures indoors."""
+    notes = list(find_model(settings.model).notes) or [terrain_note(terrain_kind)]
+    return notes if settings.indoor is None else [*notes, indoor_note(settings.indoor)]
 
 
 def _places(prepared: Prepared) -> Any:

@@ -106,6 +106,10 @@ DATA_DICTIONARY: dict[str, dict[str, dict[str, str]]] = {
             "vi": "trạng thái sóng × điện × băng rộng",
         },
         "location_known": {"en": "whether the settlement has a position", "vi": "có tọa độ hay không"},
+        "indoor_signal": {
+            "en": "none, weak or good indoors, default profile; only with the settings section indoor",
+            "vi": "lớp tín hiệu trong nhà (none, weak, good); chỉ khi cấu hình có mục indoor",
+        },
     },
     "places": {
         "place_id": {"en": "id of the place", "vi": "mã điểm"},
@@ -136,14 +140,14 @@ DATA_DICTIONARY: dict[str, dict[str, dict[str, str]]] = {
             "the province, covered when at least half of them are; settlements and places:<kind>: on their "
             "own exact path; states: settlements by signal × power × broadband, states:weak: those of a state "
             "with a weak signal only; broadband:…, power:settlements: by yes, no, unknown; households_passed: within "
-            "reach of fibre; households_connected: declared; masts and stations: counts",
+            "reach of fibre; households_connected: declared; masts and stations: counts; indoor:…: the same indoors",
             "vi": "people: người theo ô lưới; people_expected: người nhân với tỷ lệ vị trí được phục vụ trong ô; "
             "people_2_operators: người được ít nhất hai nhà mạng phục vụ; "
             "residential_cells: ô dân cư có ít nhất N người, được phủ khi "
             "ít nhất một nửa được phủ; settlements, places:<kind>: theo đường truyền riêng; states: điểm dân cư "
             "theo sóng × điện × băng rộng, states:weak: trong đó chỉ có sóng yếu; broadband, "
             "power: yes, no, unknown; households_passed: hộ trong tầm cáp quang; households_connected: "
-            "hộ đã kết nối (khai báo); masts, stations: số cột, số trạm",
+            "hộ đã kết nối (khai báo); masts, stations: số cột, số trạm; indoor:…: trong nhà",
         },
         "service": {
             "en": "weak = at least weak, good; yes, no, unknown; or a state",

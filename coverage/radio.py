@@ -7,7 +7,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,9 @@ import pandas as pd
 
 from phusong.coverage.cache import FieldCache, Loss, content_key
 from phusong.coverage.calibration import calibrate_levels, offsets_cdb
-from phusong.coverage.field import loss_field, point_loss_db
 from phusong.coverage.link import location_sigma_db
+from phusong.coverage.model import PathTerms
+from phusong.coverage.models import find_model
 from phusong.coverage.prepare import Prepared
 from phusong.coverage.propagation._formulas import effective_radius_km
 from phusong.coverage.propagation._sample import bilinear
@@ -174,10 +175,11 @@ def _field_levels(
     }
 
     def compute() -> Loss:
-        field = loss_field(terrain, clutter, zone=zone, wanted=wanted, threads=1, **place, **link)
+        field = find_model(model).field(terrain, clutter, zone=zone, wanted=wanted, threads=1, link=link, **place)
         return quantise_cdb(field.path_loss_db)
 
-    described = {**place, **link, **field_versions(), "grid": (grid.crs, *grid.transform)}
+    chosen = model.model_dump(include={"name", "environment", "clutter_loss"})
+    described = {**place, **asdict(link), "model": chosen, **field_versions(), "grid": (grid.crs, *grid.transform)}
     key = content_key(described, terrain.values, clutter.values, zone.values, wanted.values)
     loss = cache.fetch(key, grid, compute)
     ground_m = _heights_m(terrain, np.array([geometry.x_m]), np.array([geometry.y_m]))[0]
@@ -192,18 +194,18 @@ def _field_levels(
         yield code, calibrate_levels(levels, prepared.clutter.values[window], offsets), rows.start, cols.start
 
 
-def _link(prepared: Prepared, model: ModelSettings) -> dict[str, Any]:
-    """What every path of a run has in common, by the names of `loss_field`."""
-    return {
-        "rx_height_agl_m": model.rx_height_agl_m,
-        "time_pct": model.time_pct,
-        "polarization": model.polarization,
-        "mid_lat_deg": prepared.mid_lat_deg,
-        "delta_n": model.delta_n,
-        "surface_refractivity": model.surface_refractivity,
-        "spacing_m": model.spacing_m or prepared.grid.resolution_m,
-        "end_clearance_m": model.end_clearance_m,
-    }
+def _link(prepared: Prepared, model: ModelSettings) -> PathTerms:
+    """What every path of a run has in common."""
+    return PathTerms(
+        rx_height_agl_m=model.rx_height_agl_m,
+        time_pct=model.time_pct,
+        polarization=model.polarization,
+        mid_lat_deg=prepared.mid_lat_deg,
+        delta_n=model.delta_n,
+        surface_refractivity=model.surface_refractivity,
+        spacing_m=model.spacing_m or prepared.grid.resolution_m,
+        end_clearance_m=model.end_clearance_m,
+    )
 
 
 def _heights_m(terrain: Raster, x_m: Floats, y_m: Floats) -> Floats:
@@ -226,10 +228,10 @@ def _point_levels(
         return pd.DataFrame({"position": [], "code": [], "rsrp_dbm": [], "distance_km": []}).astype(
             {"position": np.int64, "code": np.int64}
         )
-    loss = point_loss_db(
+    loss = find_model(model).points(
         prepared.terrain, prepared.clutter_m, zone=prepared.zone, x_m=geometry.x_m, y_m=geometry.y_m,
         to_x_m=positions[near, 0], to_y_m=positions[near, 1], tx_height_agl_m=geometry.height_agl_m,
-        freqs_ghz=geometry.freqs_ghz, **_link(prepared, model),
+        freqs_ghz=geometry.freqs_ghz, link=_link(prepared, model),
     )  # fmt: skip
     ground = _heights_m(prepared.terrain, np.array([geometry.x_m]), np.array([geometry.y_m]))[0]
     drop = ground + geometry.height_agl_m - _heights_m(prepared.terrain, *positions[near].T) - model.rx_height_agl_m

@@ -39,10 +39,13 @@ class Section(BaseModel):
 class ModelSettings(Section):
     """The propagation model and its fixed inputs.
 
-    `spacing_m` None means the grid's resolution; `mid_lat_deg` None means the centre of the terrain.
+    `spacing_m` None means the grid's resolution; `mid_lat_deg` None means the centre of the terrain. `environment` is
+    read by Hata alone; `clutter_loss` says where P.1812 and free space take the clutter from.
     """
 
-    name: Literal["p1812"] = "p1812"
+    name: Literal["p1812", "free_space", "hata", "rma", "uma"] = "p1812"
+    environment: Literal["urban", "suburban", "open"] = "suburban"
+    clutter_loss: Literal["land_cover", "p2108"] = "land_cover"
     radius_km: Annotated[Positive, Le(100)] = 20.0
     spacing_m: Positive | None = None
     time_pct: Finite = 50.0
@@ -59,6 +62,20 @@ class ModelSettings(Section):
         if value != 50.0:
             raise ValueError("must be 50: a lower time percentage is enhanced propagation, for interference studies")
         return value
+
+    @pydantic.model_validator(mode="after")
+    def _clutter_counts_once(self) -> Self:
+        if self.clutter_loss == "p2108" and self.name not in ("p1812", "free_space"):
+            raise ValueError(f"clutter_loss p2108 would count clutter twice: {self.name} already holds it")
+        return self
+
+
+class Indoor(Section):
+    """Buildings for the figures indoors; `technologies` None means all that a profile has thresholds for."""
+
+    building_type: Literal["traditional", "thermally_efficient"]
+    probability_pct: Annotated[Finite, Ge(1), Le(99)] = 50.0
+    technologies: Annotated[tuple[str, ...], pydantic.Field(min_length=1)] | None = None
 
 
 class Threshold(Section):
@@ -150,6 +167,7 @@ class Settings(Section):
     maintenance_serves: bool = True
     model_error: ModelError = ModelError()
     calibration: Calibration | None = None
+    indoor: Indoor | None = None
 
     @pydantic.field_validator("crs")
     @classmethod
@@ -177,6 +195,10 @@ class Settings(Section):
             for technology in profile.thresholds:
                 if technology not in self.technologies:
                     raise ValueError(f"profile {profile.name} has thresholds for {technology}, no known technology")
+        for technology in (self.indoor.technologies or ()) if self.indoor else ():
+            if technology not in self.profiles[0].thresholds:
+                default = self.profiles[0].name
+                raise ValueError(f"indoor.technologies names {technology}; profile {default} has no thresholds for it")
         return self
 
     def profile(self, name: str | None = None) -> ThresholdProfile:
