@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -31,8 +31,9 @@ from phusong.coverage.prepare import SEA, Prepared, prepare
 from phusong.coverage.radio import Progress, Radio, compute_radio, find_geometries, window_of
 from phusong.coverage.runs import Outcome, Results, current_run_id, publish
 from phusong.coverage.settlements import compute_place_table, compute_settlement_table
+from phusong.coverage.uplink import level_floor_dbm
 from phusong.geodata.population import Allocation, allocate_population
-from phusong.geodata.settings import Indoor, Settings
+from phusong.geodata.settings import Indoor, Settings, UplinkSettings
 from phusong.geodata.workspace import Workspace
 
 SAMPLE_US = 1.6  # measured cost of one pixel of one mast on one thread [µs], `scripts/bench`
@@ -124,6 +125,7 @@ def compute(
         )
     with clock.stage("figures"):
         layers, units, stations = prepared.layers, prepared.units, prepared.eligible.table
+        radio = replace(radio, points=_with_uplink(radio.points, stations, settings.uplink))
         of_settlement = _signal_of(radio.points, "s")
         of_place = _signal_of(radio.points, "p")
         fibre = layers.get("fibre_endpoints")
@@ -203,6 +205,12 @@ def _points(prepared: Prepared) -> pd.DataFrame:
             x_m, y_m = prepared.points_of(layer)
             frames.append(pd.DataFrame({"point_id": prefix + prepared.layers[layer][column], "x_m": x_m, "y_m": y_m}))
     return pd.concat(frames, ignore_index=True)
+
+
+def _with_uplink(points: pd.DataFrame, stations: pd.DataFrame, uplink: UplinkSettings | None) -> pd.DataFrame:
+    """The levels at points with the one below which their station's uplink fails."""
+    floor_dbm = pd.Series(level_floor_dbm(stations, uplink), index=stations["station_id"].astype(str))
+    return points.assign(floor_dbm=floor_dbm.reindex(points["station_id"].astype(str)).to_numpy())
 
 
 def _signal_of(points: pd.DataFrame, prefix: str) -> pd.DataFrame:

@@ -39,6 +39,7 @@ from phusong.coverage.service import (
 from phusong.coverage.settlements import NO, UNKNOWN, YES, rows_of_units
 from phusong.coverage.tally import SHIFTS, PlotTally, Tally, tally_people
 from phusong.coverage.units import NEEDS_POLYGON, OUTSIDE, IntArray, UnitIndex
+from phusong.coverage.uplink import level_floor_dbm
 from phusong.geodata.settings import Settings, ThresholdProfile
 
 NUMBERS = ("numerator", "denominator", "share", "low", "high")
@@ -138,6 +139,7 @@ def compute_figures(
     """
     points = _point_sets(settlements, settlement_signal, places, place_signal, units)
     operators = sorted(set(stations["operator"].astype(str)))
+    floor_dbm = level_floor_dbm(stations, settings.uplink)
     rows: list[dict[str, Any]] = []
     for profile in settings.profiles:
         tally = tally_people(
@@ -145,6 +147,7 @@ def compute_figures(
             residents,
             profile=profile,
             sigma_l_db=station_sigma_db(stations, units.grid.resolution_m),
+            floor_dbm=floor_dbm,
             model_sigma_db=settings.model_error.sigma_db,
             operators=operators,
         )

@@ -126,7 +126,9 @@ def _rate(
     technology, operator = layer["technology"], layer["operator"]
     if station_id is None or level_cdbm == NO_SIGNAL_CDBM:
         return PixelSignal(technology, operator, CLASS_NAMES[0])
-    station = results.stations[results.stations["station_id"].astype(str) == station_id]
+    serving = (results.stations["station_id"].astype(str) == station_id).to_numpy()
+    station = results.stations[serving]
+    floor_dbm = results.floor_dbm[serving]
     sigma_l_db = station_sigma_db(station, results.grid.resolution_m)
     threshold = profile.thresholds[technology]
     service = classify_levels(
@@ -135,7 +137,9 @@ def _rate(
         threshold=threshold,
         sigma_l_db=sigma_l_db,
         location_pct=profile.location_pct,
+        floor_dbm=floor_dbm,
     )
+    weak_dbm = max(threshold.weak_dbm, float(floor_dbm[0]))
     allowance_db = float(location_allowance_db(sigma_l_db, profile.location_pct)[0])
     rsrp_dbm = level_cdbm / 100
     return PixelSignal(
@@ -143,10 +147,10 @@ def _rate(
         operator,
         CLASS_NAMES[int(service[0])],
         rsrp_dbm=rsrp_dbm,
-        margin_db=round(rsrp_dbm - threshold.weak_dbm - allowance_db, 2),
+        margin_db=round(rsrp_dbm - weak_dbm - allowance_db, 2),
         station_id=station_id,
         distance_km=_distance_km(station, results, pixel),
-        probability=round(float(location_probability(rsrp_dbm - threshold.weak_dbm, sigma_l_db)[0]), 4),
+        probability=round(float(location_probability(rsrp_dbm - weak_dbm, sigma_l_db)[0]), 4),
     )
 
 

@@ -38,10 +38,11 @@ from phusong.coverage.service import (
 )
 from phusong.coverage.tiles import StoredTile, read_signal, render_vrt, store_layer
 from phusong.coverage.units import OUTSIDE, burn_units
+from phusong.coverage.uplink import level_floor_dbm
 from phusong.coverage.versions import engine_version, library_versions
 from phusong.geodata.errors import UnknownNameError
 from phusong.geodata.grid import Grid, Raster
-from phusong.geodata.settings import ThresholdProfile
+from phusong.geodata.settings import ThresholdProfile, UplinkSettings
 from phusong.geodata.workspace import Workspace
 
 CURRENT = "current"
@@ -194,6 +195,12 @@ class Results:
         return {profile.name: profile for profile in profiles}
 
     @cached_property
+    def floor_dbm(self) -> npt.NDArray[np.float64]:
+        """Level below which the uplink of every station fails [dBm], −inf for no limit."""
+        uplink = self.manifest["settings"].get("uplink")
+        return level_floor_dbm(self.stations, uplink and UplinkSettings.model_validate(uplink))
+
+    @cached_property
     def operators(self) -> list[str]:
         """Operators with a station that serves, sorted."""
         return sorted(set(self.stations["operator"].astype(str)))
@@ -312,6 +319,7 @@ class Results:
                 threshold=thresholds.thresholds[layer["technology"]],
                 sigma_l_db=sigma_l_db,
                 location_pct=thresholds.location_pct,
+                floor_dbm=self.floor_dbm,
             )
             for layer in self._layers(groups[technology], operator)
         )

@@ -127,6 +127,7 @@ def classify_levels(
     threshold: Threshold,
     sigma_l_db: npt.ArrayLike,
     location_pct: float,
+    floor_dbm: npt.ArrayLike = -math.inf,
 ) -> Classes:
     """Class of every pixel of one technology and operator: 0 none, 1 weak, 2 good.
 
@@ -142,9 +143,11 @@ def classify_levels(
         σ_L of every station [dB], `[n_station]`.
     location_pct
         Share of locations that must meet the threshold [%].
+    floor_dbm
+        Level below which the uplink fails, one or per station [dBm]; a threshold below it is raised to it.
     """
-    weak = required_cdbm(threshold.weak_dbm, sigma_l_db, location_pct)
-    good = required_cdbm(threshold.good_dbm, sigma_l_db, location_pct)
+    weak = required_cdbm(np.maximum(threshold.weak_dbm, floor_dbm), sigma_l_db, location_pct)
+    good = required_cdbm(np.maximum(threshold.good_dbm, floor_dbm), sigma_l_db, location_pct)
     classes = (rsrp_cdbm >= weak[server]).view(np.uint8)
     classes += (rsrp_cdbm >= good[server]).view(np.uint8)
     classes[rsrp_cdbm == NO_SIGNAL_CDBM] = NONE
@@ -210,7 +213,8 @@ def rate_points(signal: pd.DataFrame, profile: ThresholdProfile) -> pd.DataFrame
     ----------
     signal
         One row per point, technology and operator: point_id, technology, operator, rsrp_dbm (NaN or −inf
-        none), station_id, distance_km, sigma_l_db. Technologies without a threshold in the profile are
+        none), station_id, distance_km, sigma_l_db, and with an uplink budget floor_dbm, to which lower
+        thresholds are raised. Technologies without a threshold in the profile are
         left out.
     profile
         Thresholds and location percentage.
@@ -227,6 +231,9 @@ def rate_points(signal: pd.DataFrame, profile: ThresholdProfile) -> pd.DataFrame
     technology = rated["technology"].astype(object)
     weak = technology.map({name: t.weak_dbm for name, t in profile.thresholds.items()}).to_numpy(float)
     good = technology.map({name: t.good_dbm for name, t in profile.thresholds.items()}).to_numpy(float)
+    if "floor_dbm" in rated:
+        floor_dbm = rated["floor_dbm"].to_numpy(float)
+        weak, good = np.maximum(weak, floor_dbm), np.maximum(good, floor_dbm)
     sigma_l_db, level = rated["sigma_l_db"].to_numpy(float), rated["rsrp_dbm"].to_numpy(float)
     median = level - location_allowance_db(sigma_l_db, profile.location_pct)
     service = (median >= weak).astype(np.uint8) + (median >= good).astype(np.uint8)

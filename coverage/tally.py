@@ -81,6 +81,7 @@ def tally_people(
     *,
     profile: ThresholdProfile,
     sigma_l_db: Floats,
+    floor_dbm: Floats,
     model_sigma_db: float,
     operators: Iterable[str],
 ) -> Tally:
@@ -99,13 +100,15 @@ def tally_people(
         Thresholds and location percentage.
     sigma_l_db
         σ_L of every station, in the order of the server codes `[n_station]` [dB].
+    floor_dbm
+        Level below which the uplink of every station fails `[n_station]` [dBm], −inf for no limit.
     model_sigma_db
         Standard error of the model, by which the whole field is shifted [dB].
     operators
         Operators to answer for, beside "any".
     """
     layers = [layer for layer in signal_grids if layer.technology in profile.thresholds]
-    rules = {name: _rules(profile, name, sigma_l_db, model_sigma_db) for name in profile.thresholds}
+    rules = {name: _rules(profile, name, sigma_l_db, floor_dbm, model_sigma_db) for name in profile.thresholds}
     named = [*operators]
     groups = technology_groups(profile)
     n_plot, n = len(residents.plot_cell), len(residents.pixel)
@@ -133,9 +136,11 @@ def _blocks(n: int) -> Iterator[slice]:
     return (slice(first, min(first + BLOCK_PX, n)) for first in range(0, n, BLOCK_PX))
 
 
-def _rules(profile: ThresholdProfile, technology: str, sigma_l_db: Floats, model_sigma_db: float) -> _Rules:
+def _rules(
+    profile: ThresholdProfile, technology: str, sigma_l_db: Floats, floor_dbm: Floats, model_sigma_db: float
+) -> _Rules:
     threshold = profile.thresholds[technology]
-    levels = np.broadcast_to([threshold.weak_dbm, threshold.good_dbm], (len(sigma_l_db), 2))
+    levels = np.maximum([threshold.weak_dbm, threshold.good_dbm], floor_dbm[:, None])
     required = [
         [required_cdbm(level - shift * model_sigma_db, sigma_l_db, profile.location_pct)[:-1] for shift in SHIFTS]
         for level in levels.T

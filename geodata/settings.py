@@ -150,6 +150,16 @@ class Calibration(Section):
         return value
 
 
+class UplinkSettings(Section):
+    """What a handset's signal meets on its way to the base station; the sensitivity by technology [dBm]."""
+
+    handset_power_dbm: Finite
+    antenna_gain_dbi: Finite
+    losses_db: NotNegative = 0.0
+    sensitivity_dbm: dict[str, Finite]
+    source: str
+
+
 class Settings(Section):
     """Everything that a run depends on besides the layers. The first profile is the default."""
 
@@ -168,6 +178,7 @@ class Settings(Section):
     model_error: ModelError = ModelError()
     calibration: Calibration | None = None
     indoor: Indoor | None = None
+    uplink: UplinkSettings | None = None
 
     @pydantic.field_validator("crs")
     @classmethod
@@ -199,6 +210,9 @@ class Settings(Section):
             if technology not in self.profiles[0].thresholds:
                 default = self.profiles[0].name
                 raise ValueError(f"indoor.technologies names {technology}; profile {default} has no thresholds for it")
+        for technology in self.uplink.sensitivity_dbm if self.uplink else ():
+            if technology not in self.technologies:
+                raise ValueError(f"uplink has a sensitivity for {technology}, no known technology")
         return self
 
     def profile(self, name: str | None = None) -> ThresholdProfile:

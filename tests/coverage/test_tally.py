@@ -56,6 +56,7 @@ def grids_of(levels):
 def tally_of(levels, model_sigma_db=8.0, residents=RESIDENTS):
     return tally_people(
         grids_of(levels), residents, profile=PROFILE, sigma_l_db=SIGMA_L_DB, model_sigma_db=model_sigma_db,
+        floor_dbm=np.full(2, -np.inf),
         operators=["Alpha", "Beta"],
     )  # fmt: skip
 
