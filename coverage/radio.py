@@ -186,7 +186,8 @@ def _field_levels(
     for code in geometry.stations:
         band = geometry.freqs_ghz.index(prepared.stations[code].band_mhz / 1000.0)
         levels = compute_levels_cdbm(
-            sectors_of(prepared.stations[code]), loss[band], terrain.values, grid, x_m=geometry.x_m, y_m=geometry.y_m,
+            sectors_of(prepared.stations[code], prepared.patterns),
+            loss[band], terrain.values, grid, x_m=geometry.x_m, y_m=geometry.y_m,
             antenna_amsl_m=ground_m + geometry.height_agl_m, rx_height_agl_m=model.rx_height_agl_m,
             effective_radius_km=effective_radius_km(model.delta_n),
         )  # fmt: skip
@@ -239,7 +240,8 @@ def _point_levels(
     parts = []
     for code in geometry.stations:
         levels = compute_point_levels_dbm(
-            sectors_of(prepared.stations[code]), loss[geometry.freqs_ghz.index(prepared.stations[code].band_mhz / 1e3)],
+            sectors_of(prepared.stations[code], prepared.patterns),
+            loss[geometry.freqs_ghz.index(prepared.stations[code].band_mhz / 1e3)],
             east_m=east[near], north_m=north[near], drop_m=drop,
             effective_radius_km=effective_radius_km(model.delta_n),
         )  # fmt: skip
