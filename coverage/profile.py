@@ -12,6 +12,7 @@ import pandas as pd
 from pyproj import Transformer
 
 from phusong.coverage.antenna import depression_deg, read_patterns
+from phusong.coverage.calibration import offsets_cdb
 from phusong.coverage.dictionary import INTERFERENCE_NOTE, terrain_note
 from phusong.coverage.link import location_sigma_db, reference_signal
 from phusong.coverage.path_geometry import OpenPath, open_path
@@ -22,7 +23,7 @@ from phusong.coverage.signal import compute_point_levels_dbm, sector_gains_db, s
 from phusong.coverage.stations import Sector, Station, parse_stations
 from phusong.coverage.units import OUTSIDE
 from phusong.geodata.errors import InputError, UnknownNameError
-from phusong.geodata.settings import ModelSettings, ThresholdProfile
+from phusong.geodata.settings import ModelError, ModelSettings, ThresholdProfile
 from phusong.geodata.workspace import Workspace
 
 Text = dict[str, str]
@@ -62,11 +63,13 @@ class AntennaView:
 class Level:
     """From the radiated power to the answer.
 
-    `rsrp_dbm` is rounded as in a run. Without a threshold of the technology margin and service are None.
+    `rsrp_dbm` is rounded as in a run. `uncertain` says that the margin lies within the model's error, by the settings.
+    Without a threshold of the technology margin, service and that are None.
     """
 
     quantity: str
     share_db: float
+    calibration_db: float
     rsrp_dbm: float
     profile: str
     weak_dbm: float | None
@@ -75,6 +78,7 @@ class Level:
     location_allowance_db: float
     margin_db: float | None
     service: str | None
+    uncertain: bool | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,6 +165,9 @@ def explain_path(
         "effective_radius_km": float(link.effective_radius_km),
     }
     antenna, rsrp_dbm = _receive(workspace, station, path.loss.total_db, towards)
+    cover = prepared.clutter.values[prepared.grid.index(to_x_m, to_y_m)]
+    calibration_db = float(offsets_cdb(settings.calibration, station.band_mhz)[cover]) / 100.0
+    sigma_l_db = location_sigma_db(freq_ghz, prepared.grid.resolution_m)
     distance_km = math.hypot(towards["east_m"], towards["north_m"]) / 1e3
     return PathExplanation(
         as_of=day,
@@ -172,7 +179,7 @@ def explain_path(
         time_pct=model.time_pct,
         path=path,
         antenna=antenna,
-        level=_rate(station, rsrp_dbm, thresholds, location_sigma_db(freq_ghz, prepared.grid.resolution_m)),
+        level=_rate(station, rsrp_dbm, calibration_db, thresholds, sigma_l_db, settings.model_error),
         notes=_notes(prepared, station_id, path, distance_km, model),
     )
 
@@ -241,23 +248,34 @@ def _describe_place(
     )
 
 
-def _rate(station: Station, rsrp_dbm: float, thresholds: ThresholdProfile, sigma_l_db: float) -> Level:
+def _rate(
+    station: Station,
+    uncalibrated_dbm: float,
+    calibration_db: float,
+    thresholds: ThresholdProfile,
+    sigma_l_db: float,
+    error: ModelError,
+) -> Level:
     """Margin and class by the rule of a run."""
+    rsrp_dbm = round(uncalibrated_dbm + calibration_db, 2)
     reference = reference_signal(station.technology, station.bandwidth_mhz)
     threshold = thresholds.thresholds.get(station.technology)
     signal = pd.DataFrame({"technology": [station.technology], "rsrp_dbm": [rsrp_dbm], "sigma_l_db": [sigma_l_db]})
     rated = rate_points(signal, thresholds)
+    margin_db = None if rated.empty else float(rated["margin_db"].iloc[0])
     return Level(
         quantity=reference.quantity,
         share_db=reference.share_db,
+        calibration_db=calibration_db,
         rsrp_dbm=rsrp_dbm,
         profile=thresholds.name,
         weak_dbm=None if threshold is None else threshold.weak_dbm,
         good_dbm=None if threshold is None else threshold.good_dbm,
         location_pct=thresholds.location_pct,
         location_allowance_db=float(location_allowance_db(sigma_l_db, thresholds.location_pct)),
-        margin_db=None if rated.empty else float(rated["margin_db"].iloc[0]),
+        margin_db=margin_db,
         service=None if rated.empty else CLASS_NAMES[int(rated["service"].iloc[0])],
+        uncertain=None if margin_db is None else abs(margin_db) <= error.k * error.sigma_db,
     )
 
 

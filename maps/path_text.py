@@ -131,8 +131,10 @@ def _level(found: PathExplanation, language: Language) -> Section:
         Row(say((f"share of {level.quantity}", f"phần của {level.quantity}"), language), _db(level.share_db, language)),
         Row(_antenna(found, language), _db(antenna.gain_db, language)),
         Row(say(("path loss", "suy hao"), language), _db(-found.path.loss.total_db, language)),
-        Row(level.quantity, _dbm(level.rsrp_dbm, language), True),
     ]
+    if level.calibration_db:
+        rows.append(Row(say(("calibration", "hiệu chỉnh"), language), _db(level.calibration_db, language)))
+    rows.append(Row(level.quantity, _dbm(level.rsrp_dbm, language), True))
     return Section(say(("Level outdoors", "Mức thu ngoài trời"), language), rows)
 
 
@@ -165,9 +167,15 @@ def _answer(found: PathExplanation, language: Language) -> Section:
                 _db(level.location_allowance_db, language),
             ),
             Row(say(("margin over weak", "dư so với ngưỡng lõm"), language), _db(level.margin_db, language), True),
-            Row(say(("class", "kết quả"), language), say(SERVICE_WORDS[level.service], language), True),
+            Row(say(("class", "kết quả"), language), _service(level.service, bool(level.uncertain), language), True),
         ],
     )
+
+
+def _service(service: str, is_uncertain: bool, language: Language) -> str:
+    """The class, and whether the margin lies within the model's error."""
+    words = say(SERVICE_WORDS[service], language)
+    return words + say((", uncertain", ", chưa chắc chắn"), language) if is_uncertain else words
 
 
 def _db(value: float, language: Language) -> str:

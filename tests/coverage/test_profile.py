@@ -134,6 +134,7 @@ def test_a_settlement_has_the_same_level_margin_and_class_as_in_the_run(sample, 
         assert found.level.rsrp_dbm == pytest.approx(row.rsrp_dbm_4G, abs=0.011)  # the layer's x, y are of the layer
         assert found.level.margin_db == pytest.approx(row.margin_db_4G, abs=0.011)
         assert found.level.service == row.class_4G
+        assert found.level.uncertain == (abs(row.margin_db_4G) <= 8.0)
         assert found.distance_km == pytest.approx(row.distance_km_4G, abs=1e-6)
         assert found.place.settlement_km == pytest.approx(0.0, abs=1e-6)
         assert found.place.commune_code == row.commune_code
@@ -176,6 +177,19 @@ def test_a_station_that_does_not_serve_and_a_place_too_far_are_noted(copied):
     found = explain_path(workspace, stations["station_id"].iloc[0], lon=place.x + 0.01, lat=place.y, as_of=AS_OF)
     assert any("planned" in note["en"] or "status" in note["en"] for note in found.notes)
     assert any("radius" in note["en"] for note in found.notes)
+
+
+def test_a_calibration_of_the_settings_moves_the_level(sample, explained, copied):
+    offsets = ", ".join(f'"{code}" = -7.25' for code in range(1, 256))
+    text = (
+        f'\n[calibration]\nsource = "test"\n[calibration.offset_db]\n{explained.station.band_mhz:g} = {{ {offsets} }}\n'
+    )
+    toml = copied.path / "phusong.toml"
+    toml.write_text(toml.read_text(encoding="utf-8") + text, encoding="utf-8")
+    place = {"lon": explained.place.lon, "lat": explained.place.lat, "as_of": AS_OF}
+    found = explain_path(type(copied).open(copied.path), explained.station.station_id, **place)
+    assert found.level.calibration_db == -7.25
+    assert found.level.rsrp_dbm == pytest.approx(explained.level.rsrp_dbm - 7.25, abs=1e-6)
 
 
 def test_what_does_not_exist_is_refused(sample):

@@ -41,7 +41,7 @@ def explanation(*, total_km=6.0, points=201, name="Bản <Mẫu> & Co"):
         time_pct=50.0,
         path=OpenPath(profile, obstacle, "blocked", loss, Blend(0.25, 0.5) if total_km < 0.25 else None),
         antenna=AntennaView(sector, 88.0, -2.0, 0.4, -1.1),
-        level=Level("RSRP", -30.79, -108.21, "qcvn", -121.0, -105.0, 95.0, 2.4, 10.39, "weak"),
+        level=Level("RSRP", -30.79, 0.0, -108.21, "qcvn", -121.0, -105.0, 95.0, 2.4, 10.39, "weak", False),
         notes=[{"en": "A note.", "vi": "Một ghi chú."}],
     )
 
@@ -88,7 +88,7 @@ def test_the_rows_of_the_loss_lead_to_its_sum():
 
 def test_a_technology_without_a_threshold_has_a_level_and_no_class():
     found = explanation()
-    level = dataclasses.replace(found.level, weak_dbm=None, good_dbm=None, margin_db=None, service=None)
+    level = dataclasses.replace(found.level, weak_dbm=None, good_dbm=None, margin_db=None, service=None, uncertain=None)
     shown = " | ".join(texts(render_path_svg(dataclasses.replace(found, level=level), "vi")))
     assert "bộ ngưỡng không có ngưỡng" in shown
     assert "−108,21 dBm" in shown
@@ -99,3 +99,11 @@ def test_a_number_is_written_with_the_marks_of_its_language():
     assert format_number(-1234.56, 1, "en") == "−1,234.6"
     assert format_number(-0.001, 2, "vi") == "0,00"
     assert format_number(math.pi, 0, "en") == "3"
+
+
+def test_an_uncertain_class_and_a_calibrated_level_are_shown_as_such():
+    found = explanation()
+    level = dataclasses.replace(found.level, uncertain=True, calibration_db=-3.5)
+    shown = " | ".join(texts(render_path_svg(dataclasses.replace(found, level=level), "vi")))
+    assert "lõm sóng, chưa chắc chắn" in shown
+    assert "hiệu chỉnh | −3,50 dB" in shown
