@@ -98,11 +98,13 @@ class LossParts:
     terrain_db
         Diffraction over the bare ground and the curved Earth.
     clutter_db
-        What representative clutter adds to it.
+        What representative clutter adds to it; with terminal clutter by Rec. ITU-R P.2108, that.
     time_db
         What the time percentage and the blending of line of sight and diffraction change; about 0 at 50 %.
     ducting_db, troposcatter_db
         What these ways around the obstacles take off, at most 0.
+    model_db
+        What another model than P.1812 adds to free space in one sum; the parts of P.1812 are 0 then.
     """
 
     free_space_db: float
@@ -111,6 +113,7 @@ class LossParts:
     time_db: float
     ducting_db: float
     troposcatter_db: float
+    model_db: float
     total_db: float
 
 
@@ -265,6 +268,7 @@ def _parts(path: tuple[Floats, Floats, Floats, npt.NDArray[np.uint8]], terms: Fl
         time_db=diffracted - free - diffraction,
         ducting_db=ducted - diffracted,
         troposcatter_db=total - ducted,
+        model_db=0.0,
         total_db=total,
     )
 
@@ -278,5 +282,6 @@ def _blended(far: LossParts, weight: float, free_space_db: float) -> LossParts:
         time_db=weight * far.time_db,
         ducting_db=weight * far.ducting_db,
         troposcatter_db=weight * far.troposcatter_db,
+        model_db=0.0,
         total_db=free_space_db + weight * (far.total_db - far.free_space_db),
     )

@@ -15,14 +15,17 @@ from phusong.coverage.antenna import depression_deg, read_patterns
 from phusong.coverage.calibration import offsets_cdb
 from phusong.coverage.dictionary import INTERFERENCE_NOTE, terrain_note
 from phusong.coverage.link import location_sigma_db, reference_signal
-from phusong.coverage.path_geometry import OpenPath, open_path
+from phusong.coverage.models import find_model, terminal_clutter_db
+from phusong.coverage.path_geometry import LossParts, OpenPath, open_path
 from phusong.coverage.prepare import Prepared, prepare
 from phusong.coverage.propagation.p1812 import make_link
+from phusong.coverage.radio import path_terms
 from phusong.coverage.service import CLASS_NAMES, location_allowance_db, rate_points
 from phusong.coverage.signal import compute_point_levels_dbm, sector_gains_db, sectors_of
 from phusong.coverage.stations import Sector, Station, parse_stations
 from phusong.coverage.units import OUTSIDE
 from phusong.geodata.errors import InputError, UnknownNameError
+from phusong.geodata.grid import Raster
 from phusong.geodata.settings import ModelError, ModelSettings, ThresholdProfile
 from phusong.geodata.workspace import Workspace
 
@@ -92,6 +95,7 @@ class PathExplanation:
     distance_km: float
     freq_ghz: float
     time_pct: float
+    model: str
     path: OpenPath
     antenna: AntennaView
     level: Level
@@ -149,14 +153,19 @@ def explain_path(
     _require_inside(prepared, f"the place {lon:g}, {lat:g}", f"điểm {lon:g}, {lat:g}", to_x_m, to_y_m)
     model = settings.model
     freq_ghz = station.band_mhz / 1e3
+    common = path_terms(prepared, model)
     terms, link = make_link(
-        [freq_ghz], model.time_pct, station.height_agl_m, model.rx_height_agl_m, model.polarization,
-        prepared.mid_lat_deg, model.delta_n, model.surface_refractivity, 1e-3 * model.end_clearance_m,
+        [freq_ghz], common.time_pct, station.height_agl_m, common.rx_height_agl_m, common.polarization,
+        common.mid_lat_deg, common.delta_n, common.surface_refractivity, 1e-3 * common.end_clearance_m,
     )  # fmt: skip
+    counts = model.clutter_loss == "land_cover"
+    clutter = prepared.clutter_m if counts else Raster(np.zeros_like(prepared.clutter_m.values), prepared.grid)
+    places = {"x_m": x_m, "y_m": y_m, "to_x_m": to_x_m, "to_y_m": to_y_m}
     path = open_path(
-        prepared.terrain, prepared.clutter_m, prepared.zone, x_m=x_m, y_m=y_m, to_x_m=to_x_m, to_y_m=to_y_m,
-        spacing_m=model.spacing_m or prepared.grid.resolution_m, terms=terms[0], link=link,
+        prepared.terrain, clutter, prepared.zone, **places,
+        spacing_m=common.spacing_m, terms=terms[0], link=link,
     )  # fmt: skip
+    path = dataclasses.replace(path, **_by_model(prepared, model, station, path, places))
     ground_m, place_ground_m = float(path.profile.terrain_m[0]), float(path.profile.terrain_m[-1])
     towards = {
         "east_m": to_x_m - x_m,
@@ -177,11 +186,35 @@ def explain_path(
         distance_km=distance_km,
         freq_ghz=freq_ghz,
         time_pct=model.time_pct,
+        model=model.name,
         path=path,
         antenna=antenna,
         level=_rate(station, rsrp_dbm, calibration_db, thresholds, sigma_l_db, settings.model_error),
         notes=_notes(prepared, station_id, path, distance_km, model),
     )
+
+
+def _by_model(
+    prepared: Prepared, model: ModelSettings, station: Station, path: OpenPath, places: dict[str, float]
+) -> dict[str, Any]:
+    """What the model of the settings changes on a path opened by P.1812: the loss, and whether it was blended."""
+    if model.name == "p1812" and model.clutter_loss == "land_cover":
+        return {}
+    freqs_ghz = [station.band_mhz / 1e3]
+    losses = find_model(model).points(
+        prepared.terrain, prepared.clutter_m, zone=prepared.zone, **places, tx_height_agl_m=station.height_agl_m,
+        freqs_ghz=freqs_ghz, link=path_terms(prepared, model),
+    )  # fmt: skip
+    total_db = float(losses[0, 0])
+    clutter_db = 0.0
+    if model.clutter_loss == "p2108":
+        distance_m = math.hypot(places["to_x_m"] - places["x_m"], places["to_y_m"] - places["y_m"])
+        clutter_db = float(terminal_clutter_db(np.array([distance_m]), freqs_ghz)[0, 0])
+    if model.name == "p1812":
+        return {"loss": dataclasses.replace(path.loss, clutter_db=clutter_db, total_db=total_db)}
+    free_db = path.loss.free_space_db
+    added_db = total_db - free_db - clutter_db
+    return {"loss": LossParts(free_db, 0.0, clutter_db, 0.0, 0.0, 0.0, added_db, total_db), "blend": None}
 
 
 def _find_station(prepared: Prepared, station_id: str) -> Station:
@@ -307,7 +340,8 @@ def _notes(prepared: Prepared, station_id: str, path: OpenPath, distance_km: flo
                 f"P.1812 tại {limit:.0f} m trên cùng tia.",
             }
         )
-    return [*notes, terrain_note(prepared.terrain_kind), INTERFERENCE_NOTE]
+    said = find_model(model).notes or (terrain_note(prepared.terrain_kind),)
+    return [*notes, *said, INTERFERENCE_NOTE]
 
 
 def _plain(value: Any) -> Any:

@@ -21,6 +21,15 @@ SERVICE_WORDS: dict[str, Words] = {
 }
 
 
+MODEL_WORDS: dict[str, Words] = {
+    "p1812": ("P.1812-7", "P.1812-7"),
+    "free_space": ("free space", "không gian tự do"),
+    "hata": ("extended Hata", "Hata mở rộng"),
+    "rma": ("3GPP RMa", "3GPP RMa"),
+    "uma": ("3GPP UMa", "3GPP UMa"),
+}
+
+
 class Row(NamedTuple):
     """A line of a table: what, how much, and whether it is a sum."""
 
@@ -113,9 +122,13 @@ def _loss(found: PathExplanation, language: Language) -> Section:
         (("ducting", "ống dẫn sóng"), loss.ducting_db),
         (("troposcatter", "tán xạ đối lưu"), loss.troposcatter_db),
     ]
+    if found.model != "p1812":
+        rows = [rows[0], (("added by the model", "mô hình làm tăng"), loss.model_db)]
+        rows += [(("clutter at the receiver", "lớp phủ tại máy thu"), loss.clutter_db)] if loss.clutter_db else []
     named = [Row(say(words, language), _db(value, language)) for words, value in rows]
     total = Row(say(("path loss", "tổng suy hao"), language), _db(loss.total_db, language), True)
-    return Section(say(("Path loss (P.1812-7)", "Suy hao đường truyền (P.1812-7)"), language), [*named, total])
+    model = say(MODEL_WORDS[found.model], language)
+    return Section(say((f"Path loss ({model})", f"Suy hao đường truyền ({model})"), language), [*named, total])
 
 
 def _level(found: PathExplanation, language: Language) -> Section:

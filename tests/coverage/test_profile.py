@@ -2,15 +2,19 @@ import dataclasses
 import json
 import math
 
+import geopandas as gpd
 import numpy as np
 import pytest
 from affine import Affine
 
 from phusong.coverage.field import point_loss_db
+from phusong.coverage.models import find_model
 from phusong.coverage.path_geometry import CLEAR_FRESNEL_SHARE, open_path
+from phusong.coverage.prepare import prepare
 from phusong.coverage.profile import explain_path
 from phusong.coverage.propagation.errors import OutOfValidityError
 from phusong.coverage.propagation.p1812 import make_link
+from phusong.coverage.radio import path_terms
 from phusong.coverage.runs import Results
 from phusong.geodata.errors import InputError, SettingsError, UnknownNameError
 from phusong.geodata.grid import Grid, Raster
@@ -18,7 +22,7 @@ from tests.coverage.conftest import AS_OF
 from tests.coverage.terrain import LINK, middle, patchy_clutter, rough_terrain
 
 FREQ_GHZ = 1.8
-PARTS = ("free_space_db", "terrain_db", "clutter_db", "time_db", "ducting_db", "troposcatter_db")
+PARTS = ("free_space_db", "terrain_db", "clutter_db", "time_db", "ducting_db", "troposcatter_db", "model_db")
 
 
 def inland(terrain):
@@ -190,6 +194,31 @@ def test_a_calibration_of_the_settings_moves_the_level(sample, explained, copied
     found = explain_path(type(copied).open(copied.path), explained.station.station_id, **place)
     assert found.level.calibration_db == -7.25
     assert found.level.rsrp_dbm == pytest.approx(explained.level.rsrp_dbm - 7.25, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "clutter_loss"),
+    [("p1812", "p2108"), ("free_space", "p2108"), ("hata", "land_cover"), ("rma", "land_cover")],
+)
+def test_every_model_of_the_settings_is_explained_by_parts_that_add_up(explained, copied, name, clutter_loss):
+    toml = copied.path / "phusong.toml"
+    chosen = f'name = "{name}"\nclutter_loss = "{clutter_loss}"'
+    toml.write_text(toml.read_text(encoding="utf-8").replace('name = "p1812"', chosen), encoding="utf-8")
+    workspace, station, place = type(copied).open(copied.path), explained.station, explained.place
+    found = explain_path(workspace, station.station_id, lon=place.lon, lat=place.lat, as_of=AS_OF)
+    prepared = prepare(workspace, AS_OF)
+    at, to = (
+        gpd.GeoSeries.from_xy([o.lon], [o.lat], crs=4326).to_crs(prepared.grid.crs).iloc[0] for o in (station, place)
+    )
+    expected = find_model(workspace.settings.model).points(
+        prepared.terrain, prepared.clutter_m, zone=prepared.zone, x_m=at.x, y_m=at.y, to_x_m=to.x, to_y_m=to.y,
+        tx_height_agl_m=station.height_agl_m, freqs_ghz=[station.band_mhz / 1e3],
+        link=path_terms(prepared, workspace.settings.model),
+    )  # fmt: skip
+    loss = found.path.loss
+    assert loss.total_db == pytest.approx(expected[0, 0], abs=1e-9)
+    assert sum(getattr(loss, part) for part in PARTS) == pytest.approx(loss.total_db, abs=1e-9)
+    assert (loss.clutter_db > 0.0) == (clutter_loss == "p2108")
 
 
 def test_what_does_not_exist_is_refused(sample):

@@ -29,7 +29,7 @@ def explanation(*, total_km=6.0, points=201, name="Bản <Mẫu> & Co"):
         (tx_m * rest + rx_m * distance) / total_km, np.sqrt(1e3 * 0.1665 * distance * rest / total_km),
     )  # fmt: skip
     obstacle = Obstacle(0.4 * total_km, 120.0, 15.0, 44.0, -91.3, 15.0, -6.1, "terrain")
-    loss = LossParts(113.07, 20.5, 4.25, 0.0, 0.0, -0.5, 137.32)
+    loss = LossParts(113.07, 20.5, 4.25, 0.0, 0.0, -0.5, 0.0, 137.32)
     sector = Sector(90.0, 6.0, 61.0, "tr36814")
     return PathExplanation(
         as_of=date(2026, 1, 2),
@@ -39,6 +39,7 @@ def explanation(*, total_km=6.0, points=201, name="Bản <Mẫu> & Co"):
         distance_km=total_km,
         freq_ghz=1.8,
         time_pct=50.0,
+        model="p1812",
         path=OpenPath(profile, obstacle, "blocked", loss, Blend(0.25, 0.5) if total_km < 0.25 else None),
         antenna=AntennaView(sector, 88.0, -2.0, 0.4, -1.1),
         level=Level("RSRP", -30.79, 0.0, -108.21, "qcvn", -121.0, -105.0, 95.0, 2.4, 10.39, "weak", False),
