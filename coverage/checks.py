@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 from pyproj import Transformer
 
+from phusong.coverage.antenna import read_patterns
 from phusong.coverage.link import reference_signal
 from phusong.coverage.propagation.errors import OutOfValidityError
 from phusong.coverage.stations import eligible_stations, parse_stations
@@ -247,7 +248,10 @@ def _check_stations(workspace: Workspace, stations: gpd.GeoDataFrame, day: date)
         return
     for warning in eligible.warnings:
         yield Finding("warning", "not_serving", "stations", f"{warning['en']}.", f"{warning['vi']}.")
-    yield from _attempt(lambda: parse_stations(eligible.table), "bad_sectors", "stations")[1]
+    parsed, faults = _attempt(lambda: parse_stations(eligible.table), "bad_sectors", "stations")
+    yield from faults
+    antennas = {sector.antenna for station in parsed or () for sector in station.sectors}
+    yield from _attempt(lambda: read_patterns(workspace.path, antennas), "bad_antenna", "stations")[1]
     for (technology, bandwidth_mhz), rows in eligible.table.groupby(["technology", "bandwidth_mhz"]):
         try:
             reference_signal(str(technology), float(bandwidth_mhz))

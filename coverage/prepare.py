@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 from pyproj import Transformer
 
+from phusong.coverage.antenna import Pattern, read_patterns
 from phusong.coverage.link import reference_signal
 from phusong.coverage.propagation.errors import OutOfValidityError
 from phusong.coverage.stations import Eligible, Station, eligible_stations, parse_stations
@@ -41,6 +42,8 @@ class Prepared:
         Population as it was given, on its own grid [persons per cell].
     wanted
         Pixels an answer is asked for: in the province and not at sea.
+    patterns
+        Patterns of the antennas of those stations that have a file, by name.
     stations, x_m, y_m
         The stations that serve, and their position `[n_station]` in the CRS of the grid [m].
     mid_lat_deg
@@ -58,6 +61,7 @@ class Prepared:
     wanted: Raster
     units: UnitIndex
     eligible: Eligible
+    patterns: dict[str, Pattern]
     stations: list[Station]
     x_m: npt.NDArray[np.float64]
     y_m: npt.NDArray[np.float64]
@@ -84,7 +88,8 @@ def prepare(workspace: Workspace, as_of: date) -> Prepared:
     MissingLayerError
         A layer or raster is missing or empty, or no station serves on the date.
     InputError
-        A station outside the terrain or of an unknown bandwidth, or land cover on another grid than the terrain.
+        A station outside the terrain, of an unknown bandwidth or antenna, or land cover on another grid than the
+        terrain.
     """
     settings = workspace.settings
     layers = _read_layers(workspace)
@@ -100,6 +105,7 @@ def prepare(workspace: Workspace, as_of: date) -> Prepared:
     )
     eligible = eligible_stations(layers["stations"], settings, as_of)
     stations = parse_stations(eligible.table)
+    patterns = read_patterns(workspace.path, {sector.antenna for s in stations for sector in s.sectors})
     placed = eligible.table.geometry.to_crs(terrain.grid.crs)
     x_m, y_m = placed.x.to_numpy(), placed.y.to_numpy()
     _require_inside(terrain.grid, eligible.table, x_m, y_m)
@@ -117,6 +123,7 @@ def prepare(workspace: Workspace, as_of: date) -> Prepared:
         wanted=Raster(units.in_province() & (zone.values != SEA), terrain.grid),
         units=units,
         eligible=eligible,
+        patterns=patterns,
         stations=stations,
         x_m=x_m,
         y_m=y_m,
@@ -124,7 +131,7 @@ def prepare(workspace: Workspace, as_of: date) -> Prepared:
         if settings.model.mid_lat_deg is None
         else settings.model.mid_lat_deg,
         terrain_kind=kind,
-        inputs=_hashes(layers, rasters),
+        inputs=_hashes(layers, rasters, patterns),
     )
 
 
@@ -176,8 +183,10 @@ def _middle_latitude(grid: Grid) -> float:
     return round(float(to_degrees.transform((west + east) / 2, (south + north) / 2)[1]), 6)
 
 
-def _hashes(layers: Mapping[str, pd.DataFrame], rasters: Mapping[str, Raster]) -> dict[str, dict[str, Any]]:
-    """sha256 of the content of every input, whatever file held it, with its rows or pixels."""
+def _hashes(
+    layers: Mapping[str, pd.DataFrame], rasters: Mapping[str, Raster], patterns: Mapping[str, Pattern]
+) -> dict[str, dict[str, Any]]:
+    """sha256 of the content of every input, whatever file held it, with its rows, pixels or files."""
     found = {}
     for name, frame in layers.items():
         table = pd.DataFrame(frame.to_wkb(hex=True)) if isinstance(frame, gpd.GeoDataFrame) else frame
@@ -187,4 +196,9 @@ def _hashes(layers: Mapping[str, pd.DataFrame], rasters: Mapping[str, Raster]) -
         digest = hashlib.sha256(repr((raster.grid.crs, tuple(raster.grid.transform), raster.grid.shape)).encode())
         digest.update(np.ascontiguousarray(raster.values).data)
         found[name] = {"sha256": digest.hexdigest(), "pixels": int(raster.values.size)}
+    if patterns:
+        digest = hashlib.sha256()
+        for name, pattern in sorted(patterns.items()):
+            digest.update(repr((name, pattern.horizontal_db.tolist(), pattern.vertical_db.tolist())).encode())
+        found["antennas"] = {"sha256": digest.hexdigest(), "files": len(patterns)}
     return dict(sorted(found.items()))

@@ -165,7 +165,7 @@ def _field_levels(
         Raster(raster.values[window], grid)
         for raster in (prepared.terrain, prepared.clutter_m, prepared.zone, prepared.wanted)
     )
-    link = _link(prepared, model)
+    link = path_terms(prepared, model)
     place: dict[str, Any] = {
         "x_m": geometry.x_m,
         "y_m": geometry.y_m,
@@ -186,7 +186,8 @@ def _field_levels(
     for code in geometry.stations:
         band = geometry.freqs_ghz.index(prepared.stations[code].band_mhz / 1000.0)
         levels = compute_levels_cdbm(
-            sectors_of(prepared.stations[code]), loss[band], terrain.values, grid, x_m=geometry.x_m, y_m=geometry.y_m,
+            sectors_of(prepared.stations[code], prepared.patterns),
+            loss[band], terrain.values, grid, x_m=geometry.x_m, y_m=geometry.y_m,
             antenna_amsl_m=ground_m + geometry.height_agl_m, rx_height_agl_m=model.rx_height_agl_m,
             effective_radius_km=effective_radius_km(model.delta_n),
         )  # fmt: skip
@@ -194,7 +195,7 @@ def _field_levels(
         yield code, calibrate_levels(levels, prepared.clutter.values[window], offsets), rows.start, cols.start
 
 
-def _link(prepared: Prepared, model: ModelSettings) -> PathTerms:
+def path_terms(prepared: Prepared, model: ModelSettings) -> PathTerms:
     """What every path of a run has in common."""
     return PathTerms(
         rx_height_agl_m=model.rx_height_agl_m,
@@ -231,7 +232,7 @@ def _point_levels(
     loss = find_model(model).points(
         prepared.terrain, prepared.clutter_m, zone=prepared.zone, x_m=geometry.x_m, y_m=geometry.y_m,
         to_x_m=positions[near, 0], to_y_m=positions[near, 1], tx_height_agl_m=geometry.height_agl_m,
-        freqs_ghz=geometry.freqs_ghz, link=_link(prepared, model),
+        freqs_ghz=geometry.freqs_ghz, link=path_terms(prepared, model),
     )  # fmt: skip
     ground = _heights_m(prepared.terrain, np.array([geometry.x_m]), np.array([geometry.y_m]))[0]
     drop = ground + geometry.height_agl_m - _heights_m(prepared.terrain, *positions[near].T) - model.rx_height_agl_m
@@ -239,7 +240,8 @@ def _point_levels(
     parts = []
     for code in geometry.stations:
         levels = compute_point_levels_dbm(
-            sectors_of(prepared.stations[code]), loss[geometry.freqs_ghz.index(prepared.stations[code].band_mhz / 1e3)],
+            sectors_of(prepared.stations[code], prepared.patterns),
+            loss[geometry.freqs_ghz.index(prepared.stations[code].band_mhz / 1e3)],
             east_m=east[near], north_m=north[near], drop_m=drop,
             effective_radius_km=effective_radius_km(model.delta_n),
         )  # fmt: skip

@@ -5,20 +5,34 @@ result depends neither on the order of the stations nor on the number of threads
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from phusong.coverage.antenna import PATTERNS, compiled, depression_deg, sector_gain_db
+from phusong.coverage.antenna import (
+    TURN,
+    Pattern,
+    compiled,
+    cuts_gain_db,
+    depression_deg,
+    envelope_38901,
+    sector_gain_db,
+    tilted_view,
+)
 from phusong.coverage.link import reference_signal
 from phusong.coverage.service import NO_SIGNAL_CDBM
-from phusong.coverage.stations import Station
+from phusong.coverage.stations import Sector, Station
 from phusong.geodata.errors import InputError
 from phusong.geodata.grid import Grid
+from phusong.geodata.schemas import ANTENNAS
 
 NO_LOSS_CDB = -32768  # a loss that was not computed
+NO_PATTERN, TR36814 = -2, -1  # antennas without cuts
+NO_FILES: Mapping[str, Pattern] = MappingProxyType({})
 Floats = npt.NDArray[np.float64]
 
 
@@ -40,16 +54,35 @@ class SignalGrid:
     server: npt.NDArray[np.int32]
 
 
+class Shapes(NamedTuple):
+    """What turned or shaped antennas add to `Sectors`: arrays `[n_sector]`, and the cuts of the antennas."""
+
+    mechanical_deg: Floats
+    antenna: npt.NDArray[np.int64]  # row of the cuts, or NO_PATTERN or TR36814
+    cuts_db: Floats  # horizontal and vertical attenuation `[n_cut, 2, 361]`
+    floor_db: Floats  # `[n_cut]`
+
+
 class Sectors(NamedTuple):
-    """The sectors of a station as arrays `[n_sector]`; an omnidirectional one has azimuth NaN."""
+    """The sectors of a station as arrays `[n_sector]`.
+
+    Without shapes every antenna is that of TR 36.814, or omnidirectional where the azimuth is NaN: the compiled
+    kernels are made for both cases apart, so that the usual one does not pay for the other.
+    """
 
     level_dbm: Floats  # EIRP of the reference signal at the antenna's maximum
     azimuth_deg: Floats
-    downtilt_deg: Floats
+    electrical_deg: Floats  # electrical tilt; of cuts, what they do not hold already
+    shapes: Shapes | None = None
 
 
-def sectors_of(station: Station) -> Sectors:
-    """The reference-signal EIRP, azimuth and tilt of every sector of a station.
+def sectors_of(station: Station, patterns: Mapping[str, Pattern] = NO_FILES) -> Sectors:
+    """The reference-signal EIRP, direction and antenna of every sector of a station.
+
+    Parameters
+    ----------
+    patterns
+        Patterns of the antennas that are not built in, by name.
 
     Raises
     ------
@@ -59,19 +92,45 @@ def sectors_of(station: Station) -> Sectors:
         A bandwidth that the station's technology does not have.
     """
     share = reference_signal(station.technology, station.bandwidth_mhz).share_db
-    for sector in station.sectors:
-        if sector.antenna not in PATTERNS:
-            raise InputError(
-                f"station {station.station_id}: antenna {sector.antenna!r} is not known; use {' or '.join(PATTERNS)}",
-                vi=f"trạm {station.station_id}: không biết ăng-ten {sector.antenna!r}; "
-                f"hãy dùng {' hoặc '.join(PATTERNS)}",
-            )
-    turning = [math.nan if s.azimuth_deg is None or s.antenna == "omni" else s.azimuth_deg for s in station.sectors]
-    return Sectors(
-        np.array([s.eirp_dbm + share for s in station.sectors]),
-        np.array(turning, dtype=float),
-        np.array([s.downtilt_deg for s in station.sectors]),
+    cuts = {s.antenna: cut for s in station.sectors if (cut := _cuts_of(s.antenna, patterns, station)) is not None}
+    level = np.array([s.eirp_dbm + share for s in station.sectors])
+    azimuth = np.array([math.nan if s.azimuth_deg is None else s.azimuth_deg for s in station.sectors])
+    electrical = np.array([_electrical_tilt_deg(s, cuts.get(s.antenna)) for s in station.sectors])
+    omni = np.array([s.antenna == "omni" for s in station.sectors])
+    mechanical = np.array([s.mechanical_tilt_deg for s in station.sectors])
+    if not cuts and not mechanical.any():
+        return Sectors(level, np.where(omni, math.nan, azimuth), electrical)
+    row_of = {name: row for row, name in enumerate(cuts)}
+    plain = np.where(omni | np.isnan(azimuth), NO_PATTERN, TR36814)
+    shapes = Shapes(
+        mechanical,
+        np.array([row_of.get(s.antenna, kind) for s, kind in zip(station.sectors, plain, strict=True)], dtype=np.int64),
+        np.array([[cut.horizontal_db, cut.vertical_db] for cut in cuts.values()]).reshape(-1, 2, TURN + 1),
+        np.array([cut.floor_db for cut in cuts.values()], dtype=float),
     )
+    return Sectors(level, azimuth, electrical, shapes)
+
+
+def _electrical_tilt_deg(sector: Sector, cut: Pattern | None) -> float:
+    """The tilt by which the vertical pattern is still to be moved: of cuts, less than they hold already."""
+    if sector.downtilt_deg is None:
+        return 0.0
+    return sector.downtilt_deg - sector.mechanical_tilt_deg - (0.0 if cut is None else cut.tilt_deg)
+
+
+def _cuts_of(name: str, patterns: Mapping[str, Pattern], station: Station) -> Pattern | None:
+    """The cuts of an antenna; None where it has none."""
+    if name == "envelope38901":
+        return envelope_38901()
+    if name in ANTENNAS:
+        return None
+    if name not in patterns:
+        known = ", ".join((*ANTENNAS, *patterns))
+        raise InputError(
+            f"station {station.station_id}: antenna {name!r} is not known; use one of {known}",
+            vi=f"trạm {station.station_id}: không biết ăng-ten {name!r}; hãy dùng một trong {known}",
+        )
+    return patterns[name]
 
 
 def quantise_cdb(loss_db: npt.NDArray[np.floating]) -> npt.NDArray[np.int16]:
@@ -81,23 +140,40 @@ def quantise_cdb(loss_db: npt.NDArray[np.floating]) -> npt.NDArray[np.int16]:
 
 
 @compiled
-def _strongest_dbm(level_dbm, azimuth_deg, downtilt_deg, east_m, north_m, drop_m, radius_m):
+def _strongest_dbm(level_dbm, azimuth_deg, electrical_deg, shapes, east_m, north_m, drop_m, radius_m):
     """Strongest sector's EIRP towards a place, pattern included [dBm]."""
     bearing = math.degrees(math.atan2(east_m, north_m))
     below = depression_deg(math.hypot(east_m, north_m), drop_m, radius_m)
     best = -np.inf
     for i in range(level_dbm.size):
         level = level_dbm[i]
-        if not math.isnan(azimuth_deg[i]):
-            level += sector_gain_db(bearing - azimuth_deg[i], below, downtilt_deg[i])
+        if shapes is not None:
+            level += _shaped_gain_db(i, azimuth_deg, electrical_deg, shapes, bearing, below)
+        elif not math.isnan(azimuth_deg[i]):
+            level += sector_gain_db(bearing - azimuth_deg[i], below, electrical_deg[i])
         best = max(best, level)
     return best
 
 
 @compiled
+def _shaped_gain_db(i, azimuth_deg, electrical_deg, shapes, bearing_deg, below_deg):
+    """Gain of a sector with any antenna in a direction, below its maximum [dB]."""
+    antenna = shapes.antenna[i]
+    if antenna == NO_PATTERN:
+        return 0.0
+    off, below = bearing_deg - azimuth_deg[i], below_deg
+    if shapes.mechanical_deg[i] != 0.0:
+        off, below = tilted_view(off, below, shapes.mechanical_deg[i])
+    if antenna == TR36814:
+        return sector_gain_db(off, below, electrical_deg[i])
+    return cuts_gain_db(shapes.cuts_db, shapes.floor_db, antenna, off, below - electrical_deg[i])
+
+
+@compiled
 def _levels(
-    level_dbm, azimuth_deg, downtilt_deg, loss_cdb, terrain, col, row, pixel_m, antenna_amsl_m, rx_agl_m, radius_m, out
-):
+    level_dbm, azimuth_deg, electrical_deg, shapes, loss_cdb, terrain, col, row, pixel_m, antenna_amsl_m, rx_agl_m,
+    radius_m, out,
+):  # fmt: skip
     ny, nx = loss_cdb.shape
     for i in range(ny):
         for j in range(nx):
@@ -107,8 +183,33 @@ def _levels(
                 continue
             east, north = (j - col) * pixel_m, (row - i) * pixel_m
             drop = antenna_amsl_m - terrain[i, j] - rx_agl_m
-            level = _strongest_dbm(level_dbm, azimuth_deg, downtilt_deg, east, north, drop, radius_m)
+            level = _strongest_dbm(level_dbm, azimuth_deg, electrical_deg, shapes, east, north, drop, radius_m)
             out[i, j] = min(max(round(level * 100.0) - loss, NO_SIGNAL_CDBM + 1), 32767)
+
+
+def sector_gains_db(
+    sectors: Sectors, *, east_m: float, north_m: float, drop_m: float, effective_radius_km: float
+) -> Floats:
+    """Gain of every sector's antenna towards a place, below its maximum `[n_sector]` [dB].
+
+    Parameters
+    ----------
+    east_m, north_m, drop_m
+        Position of the place from the antenna, and height of the antenna above the receiver [m].
+    """
+    place = (east_m, north_m, drop_m, 1e3 * effective_radius_km)
+    return (
+        np.array([_strongest_dbm(*_one_sector(sectors, i), *place) for i in range(sectors.level_dbm.size)])
+        - sectors.level_dbm
+    )
+
+
+def _one_sector(sectors: Sectors, i: int) -> Sectors:
+    """One of the sectors alone."""
+    this, shapes = slice(i, i + 1), sectors.shapes
+    if shapes is not None:
+        shapes = shapes._replace(mechanical_deg=shapes.mechanical_deg[this], antenna=shapes.antenna[this])
+    return Sectors(sectors.level_dbm[this], sectors.azimuth_deg[this], sectors.electrical_deg[this], shapes)
 
 
 def compute_levels_cdbm(

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from phusong.geodata.errors import InputError, MissingLayerError, SettingsError
+from phusong.geodata.schemas import ANTENNAS
 from phusong.geodata.settings import Settings
 
 NAMED_IN_A_WARNING = 10
@@ -31,12 +32,24 @@ _REASONS = {
 
 @dataclass(frozen=True)
 class Sector:
-    """One antenna of a station. `azimuth_deg` is clockwise from north; None is omnidirectional."""
+    """One antenna of a station.
+
+    Attributes
+    ----------
+    azimuth_deg
+        Clockwise from north; None is omnidirectional [degrees].
+    downtilt_deg
+        Electrical and mechanical tilt together, down is positive; None is that of the antenna's pattern file
+        [degrees].
+    mechanical_tilt_deg
+        The part of it by which the whole antenna is turned [degrees].
+    """
 
     azimuth_deg: float | None
-    downtilt_deg: float
+    downtilt_deg: float | None
     eirp_dbm: float
     antenna: str
+    mechanical_tilt_deg: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -115,9 +128,10 @@ def parse_stations(table: gpd.GeoDataFrame) -> list[Station]:
     Parameters
     ----------
     table
-        Stations in EPSG:4326. `azimuths_deg`, `downtilt_deg`, `eirp_dbm` and `antenna` are numbers or text
-        joined by ";": one value holds for all sectors. No azimuth is one omnidirectional sector; no
-        downtilt is 0°; no antenna is "omni" without and "tr36814" with an azimuth.
+        Stations in EPSG:4326. `azimuths_deg`, `downtilt_deg`, `mechanical_tilt_deg`, `eirp_dbm` and `antenna` are
+        numbers or text joined by ";": one value holds for all sectors. No azimuth is one omnidirectional sector; no
+        downtilt is 0°, or that of the pattern file; no mechanical tilt is 0°; no antenna is "omni" without and
+        "tr36814" with an azimuth.
 
     Raises
     ------
@@ -160,14 +174,20 @@ def parse_sectors(record: dict[str, Any]) -> tuple[Sector, ...]:
     station_id = str(record["station_id"])
     azimuths: list[float | None] = [*_numbers(record.get("azimuths_deg"), "azimuths_deg", station_id)]
     count = max(len(azimuths), 1)
-    downtilts = _per_sector(
-        _numbers(record.get("downtilt_deg"), "downtilt_deg", station_id) or [0.0], count, station_id
-    )
+    downtilts: list[float | None] = [*_numbers(record.get("downtilt_deg"), "downtilt_deg", station_id)]
+    turned = _numbers(record.get("mechanical_tilt_deg"), "mechanical_tilt_deg", station_id)
     eirps = _per_sector(_numbers(record["eirp_dbm"], "eirp_dbm", station_id), count, station_id)
     antennas = _per_sector(_parts(record.get("antenna")) or ["tr36814" if azimuths else "omni"], count, station_id)
+    lists = (
+        azimuths or [None],
+        _per_sector(downtilts or [None], count, station_id),
+        eirps,
+        antennas,
+        _per_sector(turned or [0.0], count, station_id),
+    )
     return tuple(
-        Sector(azimuth_deg=azimuth, downtilt_deg=downtilt, eirp_dbm=eirp, antenna=antenna)
-        for azimuth, downtilt, eirp, antenna in zip(azimuths or [None], downtilts, eirps, antennas, strict=True)
+        Sector(azimuth, 0.0 if tilt is None and antenna in ANTENNAS else tilt, eirp, antenna, mechanical)
+        for azimuth, tilt, eirp, antenna, mechanical in zip(*lists, strict=True)
     )
 
 

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace as changed
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from phusong.geodata.antenna_files import known_antennas, read_antennas
 from phusong.geodata.areas import assign_communes, current_communes, read_area
 from phusong.geodata.errors import InputError
 from phusong.geodata.joins import (
@@ -84,11 +86,12 @@ def import_layer(
     Raises
     ------
     InputError
-        The layer exists, the file or a column is missing, the CRS is absent or wrong, or no row is good.
+        The layer exists, the file or a column is missing, the CRS is absent or wrong, no row is good, or the pattern
+        file of an antenna cannot be accepted.
     UnknownNameError
         There is no layer of that name.
     """
-    described = find_layer(layer)
+    described = _with_antennas(find_layer(layer), workspace.path)
     file = Path(path)
     if workspace.has_layer(layer) and not replace:
         raise InputError(
@@ -113,6 +116,8 @@ def import_layer(
     issues = tuple(sorted((*table.issues, *log.issues), key=lambda issue: issue.row))
     refused = int(log.refused.sum()) + len(table.issues)
     _refuse_nothing_accepted(accepted, issues, file.name)
+    if layer == "stations":
+        read_antennas(workspace.path, {name for text in accepted["antenna"].dropna() for name in text.split(";")})
     report = ImportReport(
         layer, file.name, len(accepted), refused, rows=issues, defaults=counts, derived=derived,
         notes=(*notes, *chosen, *place_notes, *relations),
@@ -141,6 +146,13 @@ def archived(workspace: Workspace, report: ImportReport, files: Sequence[Path]) 
         os.rename(aside, workspace.imports_dir / f"{now}-{report.layer}")
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def _with_antennas(layer: Layer, workspace_path: Path) -> Layer:
+    """The layer as a workspace takes it: a station may name any antenna of which there is a pattern."""
+    known = known_antennas(workspace_path) if layer.name == "stations" else ()
+    columns = (changed(column, choices=known) if column.name == "antenna" else column for column in layer.columns)
+    return changed(layer, columns=tuple(columns))
 
 
 def _join_all(frame: pd.DataFrame, joins: Sequence[Join], file: str, log: IssueLog) -> tuple[pd.DataFrame, list[str]]:

@@ -34,6 +34,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from phusong.geodata.antenna_files import ANTENNAS_DIR, SUFFIX
 from phusong.geodata.errors import InputError
 from phusong.geodata.importing import archived, import_layer
 from phusong.geodata.joins import Join
@@ -236,6 +237,10 @@ def staged(workspace: Workspace) -> Iterator[Workspace]:
             (stage / folder).mkdir()
         kept = [path for path in workspace.path.glob("*") if path.is_file()]
         kept += list((workspace.path / "rasters").glob("*.tif"))
+        antennas = list((workspace.path / ANTENNAS_DIR).glob(f"*{SUFFIX}"))
+        if antennas:
+            (stage / ANTENNAS_DIR).mkdir()
+            kept += antennas
         for path in kept:
             _link(path, stage / path.relative_to(workspace.path))
         yield copy

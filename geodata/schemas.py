@@ -16,7 +16,7 @@ from phusong.geodata.errors import InputError, UnknownNameError
 STORAGE_CRS = "EPSG:4326"
 TECHNOLOGIES = ("2G", "3G", "4G", "5G")
 YES_NO_UNKNOWN = ("yes", "no", "unknown")
-ANTENNAS = ("tr36814", "omni")
+ANTENNAS = ("tr36814", "omni", "envelope38901")  # built in; the others are files of the workspace
 
 Kind = Literal["text", "number", "date", "numbers", "texts"]
 
@@ -124,12 +124,13 @@ _STATIONS = Layer(
         Column("technology", required=True, choices=TECHNOLOGIES),
         Column("band_mhz", "number", required=True, minimum=30, maximum=6000),
         Column("bandwidth_mhz", "number", required=True, above=0, maximum=400),
-        Column("height_agl_m", "number", required=True, above=0, maximum=1000),
+        Column("height_agl_m", "number", required=True, minimum=1, maximum=1000),
         Column("azimuths_deg", "numbers", minimum=0, maximum=360),
         Column("downtilt_deg", "numbers", minimum=-20, maximum=30),
+        Column("mechanical_tilt_deg", "numbers", minimum=-20, maximum=30),
         # far above any transmitter: planners test a model by adding 200 dB
         Column("eirp_dbm", "numbers", required=True, minimum=-50, maximum=300),
-        Column("antenna", "texts", choices=ANTENNAS),
+        Column("antenna", "texts"),
         Column("status", required=True, choices=("live", "maintenance", "planned", "off")),
         Column("on_air_from", "date"),
         Column("on_air_to", "date"),
@@ -272,7 +273,9 @@ def _schema_column(column: Column) -> pa.Column:
         checks.append(pa.Check.str_length(column.length, column.length))
     if column.kind == "date":
         checks.append(pa.Check.str_matches(r"^\d{4}-\d{2}-\d{2}$"))
-    return pa.Column(None, checks, nullable=not column.required)
+    # an optional list per sector may be absent: a layer stored before the column existed still fits
+    must_stand = column.required or column.kind != "numbers"
+    return pa.Column(None, checks, nullable=not column.required, required=must_stand)
 
 
 def _words_check(choices: tuple[str, ...]) -> pa.Check:

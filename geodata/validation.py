@@ -13,7 +13,7 @@ from phusong.geodata.schemas import Column, Layer
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _DATE_PAIRS = (("on_air_from", "on_air_to"), ("valid_from", "valid_to"))
-_SECTOR_LISTS = ("azimuths_deg", "downtilt_deg", "eirp_dbm", "antenna")
+_SECTOR_LISTS = ("azimuths_deg", "downtilt_deg", "mechanical_tilt_deg", "eirp_dbm", "antenna")
 
 
 def parse_columns(frame: pd.DataFrame, layer: Layer, log: IssueLog) -> tuple[pd.DataFrame, dict[str, int]]:

@@ -33,6 +33,22 @@ def format_count(value: float, language: Language) -> str:
     return _localise(f"{whole:,}", language)
 
 
+def format_number(value: float, decimals: int, language: Language) -> str:
+    """A number of fixed decimals: "−1.234,5" in Vietnamese, "−1,234.5" in English; never a negative zero.
+
+    Parameters
+    ----------
+    value
+        A finite number.
+    decimals
+        Digits after the decimal mark.
+    """
+    text = f"{value:,.{decimals}f}"
+    if not text.strip("-0.,"):
+        text = text.removeprefix("-")
+    return _localise(text.replace("-", "−"), language)
+
+
 def format_share(numerator: float, denominator: float, language: Language) -> str:
     """A share as a percentage of one decimal: "97,7%".
 

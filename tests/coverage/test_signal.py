@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from affine import Affine
 
+from phusong.coverage.antenna import make_pattern
 from phusong.coverage.service import NO_SIGNAL_CDBM
 from phusong.coverage.signal import (
     NO_LOSS_CDB,
@@ -13,6 +14,7 @@ from phusong.coverage.signal import (
     compute_levels_cdbm,
     compute_point_levels_dbm,
     quantise_cdb,
+    sector_gains_db,
     sectors_of,
 )
 from phusong.coverage.stations import Sector, Station
@@ -44,12 +46,53 @@ def test_each_sector_keeps_its_own_power_azimuth_and_tilt():
     found = sectors_of(station())
     assert found.level_dbm == pytest.approx([60.0 - 10 * math.log10(1200), 58.0 - 10 * math.log10(1200)])
     assert found.azimuth_deg.tolist() == [0.0, 120.0]
-    assert found.downtilt_deg.tolist() == [4.0, 6.0]
+    assert found.electrical_deg.tolist() == [4.0, 6.0]
 
 
 def test_an_unknown_antenna_is_refused_with_its_station():
     with pytest.raises(InputError, match=r"S1.*k739.*tr36814"):
         sectors_of(station(sectors=(Sector(0.0, 0.0, 60.0, "k739"),)))
+
+
+def gain_ahead_db(sector, *, east_m=0.0, north_m=1000.0, below_deg=0.0, patterns=None):
+    """Gain of a sector towards a place; the Earth is taken as flat."""
+    drop_m = math.hypot(east_m, north_m) * math.tan(math.radians(below_deg))
+    sectors = sectors_of(station(sectors=(sector,)), patterns or {})
+    place = {"east_m": east_m, "north_m": north_m, "drop_m": drop_m}
+    return sector_gains_db(sectors, **place, effective_radius_km=1e12)[0]
+
+
+def test_mechanical_tilt_points_ahead_like_electrical_tilt_and_up_behind():
+    electrical, mechanical = Sector(0.0, 6.0, 60.0, "tr36814"), Sector(0.0, 6.0, 60.0, "tr36814", 6.0)
+    assert gain_ahead_db(electrical, below_deg=6.0) == pytest.approx(0.0, abs=1e-9)
+    assert gain_ahead_db(mechanical, below_deg=6.0) == pytest.approx(0.0, abs=1e-9)
+    side = {"east_m": 500.0, "north_m": 866.0, "below_deg": 6.0}
+    assert gain_ahead_db(mechanical, **side) < gain_ahead_db(
+        electrical, **side
+    )  # a turned antenna looks less down aside
+
+
+@pytest.mark.parametrize("downtilt_deg", [4.0, 9.0, None])
+def test_a_pattern_file_points_where_the_downtilt_says_whatever_tilt_it_holds(downtilt_deg):
+    vertical = np.minimum(np.abs((np.arange(360) - 4.0 + 180.0) % 360.0 - 180.0), 30.0)
+    patterns = {"dish": make_pattern(np.zeros(360), vertical)}
+    sector = Sector(0.0, downtilt_deg, 60.0, "dish")
+    pointed = 4.0 if downtilt_deg is None else downtilt_deg  # no downtilt is that of the file
+    assert gain_ahead_db(sector, below_deg=pointed, patterns=patterns) == pytest.approx(0.0, abs=1e-9)
+    assert gain_ahead_db(sector, below_deg=pointed + 3.0, patterns=patterns) == pytest.approx(-3.0, abs=1e-9)
+
+
+def test_antennas_of_one_station_may_differ():
+    sectors = (
+        Sector(90.0, 0.0, 30.0, "tr36814"),
+        Sector(90.0, 0.0, 20.0, "omni"),
+        Sector(270.0, 0.0, 25.0, "envelope38901"),
+    )
+    share = -10 * math.log10(1200)
+    levels = levels_of(sectors_of(station(sectors=sectors))) + 10_000
+    assert levels[10, 20] == pytest.approx(100 * (30.0 + share), abs=1)
+    assert levels[10, 0] == pytest.approx(100 * (25.0 + share), abs=1)
+    assert levels[0, 10] == pytest.approx(100 * (20.0 + share), abs=1)
 
 
 def test_an_omnidirectional_station_is_as_strong_in_every_direction():

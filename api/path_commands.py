@@ -1,0 +1,100 @@
+"""The command that explains one path: `phusong profile`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from phusong.api.console import JsonOption, LanguageOption, log, print_json, print_line, print_table
+from phusong.api.layer_commands import DayOption, Folder
+from phusong.geodata.errors import InputError
+
+if TYPE_CHECKING:
+    from phusong.coverage.profile import PathExplanation
+    from phusong.maps.text import Language
+
+
+def profile(
+    folder: Folder,
+    station: Annotated[str, typer.Option("--from", metavar="STATION", help="Id of a station, planned ones too.")],
+    to: Annotated[str, typer.Option("--to", metavar="LON,LAT", help="The place [degrees, WGS 84].")],
+    threshold_profile: Annotated[
+        str | None, typer.Option("--profile", help="Threshold profile; the first of the settings.")
+    ] = None,
+    as_of: DayOption = None,
+    plot: Annotated[Path | None, typer.Option(metavar="FILE.svg", help="Figure to write.")] = None,
+    as_json: JsonOption = False,
+    language: LanguageOption = "vi",
+) -> None:
+    """Explain the level of one station at one place: terrain, obstacle, loss by parts, antenna, margin."""
+    from phusong.coverage.profile import explain_path
+    from phusong.geodata.workspace import Workspace
+
+    lon, lat = _read_place(to)
+    if plot is not None:
+        _require_svg(plot)
+    found = explain_path(
+        Workspace.open(folder), station, lon=lon, lat=lat, as_of=as_of.date() if as_of else None,
+        profile=threshold_profile,
+    )  # fmt: skip
+    if plot is not None:
+        _write_figure(found, plot, language)
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        _print_path(found, language)
+
+
+def _print_path(found: "PathExplanation", language: "Language") -> None:
+    from phusong.maps.path_text import SIGHT_WORDS, obstacle_sentence, path_sections, path_subtitle, path_title
+
+    titles = (path_title(found, "en"), path_title(found, "vi"))
+    print_line(*titles, language=language)
+    print_line(path_subtitle(found, "en"), path_subtitle(found, "vi"), language=language)
+    print_line(*SIGHT_WORDS[found.path.sight], language=language)
+    print_line(obstacle_sentence(found, "en"), obstacle_sentence(found, "vi"), language=language)
+    for section in path_sections(found, language):
+        print_line("", "", language=language)
+        print_table(
+            [(section.heading, section.heading), ("", "")],
+            [(row.label, row.value) for row in section.rows],
+            language=language,
+            right=(1,),
+        )
+    print_line("", "", language=language)
+    for note in found.notes:
+        print_line(note["en"], note["vi"], language=language)
+
+
+def _read_place(text: str) -> tuple[float, float]:
+    try:
+        lon, lat = (float(part) for part in text.split(","))
+    except ValueError:
+        raise InputError(
+            f"--to must be LON,LAT in degrees with decimal points, like 106.35,17.52; got {text!r}.",
+            vi=f"--to phải là LON,LAT theo độ, dấu chấm thập phân, ví dụ 106.35,17.52; nhận được {text!r}.",
+        ) from None
+    return lon, lat
+
+
+def _require_svg(path: Path) -> None:
+    if path.suffix.lower() != ".svg":
+        raise InputError(
+            f"--plot {path} must end in .svg: the figure is drawn as SVG, which word processors and browsers open.",
+            vi=f"--plot {path} phải có đuôi .svg: hình được vẽ dạng SVG, mở được bằng trình soạn thảo và trình duyệt.",
+        )
+
+
+def _write_figure(found: "PathExplanation", path: Path, language: "Language") -> None:
+    from phusong.geodata.workspace import replacing
+    from phusong.maps.path_figure import render_path_svg
+
+    try:
+        with replacing(path) as aside:
+            aside.write_text(render_path_svg(found, language), encoding="utf-8")
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be written: {error.strerror}; choose another --plot.",
+            vi=f"Không ghi được {path}: {error.strerror}; hãy chọn --plot khác.",
+        ) from error
+    log(f"Wrote {path}.", f"Đã ghi {path}.")

@@ -1,0 +1,273 @@
+"""An explained path as an SVG figure for a letter: the curved ground with its cover, the ray, the first Fresnel zone,
+the obstacle that decides, and the numbers that lead to the answer.
+
+The ground is drawn on a flat plane, raised by the bulge of the Earth, so that the ray is a straight line.
+"""
+
+import math
+import textwrap
+from collections.abc import Sequence
+from html import escape
+
+import numpy as np
+import numpy.typing as npt
+
+from phusong.coverage.profile import PathExplanation
+from phusong.maps.path_text import (
+    SIGHT_WORDS,
+    Section,
+    obstacle_sentence,
+    path_sections,
+    path_subtitle,
+    path_title,
+    say,
+)
+from phusong.maps.pictures import CLASS_PALETTE
+from phusong.maps.text import Language, format_number
+
+WIDTH, PLOT_TOP, PLOT_BOTTOM, LEFT, RIGHT = 1000.0, 122.0, 420.0, 70.0, 970.0
+TABLE_TOP, ROW_HEIGHT, COLUMN_GAP = 505.0, 20.0, 36.0
+NOTE_CHARACTERS = 150
+MOST_POINTS = 1200
+FONT = "Arial, 'Liberation Sans', 'DejaVu Sans', 'Noto Sans', sans-serif"
+INK, GREY, RULE = "#222", "#666", "#ccc"
+GROUND, COVER, RAY, ZONE, MARK = "#b9a582", "#6f9a58", "#1f4e8c", "#8db8e8", "#b3123c"
+
+Floats = npt.NDArray[np.float64]
+
+
+class _Frame:
+    """From kilometres and metres to the plane of the figure."""
+
+    def __init__(self, found: PathExplanation) -> None:
+        profile = found.path.profile
+        top = profile.terrain_m + profile.clutter_m + profile.bulge_m
+        low = float(min(profile.terrain_m.min(), 0.0) if profile.terrain_m.min() < 30.0 else profile.terrain_m.min())
+        high = float(max(top.max(), (profile.ray_m + profile.fresnel_m).max()))
+        self.ticks_m = _ticks(low, low + 1.12 * max(high - low, 20.0), 5)
+        self.ticks_km = _ticks(0.0, float(profile.distance_km[-1]), 8)
+        self._low, self._high = self.ticks_m[0], self.ticks_m[-1]
+        self._total = float(profile.distance_km[-1])
+
+    def x(self, distance_km: float) -> float:
+        return LEFT + (RIGHT - LEFT) * distance_km / self._total
+
+    def y(self, height_m: float) -> float:
+        return PLOT_BOTTOM - (PLOT_BOTTOM - PLOT_TOP) * (height_m - self._low) / (self._high - self._low)
+
+    def line(self, distance_km: Floats, height_m: Floats) -> str:
+        """Points of a polyline; long profiles are thinned, every drawn point is one of theirs."""
+        step = max(math.ceil(distance_km.size / MOST_POINTS), 1)
+        kept = sorted({*range(0, distance_km.size, step), distance_km.size - 1})
+        return " ".join(f"{self.x(distance_km[i]):.1f},{self.y(height_m[i]):.1f}" for i in kept)
+
+
+def render_path_svg(found: PathExplanation, language: Language) -> str:
+    """Draw an explained path.
+
+    Parameters
+    ----------
+    found
+        The path.
+    language
+        "vi" or "en".
+
+    Returns
+    -------
+    str
+        A whole SVG document, 1000 units wide.
+    """
+    frame = _Frame(found)
+    title, subtitle = path_title(found, language), path_subtitle(found, language)
+    notes = [line for note in found.notes for line in textwrap.wrap(note[language], NOTE_CHARACTERS)]
+    sections = path_sections(found, language)
+    table_bottom = TABLE_TOP + ROW_HEIGHT * (1 + max(len(section.rows) for section in sections))
+    height = table_bottom + 26.0 + 15.0 * len(notes)
+    body = [
+        f'<rect width="{WIDTH:.0f}" height="{height:.0f}" fill="#fff"/>',
+        _text(30, 34, title, size=20, bold=True),
+        _text(30, 58, subtitle, size=14, colour=GREY),
+        *_axes(frame, language),
+        *_ray(frame, found, behind=True),
+        *_ground(frame, found),
+        *_ray(frame, found, behind=False),
+        *_legend(language),
+        *_ends(frame, found, language),
+        *_obstacle(frame, found, language),
+        *_tables(sections, found),
+        *(_text(30, table_bottom + 24.0 + 15.0 * i, note, size=11, colour=GREY) for i, note in enumerate(notes)),
+    ]
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH:.0f} {height:.0f}" width="{WIDTH:.0f}" '
+        f'height="{height:.0f}" font-family="{FONT}" role="img" lang="{language}">\n<title>{escape(title)}</title>\n'
+        + "\n".join(body)
+        + "\n</svg>\n"
+    )
+
+
+def _axes(frame: _Frame, language: Language) -> list[str]:
+    shapes = []
+    for height in frame.ticks_m:
+        y = frame.y(height)
+        shapes.append(f'<path d="M{LEFT} {y:.1f}H{RIGHT}" stroke="{RULE}" stroke-width="0.7"/>')
+        shapes.append(_text(LEFT - 8, y + 4, format_number(height, 0, language), size=12, anchor="end", colour=GREY))
+    step = frame.ticks_km[1] - frame.ticks_km[0]
+    decimals = max(0, -math.floor(math.log10(step) + 1e-9))
+    for distance in frame.ticks_km:
+        x = frame.x(distance)
+        if x <= RIGHT + 0.5:
+            shapes.append(f'<path d="M{x:.1f} {PLOT_BOTTOM}v5" stroke="{GREY}"/>')
+            label = format_number(distance, decimals, language)
+            shapes.append(_text(x, PLOT_BOTTOM + 19, label, size=12, anchor="middle", colour=GREY))
+    across = say(("distance from the station [km]", "khoảng cách từ trạm [km]"), language)
+    up = say(
+        (
+            "height above sea level [m], ground raised by the Earth's curvature",
+            "độ cao so với mực nước biển [m], mặt đất nâng theo độ cong Trái Đất",
+        ),
+        language,
+    )
+    shapes.append(_text((LEFT + RIGHT) / 2, PLOT_BOTTOM + 37, across, size=12, anchor="middle", colour=GREY))
+    shapes.append(_text(30, PLOT_TOP - 11, up, size=12, colour=GREY))
+    return shapes
+
+
+def _ground(frame: _Frame, found: PathExplanation) -> list[str]:
+    """Cover first, the ground over it, and the curve of the Earth at the lowest height."""
+    profile = found.path.profile
+    distance, ground = profile.distance_km, profile.terrain_m + profile.bulge_m
+    corners = f"{RIGHT:.1f},{PLOT_BOTTOM:.1f} {LEFT:.1f},{PLOT_BOTTOM:.1f}"
+    shapes = []
+    if profile.clutter_m.any():
+        line = frame.line(np.repeat(distance, 2)[1:], np.repeat(ground + profile.clutter_m, 2)[:-1])
+        shapes.append(f'<polygon points="{line} {corners}" fill="{COVER}"/>')
+    shapes.append(f'<polygon points="{frame.line(distance, ground)} {corners}" fill="{GROUND}"/>')
+    base = frame.line(distance, profile.bulge_m + frame.ticks_m[0])
+    shapes.append(f'<polyline points="{base}" fill="none" stroke="{GREY}" stroke-width="0.8" stroke-dasharray="2 3"/>')
+    return shapes
+
+
+def _ray(frame: _Frame, found: PathExplanation, *, behind: bool) -> list[str]:
+    """The first Fresnel zone, filled behind the ground; its edge and the ray before it."""
+    profile = found.path.profile
+    total = float(profile.distance_km[-1])
+    middle_m = (
+        float(profile.fresnel_m[1])
+        * total
+        / (2.0 * math.sqrt(profile.distance_km[1] * (total - profile.distance_km[1])))
+    )
+    turn = np.linspace(0.0, 2.0 * np.pi, 181)
+    along = 0.5 * total * (1.0 - np.cos(turn))  # the zone is an ellipse about the ray
+    ray_m = np.interp(along, profile.distance_km, profile.ray_m)
+    edge = frame.line(along, np.maximum(ray_m + middle_m * np.sin(turn), frame.ticks_m[0]))
+    if behind:
+        return [f'<polygon points="{edge}" fill="{ZONE}" fill-opacity="0.35"/>']
+    ray = frame.line(profile.distance_km, profile.ray_m)
+    return [
+        f'<polygon points="{edge}" fill="none" stroke="{RAY}" stroke-width="0.9" stroke-dasharray="5 3"/>',
+        f'<polyline points="{ray}" fill="none" stroke="{RAY}" stroke-width="1.6"/>',
+    ]
+
+
+def _legend(language: Language) -> list[str]:
+    """What the colours mean, in a row above the plot's right end."""
+    entries = (
+        (GROUND, ("terrain", "địa hình")),
+        (COVER, ("land cover", "lớp phủ")),
+        (RAY, ("direct ray", "tia trực tiếp")),
+        (ZONE, ("first Fresnel zone", "vùng Fresnel thứ nhất")),
+    )
+    shapes, right = [], RIGHT
+    for colour, words in reversed(entries):
+        name = say(words, language)
+        left = right - 6.2 * len(name) - 16.0
+        thickness = 3.0 if colour == RAY else 10.0
+        top = PLOT_TOP - 15.0 - thickness / 2.0
+        shapes.append(f'<rect x="{left:.1f}" y="{top:.1f}" width="12" height="{thickness:g}" fill="{colour}"/>')
+        shapes.append(_text(left + 16, PLOT_TOP - 11, name, size=12, colour=GREY))
+        right = left - 14.0
+    return shapes
+
+
+def _ends(frame: _Frame, found: PathExplanation, language: Language) -> list[str]:
+    """The mast and the receiver, each with its height above ground."""
+    profile = found.path.profile
+    heights = (found.station.height_agl_m, found.place.height_agl_m)
+    words = (("antenna", "ăng-ten"), ("receiver", "máy thu"))
+    shapes = []
+    for end, side, name, height in zip((0, -1), (1, -1), words, heights, strict=True):
+        x = frame.x(profile.distance_km[end])
+        top = frame.y(profile.ray_m[end])
+        shapes.append(
+            f'<path d="M{x:.1f} {frame.y(profile.terrain_m[end]):.1f}V{top:.1f}" stroke="{INK}" stroke-width="2.4"/>'
+        )
+        shapes.append(f'<circle cx="{x:.1f}" cy="{top:.1f}" r="3.4" fill="{INK}"/>')
+        label = f"{say(name, language)} {format_number(height, 0 if height == int(height) else 1, language)} m"
+        above = max(top - 10.0, PLOT_TOP + 12.0)
+        shapes.append(_text(x + 8 * side, above, label, size=12, anchor="start" if side > 0 else "end", halo=True))
+    return shapes
+
+
+def _obstacle(frame: _Frame, found: PathExplanation, language: Language) -> list[str]:
+    obstacle, profile = found.path.obstacle, found.path.profile
+    at = int(np.argmin(np.abs(profile.distance_km - obstacle.distance_km)))
+    x = frame.x(obstacle.distance_km)
+    top = frame.y(obstacle.terrain_m + obstacle.clutter_m + float(profile.bulge_m[at]))
+    ray = frame.y(obstacle.ray_m)
+    verdict = say(SIGHT_WORDS[found.path.sight], language)
+    sentence = f"{verdict}; {obstacle_sentence(found, language)}"
+    distance, clearance = (
+        format_number(obstacle.distance_km, 2, language),
+        format_number(obstacle.clearance_m, 1, language),
+    )
+    anchor = "start" if x < 0.25 * WIDTH else "end" if x > 0.75 * WIDTH else "middle"
+    return [
+        f'<path d="M{x:.1f} {top:.1f}V{ray:.1f}" stroke="{MARK}" stroke-width="1.4" stroke-dasharray="4 3"/>',
+        f'<path d="M{x:.1f} {top:.1f}l-6 -10h12z" fill="{MARK}" stroke="#fff" stroke-width="0.8"/>',
+        _text(x, min(top, ray) - 15.0, f"{distance} km: {clearance} m", size=12, anchor=anchor, colour=MARK, halo=True),
+        _text(30, 82, sentence, size=13, colour=INK if found.path.sight == "clear" else MARK),
+    ]
+
+
+def _tables(sections: Sequence[Section], found: PathExplanation) -> list[str]:
+    """The sections side by side; the class of the answer in its colour on the map."""
+    width = (RIGHT - 30.0 - COLUMN_GAP * (len(sections) - 1)) / len(sections)
+    shapes = []
+    for column, section in enumerate(sections):
+        left = 30.0 + column * (width + COLUMN_GAP)
+        right = left + width
+        shapes.append(_text(left, TABLE_TOP, section.heading, size=13, bold=True))
+        shapes.append(f'<path d="M{left:.1f} {TABLE_TOP + 6}H{right:.1f}" stroke="{INK}" stroke-width="0.8"/>')
+        for position, row in enumerate(section.rows, start=1):
+            y = TABLE_TOP + 4 + ROW_HEIGHT * position
+            shapes.append(_text(left, y, row.label, size=12.5, bold=row.is_sum))
+            shapes.append(_text(right, y, row.value, size=12.5, bold=row.is_sum, anchor="end"))
+    service = found.level.service
+    if service is not None:
+        red, green, blue, _ = CLASS_PALETTE[("none", "weak", "good").index(service)]
+        y = TABLE_TOP + 12 + ROW_HEIGHT * len(sections[-1].rows)
+        shapes.append(
+            f'<path d="M{RIGHT - width:.1f} {y:.1f}H{RIGHT:.1f}" stroke="rgb({red},{green},{blue})" stroke-width="4"/>'
+        )
+    return shapes
+
+
+def _text(
+    x: float, y: float, words: str, *, size: float, bold: bool = False, anchor: str = "start", colour: str = INK,
+    halo: bool = False,
+) -> str:  # fmt: skip
+    weight = ' font-weight="bold"' if bold else ""
+    around = ' stroke="#fff" stroke-width="3" paint-order="stroke"' if halo else ""
+    return (
+        f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size:g}" text-anchor="{anchor}" fill="{colour}"{weight}{around}>'
+        f"{escape(words)}</text>"
+    )
+
+
+def _ticks(low: float, high: float, about: int) -> list[float]:
+    """Round numbers from at most `low` to at least `high`, in about so many steps of 1, 2 or 5."""
+    raw = (high - low) / about
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = next(factor * power for factor in (1.0, 2.0, 5.0, 10.0) if factor * power >= raw)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return [number * step for number in range(first, last + 1)]
