@@ -8,25 +8,22 @@ from typing import Any
 
 import geopandas as gpd
 import numpy as np
-import pandas as pd
 from pyproj import Transformer
 
 from phusong.coverage.antenna import depression_deg, read_patterns
-from phusong.coverage.calibration import offsets_cdb
 from phusong.coverage.dictionary import INTERFERENCE_NOTE, terrain_note
-from phusong.coverage.link import location_sigma_db, reference_signal
 from phusong.coverage.models import find_model, terminal_clutter_db
 from phusong.coverage.path_geometry import LossParts, OpenPath, open_path
+from phusong.coverage.path_level import Level, rate_level
 from phusong.coverage.prepare import Prepared, prepare
 from phusong.coverage.propagation.p1812 import make_link
 from phusong.coverage.radio import path_terms
-from phusong.coverage.service import CLASS_NAMES, location_allowance_db, rate_points
 from phusong.coverage.signal import compute_point_levels_dbm, sector_gains_db, sectors_of
 from phusong.coverage.stations import Sector, Station, parse_stations
 from phusong.coverage.units import OUTSIDE
 from phusong.geodata.errors import InputError, UnknownNameError
 from phusong.geodata.grid import Raster
-from phusong.geodata.settings import ModelError, ModelSettings, ThresholdProfile
+from phusong.geodata.settings import ModelSettings
 from phusong.geodata.workspace import Workspace
 
 Text = dict[str, str]
@@ -60,28 +57,6 @@ class AntennaView:
     azimuth_off_deg: float | None
     depression_deg: float
     gain_db: float
-
-
-@dataclass(frozen=True)
-class Level:
-    """From the radiated power to the answer.
-
-    `rsrp_dbm` is rounded as in a run. `uncertain` says that the margin lies within the model's error, by the settings.
-    Without a threshold of the technology margin, service and that are None.
-    """
-
-    quantity: str
-    share_db: float
-    calibration_db: float
-    rsrp_dbm: float
-    profile: str
-    weak_dbm: float | None
-    good_dbm: float | None
-    location_pct: float
-    location_allowance_db: float
-    margin_db: float | None
-    service: str | None
-    uncertain: bool | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,7 +120,8 @@ def explain_path(
     thresholds = settings.profile(profile)
     day = as_of or date.today()
     prepared = prepare(workspace, day)
-    station = _find_station(prepared, station_id)
+    row = _find_station(prepared, station_id)
+    station = parse_stations(row)[0]
     to_grid = Transformer.from_crs(4326, prepared.grid.crs, always_xy=True)
     x_m, y_m = (float(part) for part in to_grid.transform(station.lon, station.lat))
     to_x_m, to_y_m = (float(part) for part in to_grid.transform(lon, lat))
@@ -173,10 +149,8 @@ def explain_path(
         "drop_m": ground_m + station.height_agl_m - place_ground_m - model.rx_height_agl_m,
         "effective_radius_km": float(link.effective_radius_km),
     }
-    antenna, rsrp_dbm = _receive(workspace, station, path.loss.total_db, towards)
-    cover = prepared.clutter.values[prepared.grid.index(to_x_m, to_y_m)]
-    calibration_db = float(offsets_cdb(settings.calibration, station.band_mhz)[cover]) / 100.0
-    sigma_l_db = location_sigma_db(freq_ghz, prepared.grid.resolution_m)
+    antenna, uncalibrated_dbm = _receive(workspace, station, path.loss.total_db, towards)
+    cover = int(prepared.clutter.values[prepared.grid.index(to_x_m, to_y_m)].item())
     distance_km = math.hypot(towards["east_m"], towards["north_m"]) / 1e3
     return PathExplanation(
         as_of=day,
@@ -189,7 +163,9 @@ def explain_path(
         model=model.name,
         path=path,
         antenna=antenna,
-        level=_rate(station, rsrp_dbm, calibration_db, thresholds, sigma_l_db, settings.model_error),
+        level=rate_level(
+            row, uncalibrated_dbm, cover, settings, profile=thresholds, resolution_m=prepared.grid.resolution_m
+        ),
         notes=_notes(prepared, station_id, path, distance_km, model),
     )
 
@@ -217,7 +193,8 @@ def _by_model(
     return {"loss": LossParts(free_db, 0.0, clutter_db, 0.0, 0.0, 0.0, added_db, total_db), "blend": None}
 
 
-def _find_station(prepared: Prepared, station_id: str) -> Station:
+def _find_station(prepared: Prepared, station_id: str) -> gpd.GeoDataFrame:
+    """The one row of a station."""
     layer = prepared.layers["stations"]
     rows = layer[layer["station_id"] == station_id]
     if rows.empty:
@@ -226,7 +203,7 @@ def _find_station(prepared: Prepared, station_id: str) -> Station:
             f"there is no station {station_id!r}; the layer has {len(layer)}, like {some}",
             vi=f"không có trạm {station_id!r}; lớp trạm có {len(layer)} trạm, ví dụ {some}",
         )
-    return parse_stations(rows)[0]
+    return rows
 
 
 def _require_inside(prepared: Prepared, what: str, what_vi: str, x_m: float, y_m: float) -> None:
@@ -278,37 +255,6 @@ def _describe_place(
         settlement_id=str(layer["settlement_id"].iloc[at]),
         settlement_name=str(layer["name"].iloc[at]),
         settlement_km=float(distance[at]),
-    )
-
-
-def _rate(
-    station: Station,
-    uncalibrated_dbm: float,
-    calibration_db: float,
-    thresholds: ThresholdProfile,
-    sigma_l_db: float,
-    error: ModelError,
-) -> Level:
-    """Margin and class by the rule of a run."""
-    rsrp_dbm = round(uncalibrated_dbm + calibration_db, 2)
-    reference = reference_signal(station.technology, station.bandwidth_mhz)
-    threshold = thresholds.thresholds.get(station.technology)
-    signal = pd.DataFrame({"technology": [station.technology], "rsrp_dbm": [rsrp_dbm], "sigma_l_db": [sigma_l_db]})
-    rated = rate_points(signal, thresholds)
-    margin_db = None if rated.empty else float(rated["margin_db"].iloc[0])
-    return Level(
-        quantity=reference.quantity,
-        share_db=reference.share_db,
-        calibration_db=calibration_db,
-        rsrp_dbm=rsrp_dbm,
-        profile=thresholds.name,
-        weak_dbm=None if threshold is None else threshold.weak_dbm,
-        good_dbm=None if threshold is None else threshold.good_dbm,
-        location_pct=thresholds.location_pct,
-        location_allowance_db=float(location_allowance_db(sigma_l_db, thresholds.location_pct)),
-        margin_db=margin_db,
-        service=None if rated.empty else CLASS_NAMES[int(rated["service"].iloc[0])],
-        uncertain=None if margin_db is None else abs(margin_db) <= error.k * error.sigma_db,
     )
 
 

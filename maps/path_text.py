@@ -169,12 +169,15 @@ def _answer(found: PathExplanation, language: Language) -> Section:
         nothing = say(("the profile has no threshold", "bộ ngưỡng không có ngưỡng"), language)
         return Section(heading, [Row(nothing, "–", True)])
     places = _plain(level.location_pct, language)
+    floor = say(("least for the uplink", "tối thiểu cho đường lên"), language)
+    uplink = [] if level.uplink_floor_dbm is None else [Row(floor, _dbm(level.uplink_floor_dbm, language))]
     return Section(
         heading,
         [
             Row(level.quantity, _dbm(level.rsrp_dbm, language)),
             Row(say(("threshold, weak", "ngưỡng lõm sóng"), language), _dbm(level.weak_dbm, language)),
             Row(say(("threshold, good", "ngưỡng tốt"), language), _dbm(level.good_dbm, language)),
+            *uplink,
             Row(
                 say((f"allowance for {places} % of places", f"dự trữ cho {places}% vị trí"), language),
                 _db(level.location_allowance_db, language),

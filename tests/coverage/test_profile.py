@@ -196,6 +196,20 @@ def test_a_calibration_of_the_settings_moves_the_level(sample, explained, copied
     assert found.level.rsrp_dbm == pytest.approx(explained.level.rsrp_dbm - 7.25, abs=1e-6)
 
 
+def test_an_uplink_budget_raises_the_threshold_of_the_margin(explained, copied):
+    station = explained.station
+    budget = "handset_power_dbm = 23.0\nantenna_gain_dbi = 0.0\nsource = 'test'"
+    text = f"\n[uplink]\n{budget}\n[uplink.sensitivity_dbm]\n{station.technology} = -60.0\n"
+    toml = copied.path / "phusong.toml"
+    toml.write_text(toml.read_text(encoding="utf-8") + text, encoding="utf-8")
+    place = {"lon": explained.place.lon, "lat": explained.place.lat, "as_of": AS_OF}
+    level = explain_path(type(copied).open(copied.path), station.station_id, **place).level
+    assert level.uplink_floor_dbm == pytest.approx(station.sectors[0].eirp_dbm + level.share_db - 60.0 - 23.0)
+    assert level.uplink_floor_dbm > level.weak_dbm
+    assert level.margin_db == pytest.approx(level.rsrp_dbm - level.uplink_floor_dbm - level.location_allowance_db)
+    assert explained.level.uplink_floor_dbm is None
+
+
 @pytest.mark.parametrize(
     ("name", "clutter_loss"),
     [("p1812", "p2108"), ("free_space", "p2108"), ("hata", "land_cover"), ("rma", "land_cover")],

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from phusong.coverage.path_geometry import Blend, LossParts, Obstacle, OpenPath, PathProfile
-from phusong.coverage.profile import AntennaView, Level, PathExplanation, Place
+from phusong.coverage.path_level import Level
+from phusong.coverage.profile import AntennaView, PathExplanation, Place
 from phusong.coverage.stations import Sector, Station
 from phusong.maps.path_figure import render_path_svg
 from phusong.maps.path_text import path_sections
@@ -42,7 +43,7 @@ def explanation(*, total_km=6.0, points=201, name="Bản <Mẫu> & Co"):
         model="p1812",
         path=OpenPath(profile, obstacle, "blocked", loss, Blend(0.25, 0.5) if total_km < 0.25 else None),
         antenna=AntennaView(sector, 88.0, -2.0, 0.4, -1.1),
-        level=Level("RSRP", -30.79, 0.0, -108.21, "qcvn", -121.0, -105.0, 95.0, 2.4, 10.39, "weak", False),
+        level=Level("RSRP", -30.79, 0.0, -108.21, "qcvn", -121.0, -105.0, None, 95.0, 2.4, 10.39, "weak", False),
         notes=[{"en": "A note.", "vi": "Một ghi chú."}],
     )
 
@@ -104,7 +105,8 @@ def test_a_number_is_written_with_the_marks_of_its_language():
 
 def test_an_uncertain_class_and_a_calibrated_level_are_shown_as_such():
     found = explanation()
-    level = dataclasses.replace(found.level, uncertain=True, calibration_db=-3.5)
+    level = dataclasses.replace(found.level, uncertain=True, calibration_db=-3.5, uplink_floor_dbm=-110.5)
     shown = " | ".join(texts(render_path_svg(dataclasses.replace(found, level=level), "vi")))
     assert "lõm sóng, chưa chắc chắn" in shown
     assert "hiệu chỉnh | −3,50 dB" in shown
+    assert "tối thiểu cho đường lên | −110,50 dBm" in shown
