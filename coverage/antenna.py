@@ -10,10 +10,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
+from phusong.coverage.propagation._compile import compiled
 from phusong.geodata.antenna_files import read_antennas
 
 # 3GPP TR 36.814 V9.2.0, table A.2.1.1-2 (case 1, 3-sector): half-power beam widths and floors
@@ -32,8 +32,6 @@ STEERED_DOWN_DEG = 15
 TURN = 360
 
 Floats = npt.NDArray[np.float64]
-
-compiled = numba.njit(cache=True, nogil=True, error_model="numpy")
 
 
 @dataclass(frozen=True, eq=False)

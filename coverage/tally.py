@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
 from phusong.coverage.people import Int64s, Residents, sum_plots
+from phusong.coverage.propagation._compile import compiled
 from phusong.coverage.service import (
     ANY,
     NO_SIGNAL_CDBM,
@@ -32,7 +32,6 @@ WHOLE = 65535  # probabilities are kept in steps of 1/65535
 TAIL = 5.0  # standard deviations beyond which a share of places is 0 or 1, to less than one step
 
 Floats = npt.NDArray[np.float64]
-compiled = numba.njit(cache=True, nogil=True, error_model="numpy")
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,8 @@ import math
 
 import numpy as np
 
-from phusong.coverage.propagation._formulas import compiled, loss_db, slant_db
+from phusong.coverage.propagation._compile import compiled
+from phusong.coverage.propagation._formulas import loss_db, slant_db
 from phusong.coverage.propagation._profile import profile_geometry
 from phusong.coverage.propagation._ray import MIN_POINTS, ray_loss
 from phusong.coverage.propagation._sample import bilinear, sample_line

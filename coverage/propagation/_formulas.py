@@ -7,8 +7,9 @@ all bands of a mast share it; what frequency contributes alone arrives as a row 
 import math
 from typing import NamedTuple
 
-import numba
 import numpy as np
+
+from phusong.coverage.propagation._compile import compiled
 
 EARTH_RADIUS_KM = 6371.0  # P.1812-7 §3.5
 K_BETA = 3.0  # §3.5, eq. 7b: effective Earth radius factor exceeded for beta_0 % of time
@@ -17,8 +18,6 @@ LAND_PERMITTIVITY, LAND_CONDUCTIVITY_S_M = 22.0, 0.003  # §4.3.3
 COASTAL_SEA_FRACTION = 0.75 - 1e-12  # eq. 49a; rounding must not decide three quarters
 LN_10 = math.log(10.0)
 SEA_PERMITTIVITY, SEA_CONDUCTIVITY_S_M = 80.0, 5.0  # §4.3.3
-
-compiled = numba.njit(cache=True, nogil=True, error_model="numpy")
 
 
 class Diffraction(NamedTuple):
@@ -61,12 +60,13 @@ class Reach(NamedTuple):
 
     distance_km: float
     log_distance_db: float  # 20 log10 of the distance
+    near_weight: float  # F_k, eq. 58
+    ducting_decay: float  # 1e-6 d^1.13 of eq. 53a
+    ducting_growth: float  # 3.5e-9 d^3.1 of eq. 55a
     beta0_pct: float
     beta0_focusing_db: float  # 2.6 log10(beta_0 / 50), eq. 9b
     interpolation: float  # F_i, eq. 40a; 1 where the time percentage is below beta_0
-    near_weight: float  # F_k, eq. 58
     ducting_exponent: float  # alpha, eq. 55a
-    ducting_decay: float  # 1e-6 d^1.13 of eq. 53a
 
 
 class Geometry(NamedTuple):
@@ -104,25 +104,19 @@ def effective_radius_km(delta_n):
 
 
 @compiled
-def beta0_pct(mid_lat_deg, land_km, inland_km):
-    """Point incidence of anomalous propagation for the path centre (eqs 2 to 5) [%]."""
-    tau = 1.0 - math.exp(-4.12e-4 * inland_km**2.41)
-    mu1 = (10.0 ** (-land_km / (16.0 - 6.6 * tau)) + 10.0 ** (-5.0 * (0.496 + 0.354 * tau))) ** 0.2
-    mu1 = min(mu1, 1.0)
-    lat = abs(mid_lat_deg)
-    if lat <= 70.0:
-        return 10.0 ** (-0.015 * lat + 1.67) * mu1 * mu1 ** (-0.935 + 0.0176 * lat)
-    return 4.17 * mu1 * mu1**0.3
-
-
-@compiled
 def inverse_normal(x):
     """Approximate inverse complementary cumulative normal distribution (eqs 96, 97) for 1e-6 <= x <= 1 - 1e-6."""
     x = min(max(x, 1e-6), 1.0 - 1e-6)
-    y = x if x <= 0.5 else 1.0 - x
-    t = math.sqrt(-2.0 * math.log(y))
-    c = ((0.010328 * t + 0.802853) * t + 2.515516698) / (((0.001308 * t + 0.189269) * t + 1.432788) * t + 1.0)
-    return t - c if x <= 0.5 else c - t
+    if x <= 0.5:
+        return _inverse_normal_tail(math.log(x))
+    return -_inverse_normal_tail(math.log(1.0 - x))
+
+
+@compiled
+def _inverse_normal_tail(log_x):
+    """`inverse_normal` of x <= 0.5 from its natural logarithm."""
+    t = math.sqrt(-2.0 * log_x)
+    return t - ((0.010328 * t + 0.802853) * t + 2.515516698) / (((0.001308 * t + 0.189269) * t + 1.432788) * t + 1.0)
 
 
 @compiled
@@ -135,18 +129,45 @@ def times_of(time_pct):
 @compiled
 def reach_of(distance_km, land_km, inland_km, link):
     """Terms of the distance, the longest land and inland runs and the latitude (eqs 2 to 5, 9b, 40a, 53a, 55a, 58)."""
-    times = link.times
-    beta0 = beta0_pct(link.mid_lat_deg, land_km, inland_km)
-    tau = 1.0 - math.exp(-4.12e-4 * inland_km**2.41)
-    return Reach(
+    over_land = Reach(
         distance_km,
         20.0 * math.log10(distance_km),
-        beta0,
-        2.6 * math.log10(beta0 / 50.0),
-        times.normal / inverse_normal(0.01 * beta0) if times.time_pct >= beta0 else 1.0,
         1.0 - 0.5 * (1.0 + math.tanh(1.5 * (distance_km - 20.0) / 20.0)),
-        max(-0.6 - 3.5e-9 * distance_km**3.1 * tau, -3.4),
         1e-6 * distance_km**1.13,
+        3.5e-9 * distance_km**3.1,
+        0.0,
+        0.0,
+        0.0,
+        0.0,
+    )
+    return with_zones(over_land, land_km, inland_km, link)
+
+
+@compiled
+def with_zones(reach, land_km, inland_km, link):
+    """The same reach with other zones along it: beta_0 (eqs 2 to 5), in logarithms, and what follows from it."""
+    tau = 1.0 - math.exp(-4.12e-4 * inland_km**2.41)
+    near_coast = math.exp(-LN_10 * land_km / (16.0 - 6.6 * tau)) + math.exp(-LN_10 * (2.48 + 1.77 * tau))
+    log_mu1 = min(0.2 * math.log(near_coast), 0.0)
+    lat = abs(link.mid_lat_deg)
+    if lat <= 70.0:
+        log_beta0 = LN_10 * (1.67 - 0.015 * lat) + (0.065 + 0.0176 * lat) * log_mu1
+    else:
+        log_beta0 = math.log(4.17) + 1.3 * log_mu1
+    beta0 = math.exp(log_beta0)
+    interpolation = 1.0
+    if link.times.time_pct >= beta0:
+        interpolation = link.times.normal / _inverse_normal_tail(max(log_beta0 - 2.0 * LN_10, -6.0 * LN_10))
+    return Reach(
+        reach.distance_km,
+        reach.log_distance_db,
+        reach.near_weight,
+        reach.ducting_decay,
+        reach.ducting_growth,
+        beta0,
+        2.6 * (log_beta0 / LN_10 - math.log10(50.0)),
+        interpolation,
+        max(-0.6 - reach.ducting_growth * tau, -3.4),
     )
 
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from phusong.coverage.propagation._formulas import compiled
+from phusong.coverage.propagation._compile import compiled
 
 TOLERANCE_DB = 1e-9
 

@@ -8,12 +8,12 @@ import math
 
 import numpy as np
 
+from phusong.coverage.propagation._compile import compiled
 from phusong.coverage.propagation._formulas import (
     EARTH_RADIUS_KM,
     K_BETA,
     Diffraction,
     Geometry,
-    compiled,
     reach_of,
     slant_db,
     spherical_clearance,

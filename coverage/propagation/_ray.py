@@ -13,10 +13,10 @@ Only the knife-edge parameter of a line-of-sight path and the roughness between 
 import math
 from typing import NamedTuple
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
+from phusong.coverage.propagation._compile import compiled, compiled_maximum
 from phusong.coverage.propagation._formulas import (
     EARTH_RADIUS_KM,
     K_BETA,
@@ -25,12 +25,12 @@ from phusong.coverage.propagation._formulas import (
     Link,
     Reach,
     combined_loss_db,
-    compiled,
     diffraction_db,
     ducting_matters,
     reach_of,
     slant_db,
     spherical_clearance,
+    with_zones,
 )
 from phusong.coverage.propagation._profile import (
     COASTAL,
@@ -81,12 +81,9 @@ def _highest_above(hull, size, y, start, slope):
     return best
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"nnan", "ninf", "nsz"})
+@compiled_maximum
 def _max_nu(y, root, first, stop, k, start, slope):
-    """Largest (y_i - start - slope i) / sqrt(i (k - i)) for first <= i < stop; `root` holds 1 / sqrt(i).
-
-    The flags let the maximum be taken in any order, which changes no bit of it.
-    """
+    """Largest (y_i - start - slope i) / sqrt(i (k - i)) for first <= i < stop; `root` holds 1 / sqrt(i)."""
     best = -1e300
     for i in range(first, stop):
         best = max(best, (y[i] - start - slope * i) * root[i] * root[k - i])
@@ -162,7 +159,7 @@ def _obstacle_nu(y, bare, hull, size, running, root, step_km, k, near, tx_m, rx_
     return bullington_point_nu(total, tx_slope + bulge * total, rx_slope - bulge * total, tx_m, rx_m)
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"nnan", "ninf", "nsz"})
+@compiled_maximum
 def _max_above(h, first, last, start, slope):
     """Largest height above the line `start + slope * i` for first <= i <= last."""
     best = -1e300
@@ -177,7 +174,7 @@ class RayTables(NamedTuple):
     step_km: float
     root: Floats  # [n] 1 / sqrt(i), 0 at i = 0
     inverse_km: Floats  # [n] 1 / distance, 0 at i = 0
-    reach: Floats  # [n, 8] the fields of `Reach` over inland zones
+    reach: Floats  # [n, 9] the fields of `Reach` over inland zones
 
 
 def ray_tables(step_km: float, n: int, link: Link) -> RayTables:
@@ -335,10 +332,10 @@ def ray_loss(terrain_m, clutter_m, zone, needed, terms, tables, link, loss):
             beta = _diffraction(nu, step_km, k, root, tx_high, rx_high, radius_beta_km, link.wavelength_root)
 
         row = reach_table[k]
-        reach = Reach(row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7])
-        tx_coast = rx_coast = NO_COAST_KM
+        reach = Reach(row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], row[8])
         if not inland_only:
-            reach = reach_of(total, land_best, inland_best, link)
+            reach = with_zones(reach, land_best, inland_best, link)
+        tx_coast = rx_coast = NO_COAST_KM
         if first_sea >= 0:
             tx_coast = max(first_sea - 0.5, 0.0) * step_km
             rx_coast = max(k - last_sea - 0.5, 0.0) * step_km

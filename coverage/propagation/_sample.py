@@ -1,6 +1,6 @@
 """Compiled sampling of rasters along straight lines, in pixel units: (0, 0) is the centre of the first cell."""
 
-from phusong.coverage.propagation._formulas import compiled
+from phusong.coverage.propagation._compile import compiled
 
 
 @compiled

@@ -1,0 +1,48 @@
+"""How kernels are compiled, and where the compiled code is kept.
+
+numba looks at a kernel's own file to see whether its compiled code is stale, not at the files of the kernels that it
+calls: after a change there it would run code of two versions, which can crash. So the code is kept in a folder named by
+the content of all kernel files.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numba
+from numba.core import config
+
+_HERE = Path(__file__).parent
+_KERNELS_ABOVE = ("antenna.py", "signal.py", "tally.py")
+
+
+@cache
+def _code_folder() -> str:
+    """Folder for this state of the kernels; numba's own choice ("") where none can be made beside them."""
+    digest = hashlib.sha256()
+    for path in (*sorted(_HERE.glob("*.py")), *(_HERE.parent / name for name in _KERNELS_ABOVE)):
+        digest.update(path.read_bytes())
+    folder = _HERE / "__pycache__" / f"kernels-{digest.hexdigest()[:16]}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return ""
+    return str(folder) if os.access(folder, os.W_OK) else ""
+
+
+def compiled(function: Callable[..., Any], *, fastmath: set[str] | None = None) -> Any:
+    """Compile a kernel that releases the interpreter's lock and divides like numpy, and keep its code."""
+    before = config.CACHE_DIR
+    config.CACHE_DIR = before or _code_folder()
+    try:
+        return numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=fastmath or False)(function)
+    finally:
+        config.CACHE_DIR = before
+
+
+def compiled_maximum(function: Callable[..., Any]) -> Any:
+    """As `compiled`, for a maximum that may be taken in any order, which changes no bit of it."""
+    return compiled(function, fastmath={"nnan", "ninf", "nsz"})
