@@ -16,7 +16,6 @@ import numpy.typing as npt
 from phusong.coverage.antenna import (
     TURN,
     Pattern,
-    compiled,
     cuts_gain_db,
     depression_deg,
     envelope_38901,
@@ -24,6 +23,7 @@ from phusong.coverage.antenna import (
     tilted_view,
 )
 from phusong.coverage.link import reference_signal
+from phusong.coverage.propagation._compile import compiled
 from phusong.coverage.service import NO_SIGNAL_CDBM
 from phusong.coverage.stations import Sector, Station
 from phusong.geodata.errors import InputError

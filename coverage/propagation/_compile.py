@@ -35,12 +35,13 @@ def _code_folder() -> str:
 
 def compiled(function: Callable[..., Any], *, fastmath: set[str] | None = None) -> Any:
     """Compile a kernel that releases the interpreter's lock and divides like numpy, and keep its code."""
-    before = config.CACHE_DIR
-    config.CACHE_DIR = before or _code_folder()
+    settings: Any = config
+    before = settings.CACHE_DIR
+    settings.CACHE_DIR = before or _code_folder()
     try:
         return numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=fastmath or False)(function)
     finally:
-        config.CACHE_DIR = before
+        settings.CACHE_DIR = before
 
 
 def compiled_maximum(function: Callable[..., Any]) -> Any:
