@@ -36,9 +36,9 @@ from phusong.geodata.population import Allocation, allocate_population
 from phusong.geodata.settings import Indoor, Settings, UplinkSettings
 from phusong.geodata.workspace import Workspace
 
-SAMPLE_US = 1.6  # measured cost of one pixel of one mast on one thread [µs], `scripts/bench`
+SAMPLE_US = 1.2  # measured cost of one pixel of one mast on one thread [µs], `scripts/bench`
 BAND_US = 0.4  # and of every further band
-BYTES_PER_PIXEL = 1.5  # of a cached field on disk, measured
+BYTES_PER_PIXEL = 1.4  # of a cached field on disk, measured
 
 
 @dataclass(frozen=True)
