@@ -101,23 +101,6 @@ def bullington_point_nu(distance_km, tx_slope, rx_slope, tx_m, rx_m):
 
 
 @compiled
-def smooth_nu(distance_km, tx_m, rx_m, curvature):
-    """`bullington_nu` over a smooth path with all heights zero, on the profile's own points (§4.3.2)."""
-    total = distance_km[-1]
-    tx_slope = rx_slope = nu = -np.inf
-    for i in range(1, distance_km.size - 1):
-        d = distance_km[i]
-        bulged = 500.0 * curvature * d * (total - d)
-        tx_slope = max(tx_slope, (bulged - tx_m) / d)
-        rx_slope = max(rx_slope, (bulged - rx_m) / (total - d))
-        height = bulged - (tx_m * (total - d) + rx_m * d) / total
-        nu = max(nu, height * knife_edge_scale(total, d))
-    if tx_slope < (rx_m - tx_m) / total:
-        return nu
-    return bullington_point_nu(total, tx_slope, rx_slope, tx_m, rx_m)
-
-
-@compiled
 def smooth_surface_m(distance_km, v1, v2):
     """Heights of the least-squares smooth surface at both ends (eqs 87, 88) [m amsl]."""
     return (2.0 * v1 * distance_km - v2) / distance_km**2, (v2 - v1 * distance_km) / distance_km**2
@@ -185,9 +168,10 @@ def profile_geometry(distance_km, terrain_m, clutter_m, zone, link):
         roughness = max(roughness, terrain_m[i] - line)
 
     tx_high, rx_high = tx - tx_low, rx - rx_low
+    level = np.zeros(n)  # the smooth path of effective heights (§4.3.2)
     median = Diffraction(
         bullington_nu(distance_km, terrain_m, clutter_m, tx, rx, curvature, clear_km),
-        smooth_nu(distance_km, tx_high, rx_high, curvature),
+        bullington_nu(distance_km, level, level, tx_high, rx_high, curvature, clear_km),
         *spherical_clearance(total, tx_high, rx_high, radius_km, link.wavelength_root),
     )
     beta = median
@@ -195,7 +179,7 @@ def profile_geometry(distance_km, terrain_m, clutter_m, zone, link):
         radius = K_BETA * EARTH_RADIUS_KM
         beta = Diffraction(
             bullington_nu(distance_km, terrain_m, clutter_m, tx, rx, 1.0 / radius, clear_km),
-            smooth_nu(distance_km, tx_high, rx_high, 1.0 / radius),
+            bullington_nu(distance_km, level, level, tx_high, rx_high, 1.0 / radius, clear_km),
             *spherical_clearance(total, tx_high, rx_high, radius, link.wavelength_root),
         )
     sea_fraction, land, inland = zone_lengths(distance_km, zone)
