@@ -19,7 +19,7 @@ from phusong.api.models import (
 )
 from phusong.coverage.dictionary import DATA_DICTIONARY, INTERFERENCE_NOTE
 from phusong.coverage.figures import COLUMNS
-from phusong.coverage.runs import Results, current_run_id, list_runs
+from phusong.coverage.results import Results, current_run_id, list_runs
 from phusong.coverage.service import ANY, CLASS_NAMES, technology_groups
 from phusong.coverage.settlements import SERVED, STATE_LEVELS, eight_states
 from phusong.geodata.errors import InputError, UnknownNameError

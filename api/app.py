@@ -22,7 +22,7 @@ from phusong.api.answers import coverage_answer, open_run, runs_answer, settleme
 from phusong.api.errors import USER_ERRORS, UnknownParameterError, sentences_of, status_of
 from phusong.api.point_answer import point_answer
 from phusong.coverage.dictionary import INTERFERENCE_NOTE
-from phusong.coverage.runs import Results, current_run_id
+from phusong.coverage.results import Results, current_run_id
 from phusong.coverage.versions import engine_version
 from phusong.geodata.workspace import Workspace
 from phusong.maps.page import render_map

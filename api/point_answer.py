@@ -11,7 +11,7 @@ from phusong.api.answers import find_profile, heading
 from phusong.api.models import NearestFibre, PointAnswer, PointSignal, Text
 from phusong.coverage.point import PixelSignal, best_services, count_operators, read_pixel
 from phusong.coverage.reach import compute_fibre_reach
-from phusong.coverage.runs import Results
+from phusong.coverage.results import Results
 from phusong.geodata.errors import InputError
 from phusong.geodata.workspace import Workspace
 

@@ -24,7 +24,7 @@ from phusong.geodata.errors import InputError
 from phusong.maps.text import format_count, format_date, format_share
 
 if TYPE_CHECKING:
-    from phusong.coverage.runs import Results
+    from phusong.coverage.results import Results
     from phusong.geodata.workspace import Workspace
 
 

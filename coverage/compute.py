@@ -29,7 +29,8 @@ from phusong.coverage.models import find_model
 from phusong.coverage.people import Residents, index_residents
 from phusong.coverage.prepare import SEA, Prepared, prepare
 from phusong.coverage.radio import Progress, Radio, compute_radio, find_geometries, window_of
-from phusong.coverage.runs import Outcome, Results, current_run_id, publish
+from phusong.coverage.results import Results, current_run_id
+from phusong.coverage.runs import Outcome, publish
 from phusong.coverage.settlements import compute_place_table, compute_settlement_table
 from phusong.coverage.uplink import level_floor_dbm
 from phusong.geodata.population import Allocation, allocate_population

@@ -13,7 +13,7 @@ import numpy as np
 import rasterio
 from rasterio.windows import Window
 
-from phusong.coverage.runs import Results
+from phusong.coverage.results import Results
 from phusong.coverage.service import (
     CLASS_NAMES,
     NO_SIGNAL_CDBM,

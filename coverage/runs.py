@@ -10,11 +10,10 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,31 +21,17 @@ import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from affine import Affine
 
 from phusong.coverage.dictionary import DATA_DICTIONARY, INTERFERENCE_NOTE
+from phusong.coverage.results import CURRENT, MANIFEST
 from phusong.coverage.service import (
-    ANY,
-    NO_SIGNAL_CDBM,
-    NOT_ASKED,
-    WEAK,
     SignalLayer,
-    best_class,
-    classify_levels,
-    station_sigma_db,
-    technology_groups,
 )
-from phusong.coverage.tiles import StoredTile, read_signal, render_vrt, store_layer
-from phusong.coverage.units import OUTSIDE, burn_units
-from phusong.coverage.uplink import level_floor_dbm
+from phusong.coverage.tiles import render_vrt, store_layer
 from phusong.coverage.versions import engine_version, library_versions
-from phusong.geodata.errors import UnknownNameError
-from phusong.geodata.grid import Grid, Raster
-from phusong.geodata.settings import ThresholdProfile, UplinkSettings
+from phusong.geodata.grid import Grid
 from phusong.geodata.workspace import Workspace
 
-CURRENT = "current"
-MANIFEST = "manifest.json"
 TABLES = ("settlements", "places", "figures", "stations", "units")
 SUMMARY_INDICATORS = ("people", "residential_cells", "settlements")
 
@@ -106,292 +91,6 @@ def publish(workspace: Workspace, outcome: Outcome) -> str:
             _flush(workspace.runs_dir)
     _point_to(workspace.runs_dir, run_id)
     return run_id
-
-
-def list_runs(workspace: Workspace) -> list[dict[str, Any]]:
-    """Manifests of the published runs, oldest first, each with `is_current`."""
-    current = current_run_id(workspace)
-    manifests = [json.loads((folder / MANIFEST).read_text(encoding="utf-8")) for folder in _run_folders(workspace)]
-    manifests.sort(key=lambda manifest: (manifest["created_at"], manifest["run_id"]))
-    return [manifest | {"is_current": manifest["run_id"] == current} for manifest in manifests]
-
-
-def current_run_id(workspace: Workspace) -> str | None:
-    """Id of the published run, or None before the first."""
-    pointer = workspace.runs_dir / CURRENT
-    return pointer.read_text(encoding="utf-8").strip() if pointer.is_file() else None
-
-
-def find_run(workspace: Workspace, run_id: str | None = None) -> Path:
-    """Folder of a run; None is the published one.
-
-    Raises
-    ------
-    UnknownNameError
-        Nothing has been published, or there is no run of that id.
-    """
-    wanted = run_id or current_run_id(workspace)
-    known = {folder.name: folder for folder in _run_folders(workspace)}
-    if wanted is None:
-        raise UnknownNameError(
-            f"no run has been published; run `phusong compute {workspace.path}`",
-            vi=f"chưa có lần tính nào được công bố; hãy chạy `phusong compute {workspace.path}`",
-        )
-    if wanted not in known:
-        names = ", ".join(sorted(known)) or "none"
-        raise UnknownNameError(
-            f"there is no run {wanted!r}; the runs are: {names}",
-            vi=f"không có lần tính {wanted!r}; các lần tính: {names}",
-        )
-    return known[wanted]
-
-
-class Results:
-    """Reader of one run. Tables are read once, rasters at every call."""
-
-    def __init__(self, workspace: Workspace, folder: Path) -> None:
-        self.run_id = folder.name
-        self._folder = folder
-        self._store_dir = workspace.store_dir
-        self.manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        grid = self.manifest["grid"]
-        self.grid = Grid(grid["crs"], Affine(*grid["transform"]), (grid["shape"][0], grid["shape"][1]))
-
-    @classmethod
-    def open(cls, workspace: Workspace, run_id: str | None = None) -> "Results":
-        """Open a run; None is the published one.
-
-        Raises
-        ------
-        UnknownNameError
-            Nothing has been published, or there is no run of that id.
-        """
-        return cls(workspace, find_run(workspace, run_id))
-
-    @cached_property
-    def settlements(self) -> pd.DataFrame:
-        """The settlement table."""
-        return pd.read_parquet(self._folder / "settlements.parquet")
-
-    @cached_property
-    def places(self) -> pd.DataFrame:
-        """The place table."""
-        return pd.read_parquet(self._folder / "places.parquet")
-
-    @cached_property
-    def figures(self) -> pd.DataFrame:
-        """The long table of figures."""
-        return pd.read_parquet(self._folder / "figures.parquet")
-
-    @cached_property
-    def stations(self) -> gpd.GeoDataFrame:
-        """The stations that serve; the row position is the server code."""
-        return gpd.read_parquet(self._folder / "stations.parquet")
-
-    @cached_property
-    def profiles(self) -> dict[str, ThresholdProfile]:
-        """Threshold profiles of the run by name; the first is the default."""
-        profiles = [ThresholdProfile.model_validate(item) for item in self.manifest["settings"]["profiles"]]
-        return {profile.name: profile for profile in profiles}
-
-    @cached_property
-    def floor_dbm(self) -> npt.NDArray[np.float64]:
-        """Level below which the uplink of every station fails [dBm], −inf for no limit."""
-        uplink = self.manifest["settings"].get("uplink")
-        return level_floor_dbm(self.stations, uplink and UplinkSettings.model_validate(uplink))
-
-    @cached_property
-    def operators(self) -> list[str]:
-        """Operators with a station that serves, sorted."""
-        return sorted(set(self.stations["operator"].astype(str)))
-
-    @cached_property
-    def technologies(self) -> list[str]:
-        """Technologies with a station that serves, sorted."""
-        return sorted(set(self.stations["technology"].astype(str)))
-
-    def units(self, level: str) -> gpd.GeoDataFrame:
-        """Units of a level: level, code, name, reason, geometry (EPSG:4326).
-
-        Raises
-        ------
-        UnknownNameError
-            There is no such level.
-        """
-        units = self._all_units
-        _require_known("level", level, sorted(set(units["level"])))
-        return units[units["level"] == level].reset_index(drop=True)
-
-    def rsrp(self, technology: str, operator: str = ANY) -> Raster:
-        """Best level of a technology [0.01 dBm, −32768 none], of one operator or of any.
-
-        Raises
-        ------
-        UnknownNameError
-            The run has no such technology or operator.
-        """
-        return Raster(self._best_signal(technology, operator)[0], self.grid, NO_SIGNAL_CDBM, "0.01 dBm")
-
-    def server(self, technology: str, operator: str = ANY) -> Raster:
-        """Row in `stations` of the station with the best level (−1 none); ties go to the smaller station id.
-
-        Raises
-        ------
-        UnknownNameError
-            The run has no such technology or operator.
-        """
-        return Raster(self._best_signal(technology, operator)[1], self.grid, -1, "")
-
-    def second_rsrp(self, technology: str) -> Raster:
-        """Level of a technology from the second-strongest operator [0.01 dBm, −32768 none].
-
-        A run keeps the best station of each operator, so the second is the best of the others': what a phone
-        could roam to if the strongest operator failed, not the strongest operator's own second station.
-
-        Raises
-        ------
-        UnknownNameError
-            The run has no such technology.
-        """
-        return Raster(self._second_signal(technology)[0], self.grid, NO_SIGNAL_CDBM, "0.01 dBm")
-
-    def second_server(self, technology: str) -> Raster:
-        """Row in `stations` of the station behind `second_rsrp` (−1 none).
-
-        Raises
-        ------
-        UnknownNameError
-            The run has no such technology.
-        """
-        return Raster(self._second_signal(technology)[1], self.grid, -1, "")
-
-    def n_operators(self, technology: str, profile: str | None = None, *, service: int = WEAK) -> Raster:
-        """Operators that serve every pixel at least so well; 255 outside the province.
-
-        Parameters
-        ----------
-        technology
-            A technology with a threshold, "3G+4G" or "any".
-        profile
-            A threshold profile; None is the default one.
-        service
-            The class that is enough: 1 weak, 2 good.
-
-        Raises
-        ------
-        UnknownNameError
-            The run has no such technology or profile.
-        """
-        count = np.zeros(self.grid.shape, dtype=np.uint8)
-        for operator in self.operators:
-            classes = self.service_class(technology, operator, profile).values
-            count += (classes >= service) & (classes != NOT_ASKED)
-        count[classes == NOT_ASKED] = NOT_ASKED
-        return Raster(count, self.grid, NOT_ASKED, "")
-
-    def service_class(self, technology: str, operator: str = ANY, profile: str | None = None) -> Raster:
-        """Service class of every pixel: 0 none, 1 weak, 2 good, 255 outside the province.
-
-        Parameters
-        ----------
-        technology
-            A technology with a threshold, "3G+4G" or "any": the best class of those technologies.
-        operator
-            An operator, or "any": the best class over operators.
-        profile
-            A threshold profile; None is the default one.
-
-        Raises
-        ------
-        UnknownNameError
-            The run has no such technology, operator or profile.
-        """
-        chosen = profile or next(iter(self.profiles))
-        _require_known("profile", chosen, list(self.profiles))
-        thresholds = self.profiles[chosen]
-        groups = technology_groups(thresholds)
-        _require_known("technology", technology, list(groups))
-        _require_known("operator", operator, [ANY, *self.operators])
-        sigma_l_db = station_sigma_db(self.stations, self.grid.resolution_m)
-        layers = (
-            classify_levels(
-                *self._read_layer(layer),
-                threshold=thresholds.thresholds[layer["technology"]],
-                sigma_l_db=sigma_l_db,
-                location_pct=thresholds.location_pct,
-                floor_dbm=self.floor_dbm,
-            )
-            for layer in self._layers(groups[technology], operator)
-        )
-        classes = best_class(layers, self.grid.shape)
-        classes[burn_units(self._placed_communes, self.grid) == OUTSIDE] = NOT_ASKED
-        return Raster(classes, self.grid, NOT_ASKED, "")
-
-    @cached_property
-    def _all_units(self) -> gpd.GeoDataFrame:
-        return gpd.read_parquet(self._folder / "units.parquet")
-
-    @property
-    def _placed_communes(self) -> gpd.GeoDataFrame:
-        communes = self.units("commune")
-        return communes[communes.geometry.notna()]
-
-    def _layers(self, technologies: Iterable[str], operator: str) -> list[dict[str, Any]]:
-        wanted = set(technologies)
-        return [
-            layer
-            for layer in self.manifest["layers"]
-            if layer["technology"] in wanted and operator in (ANY, layer["operator"])
-        ]
-
-    def _read_layer(self, layer: dict[str, Any]) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int32]]:
-        row_of_station = {name: row for row, name in enumerate(self.stations["station_id"].astype(str))}
-        tiles = [StoredTile(**tile) for tile in layer["tiles"]]
-        return read_signal(tiles, self.grid, store_dir=self._store_dir, row_of_station=row_of_station)
-
-    def _best_signal(self, technology: str, operator: str) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int32]]:
-        _require_known("technology", technology, self.technologies)
-        _require_known("operator", operator, [ANY, *self.operators])
-        best = np.full(self.grid.shape, NO_SIGNAL_CDBM, dtype=np.int16)
-        best_server = np.full(self.grid.shape, -1, dtype=np.int32)
-        for layer in self._layers([technology], operator):
-            rsrp_cdbm, server = self._read_layer(layer)
-            better = (rsrp_cdbm > best) | ((rsrp_cdbm == best) & (server >= 0) & (server < best_server))
-            np.copyto(best, rsrp_cdbm, where=better)
-            np.copyto(best_server, server, where=better)
-        return best, best_server
-
-    def _second_signal(self, technology: str) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int32]]:
-        best_server = self._best_signal(technology, ANY)[1]
-        second = np.full(self.grid.shape, NO_SIGNAL_CDBM, dtype=np.int16)
-        second_server = np.full(self.grid.shape, -1, dtype=np.int32)
-        for layer in self._layers([technology], ANY):
-            rsrp_cdbm, server = self._read_layer(layer)
-            better = (rsrp_cdbm > second) | ((rsrp_cdbm == second) & (server >= 0) & (server < second_server))
-            better &= server != best_server
-            np.copyto(second, rsrp_cdbm, where=better)
-            np.copyto(second_server, server, where=better)
-        return second, second_server
-
-
-def _require_known(what: str, name: str, known: list[str]) -> None:
-    if name not in known:
-        vietnamese = {
-            "level": "cấp",
-            "profile": "bộ ngưỡng",
-            "technology": "công nghệ",
-            "operator": "nhà mạng",
-        }
-        raise UnknownNameError(
-            f"the run has no {what} {name!r}; it has: {', '.join(known)}",
-            vi=f"lần tính không có {vietnamese[what]} {name!r}; hiện có: {', '.join(known)}",
-        )
-
-
-def _run_folders(workspace: Workspace) -> list[Path]:
-    if not workspace.runs_dir.is_dir():
-        return []
-    return [path.parent for path in workspace.runs_dir.glob(f"*/{MANIFEST}") if path.parent.name[0] != "."]
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from datetime import date
 import geopandas as gpd
 import pandas as pd
 
-from phusong.coverage.runs import Results
+from phusong.coverage.results import Results
 from phusong.coverage.service import ANY, technology_groups
 from phusong.geodata.grid import Raster
 from phusong.geodata.settings import Settings, ThresholdProfile

@@ -20,7 +20,7 @@ from branca.element import Figure
 from folium.map import CustomPane
 from folium.raster_layers import ImageOverlay
 
-from phusong.coverage.runs import Results
+from phusong.coverage.results import Results
 from phusong.geodata.workspace import Workspace
 from phusong.maps.data import PageData, page_data
 from phusong.maps.payload import page_payload

@@ -24,7 +24,7 @@ from phusong.api.models import (
 )
 from phusong.coverage.compute import compute
 from phusong.coverage.propagation.errors import OutOfValidityError
-from phusong.coverage.runs import Results, current_run_id
+from phusong.coverage.results import Results, current_run_id
 from phusong.geodata import errors
 from phusong.geodata.errors import PhusongError, WorkspaceError
 

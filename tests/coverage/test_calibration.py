@@ -5,7 +5,7 @@ import pytest
 
 from phusong.coverage.calibration import calibrate_levels, offsets_cdb
 from phusong.coverage.compute import compute
-from phusong.coverage.runs import Results
+from phusong.coverage.results import Results
 from phusong.coverage.service import NO_SIGNAL_CDBM
 from phusong.geodata.errors import SettingsError
 from phusong.geodata.settings import Calibration, default_settings, parse_settings, render_settings

@@ -4,7 +4,7 @@ from pyproj import Transformer
 
 from phusong.coverage.compute import allocate_people, compute, plan
 from phusong.coverage.prepare import prepare
-from phusong.coverage.runs import Results, current_run_id
+from phusong.coverage.results import Results, current_run_id
 from phusong.geodata.errors import InputError, MissingLayerError
 from phusong.geodata.workspace import Workspace
 from tests.coverage.conftest import AS_OF, sample_workspace

@@ -5,7 +5,7 @@ import pytest
 from phusong.coverage.compute import compute
 from phusong.coverage.indoor import indoor_grids, indoor_loss_db, indoor_points
 from phusong.coverage.propagation.errors import OutOfValidityError
-from phusong.coverage.runs import Results
+from phusong.coverage.results import Results
 from phusong.coverage.service import NO_SIGNAL_CDBM
 from phusong.coverage.signal import SignalGrid
 from phusong.geodata.errors import SettingsError

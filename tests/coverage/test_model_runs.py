@@ -4,7 +4,7 @@ import pytest
 
 from phusong.coverage.compute import compute
 from phusong.coverage.propagation.errors import OutOfValidityError
-from phusong.coverage.runs import Results
+from phusong.coverage.results import Results
 from phusong.geodata.workspace import Workspace
 from tests.coverage.conftest import AS_OF
 

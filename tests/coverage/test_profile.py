@@ -15,7 +15,7 @@ from phusong.coverage.profile import explain_path
 from phusong.coverage.propagation.errors import OutOfValidityError
 from phusong.coverage.propagation.p1812 import make_link
 from phusong.coverage.radio import path_terms
-from phusong.coverage.runs import Results
+from phusong.coverage.results import Results
 from phusong.geodata.errors import InputError, SettingsError, UnknownNameError
 from phusong.geodata.grid import Grid, Raster
 from tests.coverage.conftest import AS_OF

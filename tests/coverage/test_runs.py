@@ -9,7 +9,8 @@ import rasterio
 from affine import Affine
 from shapely.geometry import box
 
-from phusong.coverage.runs import Outcome, Results, list_runs, publish
+from phusong.coverage.results import Results, list_runs
+from phusong.coverage.runs import Outcome, publish
 from phusong.coverage.service import GOOD, NO_SIGNAL_CDBM, NONE, NOT_ASKED, WEAK
 from phusong.coverage.signal import SignalGrid
 from phusong.coverage.tiles import encode_tile

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from phusong.coverage.compute import compute
-from phusong.coverage.runs import Results
+from phusong.coverage.results import Results
 from phusong.coverage.service import classify_levels, rate_points
 from phusong.coverage.uplink import level_floor_dbm
 from phusong.geodata.errors import SettingsError

@@ -5,7 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from phusong.coverage.runs import Outcome, Results, publish
+from phusong.coverage.results import Results
+from phusong.coverage.runs import Outcome, publish
 from phusong.coverage.signal import SignalGrid
 from phusong.coverage.units import build_units
 from phusong.geodata.raster_files import write_raster
