@@ -22,7 +22,7 @@ def profile(
         str | None, typer.Option("--profile", help="Threshold profile; the first of the settings.")
     ] = None,
     as_of: DayOption = None,
-    plot: Annotated[Path | None, typer.Option(metavar="FILE.svg", help="Figure to write.")] = None,
+    plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Figure to write, .png or .svg.")] = None,
     as_json: JsonOption = False,
     language: LanguageOption = "vi",
 ) -> None:
@@ -32,7 +32,7 @@ def profile(
 
     lon, lat = _read_place(to)
     if plot is not None:
-        _require_svg(plot)
+        _require_picture(plot)
     found = explain_path(
         Workspace.open(folder), station, lon=lon, lat=lat, as_of=as_of.date() if as_of else None,
         profile=threshold_profile,
@@ -77,21 +77,24 @@ def _read_place(text: str) -> tuple[float, float]:
     return lon, lat
 
 
-def _require_svg(path: Path) -> None:
-    if path.suffix.lower() != ".svg":
+def _require_picture(path: Path) -> None:
+    if path.suffix.lower() not in (".svg", ".png"):
         raise InputError(
-            f"--plot {path} must end in .svg: the figure is drawn as SVG, which word processors and browsers open.",
-            vi=f"--plot {path} phải có đuôi .svg: hình được vẽ dạng SVG, mở được bằng trình soạn thảo và trình duyệt.",
+            f"--plot {path} must end in .png (for word processors) or .svg (sharp at any size).",
+            vi=f"--plot {path} phải có đuôi .png (cho trình soạn thảo) hoặc .svg (nét ở mọi cỡ).",
         )
 
 
 def _write_figure(found: "PathExplanation", path: Path, language: "Language") -> None:
     from phusong.geodata.workspace import replacing
     from phusong.maps.path_figure import render_path_svg
+    from phusong.maps.path_png import render_path_png
 
+    svg = path.suffix.lower() == ".svg"
+    content = render_path_svg(found, language).encode() if svg else render_path_png(found, language)
     try:
         with replacing(path) as aside:
-            aside.write_text(render_path_svg(found, language), encoding="utf-8")
+            aside.write_bytes(content)
     except OSError as error:
         raise InputError(
             f"{path} cannot be written: {error.strerror}; choose another --plot.",

@@ -136,13 +136,30 @@ def indoor_signal(settlements: pd.DataFrame, signal: pd.DataFrame, settings: Set
 
 def indoor_note(indoor: Indoor) -> dict[str, str]:
     """What an answer says of its figures indoors."""
+    loss = _entry_loss_words(indoor)
+    return {
+        "en": f"Figures named indoor: are the outdoor level less {loss['en']}; all others are outdoors.",
+        "vi": f"Chỉ tiêu indoor: là mức thu ngoài trời trừ {loss['vi']}; các chỉ tiêu khác là ngoài trời.",
+    }
+
+
+def indoor_path_note(indoor: Indoor) -> dict[str, str]:
+    """What an explained path says of its level indoors."""
+    loss = _entry_loss_words(indoor)
+    return {
+        "en": f"The level indoors is the outdoor level less {loss['en']}.",
+        "vi": f"Mức thu trong nhà là mức thu ngoài trời trừ {loss['vi']}.",
+    }
+
+
+def _entry_loss_words(indoor: Indoor) -> dict[str, str]:
     kind = indoor.building_type.replace("_", "-")
     kieu = {"traditional": "truyền thống", "thermally_efficient": "cách nhiệt"}[indoor.building_type]
     return {
-        "en": f"Figures named indoor: are the outdoor level less the building entry loss of Rec. ITU-R P.2109 for "
-        f"{kind} buildings, not exceeded in {indoor.probability_pct:g} % of cases; all others are outdoors.",
-        "vi": f"Chỉ tiêu indoor: là mức thu ngoài trời trừ suy hao vào nhà theo Khuyến nghị ITU-R P.2109, nhà {kieu}, "
-        f"không vượt quá trong {indoor.probability_pct:g} % trường hợp; các chỉ tiêu khác là ngoài trời.",
+        "en": f"the building entry loss of Rec. ITU-R P.2109 for {kind} buildings, not exceeded in "
+        f"{indoor.probability_pct:g} % of cases",
+        "vi": f"suy hao vào nhà theo Khuyến nghị ITU-R P.2109, nhà {kieu}, không vượt quá trong "
+        f"{indoor.probability_pct:g} % trường hợp",
     }
 
 

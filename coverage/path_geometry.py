@@ -53,6 +53,8 @@ class PathProfile:
         The straight line between the antennas, on the same flat plane [m amsl].
     fresnel_m
         Radius of the first Fresnel zone [m].
+    zone
+        Radio-climatic zone: 1 sea, 3 coastal land, 4 inland.
     """
 
     distance_km: Floats
@@ -61,6 +63,7 @@ class PathProfile:
     bulge_m: Floats
     ray_m: Floats
     fresnel_m: Floats
+    zone: npt.NDArray[np.uint8]
 
     @property
     def clearance_m(self) -> Floats:
@@ -212,7 +215,7 @@ def _sample(
 
 
 def _describe(own: tuple[Floats, Floats, Floats, npt.NDArray[np.uint8]], link: Link, freq_ghz: float) -> PathProfile:
-    distance, ground, cover, _ = own
+    distance, ground, cover, zone = own
     total = float(distance[-1])
     rest = total - distance
     clear_km = link.clear_km + TOLERANCE_KM
@@ -227,6 +230,7 @@ def _describe(own: tuple[Floats, Floats, Floats, npt.NDArray[np.uint8]], link: L
         500.0 / link.effective_radius_km * distance * rest,
         (tx_m * rest + rx_m * distance) / total,
         np.sqrt(1e3 * wavelength_m * distance * rest / total),
+        zone,
     )
 
 

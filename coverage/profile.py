@@ -12,6 +12,7 @@ from pyproj import Transformer
 
 from phusong.coverage.antenna import depression_deg, read_patterns
 from phusong.coverage.dictionary import INTERFERENCE_NOTE, terrain_note
+from phusong.coverage.indoor import indoor_path_note
 from phusong.coverage.models import find_model, terminal_clutter_db
 from phusong.coverage.path_geometry import LossParts, OpenPath, open_path
 from phusong.coverage.path_level import Level, rate_level
@@ -23,7 +24,7 @@ from phusong.coverage.stations import Sector, Station, parse_stations
 from phusong.coverage.units import OUTSIDE
 from phusong.geodata.errors import InputError, UnknownNameError
 from phusong.geodata.grid import Raster
-from phusong.geodata.settings import ModelSettings
+from phusong.geodata.settings import ModelSettings, Settings
 from phusong.geodata.workspace import Workspace
 
 Text = dict[str, str]
@@ -166,7 +167,7 @@ def explain_path(
         level=rate_level(
             row, uncalibrated_dbm, cover, settings, profile=thresholds, resolution_m=prepared.grid.resolution_m
         ),
-        notes=_notes(prepared, station_id, path, distance_km, model),
+        notes=_notes(prepared, station_id, path, distance_km, settings),
     )
 
 
@@ -258,8 +259,8 @@ def _describe_place(
     )
 
 
-def _notes(prepared: Prepared, station_id: str, path: OpenPath, distance_km: float, model: ModelSettings) -> list[Text]:
-    notes = []
+def _notes(prepared: Prepared, station_id: str, path: OpenPath, distance_km: float, settings: Settings) -> list[Text]:
+    model, notes = settings.model, []
     refused = prepared.eligible.refused
     reason = refused.loc[refused["station_id"] == station_id, "reason"]
     if len(reason):
@@ -287,7 +288,8 @@ def _notes(prepared: Prepared, station_id: str, path: OpenPath, distance_km: flo
             }
         )
     said = find_model(model).notes or (terrain_note(prepared.terrain_kind),)
-    return [*notes, *said, INTERFERENCE_NOTE]
+    indoors = [] if settings.indoor is None else [indoor_path_note(settings.indoor)]
+    return [*notes, *said, *indoors, INTERFERENCE_NOTE]
 
 
 def _plain(value: Any) -> Any:

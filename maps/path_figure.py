@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from phusong.coverage.profile import PathExplanation
+from phusong.coverage.service import CLASS_NAMES
 from phusong.maps.path_text import (
     SIGHT_WORDS,
     Section,
@@ -25,13 +26,16 @@ from phusong.maps.path_text import (
 from phusong.maps.pictures import CLASS_PALETTE
 from phusong.maps.text import Language, format_number
 
-WIDTH, PLOT_TOP, PLOT_BOTTOM, LEFT, RIGHT = 1000.0, 122.0, 420.0, 70.0, 970.0
-TABLE_TOP, ROW_HEIGHT, COLUMN_GAP = 505.0, 20.0, 36.0
-NOTE_CHARACTERS = 150
+WIDTH, PLOT_TOP, PLOT_BOTTOM, LEFT, RIGHT = 860.0, 122.0, 400.0, 66.0, 840.0
+MARGIN, TABLE_TOP, ROW_HEIGHT, COLUMN_GAP = 20.0, 472.0, 20.0, 24.0
+NOTE_CHARACTERS = 158
+CHARACTER_WIDTH = 0.54  # of the size of the font, on the average
+END_LABEL_WIDTH, LABEL_HEIGHT = 110.0, 15.0
 MOST_POINTS = 1200
+SEA_ZONE = 1
 FONT = "Arial, 'Liberation Sans', 'DejaVu Sans', 'Noto Sans', sans-serif"
 INK, GREY, RULE = "#222", "#666", "#ccc"
-GROUND, COVER, RAY, ZONE, MARK = "#b9a582", "#6f9a58", "#1f4e8c", "#8db8e8", "#b3123c"
+GROUND, COVER, SEA, RAY, ZONE, MARK = "#b9a582", "#6f9a58", "#3f7fb5", "#1f4e8c", "#8db8e8", "#b3123c"
 
 Floats = npt.NDArray[np.float64]
 
@@ -75,7 +79,7 @@ def render_path_svg(found: PathExplanation, language: Language) -> str:
     Returns
     -------
     str
-        A whole SVG document, 1000 units wide.
+        A whole SVG document, 860 units wide.
     """
     frame = _Frame(found)
     title, subtitle = path_title(found, language), path_subtitle(found, language)
@@ -85,17 +89,17 @@ def render_path_svg(found: PathExplanation, language: Language) -> str:
     height = table_bottom + 26.0 + 15.0 * len(notes)
     body = [
         f'<rect width="{WIDTH:.0f}" height="{height:.0f}" fill="#fff"/>',
-        _text(30, 34, title, size=20, bold=True),
-        _text(30, 58, subtitle, size=14, colour=GREY),
+        _text(MARGIN, 34, title, size=_fitting(20.0, title), bold=True),
+        _text(MARGIN, 58, subtitle, size=14, colour=GREY),
         *_axes(frame, language),
         *_ray(frame, found, behind=True),
         *_ground(frame, found),
         *_ray(frame, found, behind=False),
-        *_legend(language),
+        *_legend(found, language),
         *_ends(frame, found, language),
         *_obstacle(frame, found, language),
-        *_tables(sections, found),
-        *(_text(30, table_bottom + 24.0 + 15.0 * i, note, size=11, colour=GREY) for i, note in enumerate(notes)),
+        *_tables(sections),
+        *(_text(MARGIN, table_bottom + 24.0 + 15.0 * i, note, size=11, colour=GREY) for i, note in enumerate(notes)),
     ]
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH:.0f} {height:.0f}" width="{WIDTH:.0f}" '
@@ -122,18 +126,18 @@ def _axes(frame: _Frame, language: Language) -> list[str]:
     across = say(("distance from the station [km]", "khoảng cách từ trạm [km]"), language)
     up = say(
         (
-            "height above sea level [m], ground raised by the Earth's curvature",
-            "độ cao so với mực nước biển [m], mặt đất nâng theo độ cong Trái Đất",
+            "height above sea level [m], with the Earth's curvature",
+            "độ cao so với mực nước biển [m], kể cả độ cong Trái Đất",
         ),
         language,
     )
     shapes.append(_text((LEFT + RIGHT) / 2, PLOT_BOTTOM + 37, across, size=12, anchor="middle", colour=GREY))
-    shapes.append(_text(30, PLOT_TOP - 11, up, size=12, colour=GREY))
+    shapes.append(_text(MARGIN, PLOT_TOP - 11, up, size=12, colour=GREY))
     return shapes
 
 
 def _ground(frame: _Frame, found: PathExplanation) -> list[str]:
-    """Cover first, the ground over it, and the curve of the Earth at the lowest height."""
+    """Cover first, the ground over it, the sea on it, and the curve of the Earth at the lowest height."""
     profile = found.path.profile
     distance, ground = profile.distance_km, profile.terrain_m + profile.bulge_m
     corners = f"{RIGHT:.1f},{PLOT_BOTTOM:.1f} {LEFT:.1f},{PLOT_BOTTOM:.1f}"
@@ -142,6 +146,9 @@ def _ground(frame: _Frame, found: PathExplanation) -> list[str]:
         line = frame.line(np.repeat(distance, 2)[1:], np.repeat(ground + profile.clutter_m, 2)[:-1])
         shapes.append(f'<polygon points="{line} {corners}" fill="{COVER}"/>')
     shapes.append(f'<polygon points="{frame.line(distance, ground)} {corners}" fill="{GROUND}"/>')
+    for first, last in _runs(profile.zone == SEA_ZONE):
+        line = frame.line(distance[first:last], ground[first:last])
+        shapes.append(f'<polyline points="{line}" fill="none" stroke="{SEA}" stroke-width="4"/>')
     base = frame.line(distance, profile.bulge_m + frame.ticks_m[0])
     shapes.append(f'<polyline points="{base}" fill="none" stroke="{GREY}" stroke-width="0.8" stroke-dasharray="2 3"/>')
     return shapes
@@ -169,19 +176,21 @@ def _ray(frame: _Frame, found: PathExplanation, *, behind: bool) -> list[str]:
     ]
 
 
-def _legend(language: Language) -> list[str]:
+def _legend(found: PathExplanation, language: Language) -> list[str]:
     """What the colours mean, in a row above the plot's right end."""
+    sea = [(SEA, ("sea", "biển"))] if (found.path.profile.zone == SEA_ZONE).any() else []
     entries = (
         (GROUND, ("terrain", "địa hình")),
         (COVER, ("land cover", "lớp phủ")),
+        *sea,
         (RAY, ("direct ray", "tia trực tiếp")),
         (ZONE, ("first Fresnel zone", "vùng Fresnel thứ nhất")),
     )
     shapes, right = [], RIGHT
     for colour, words in reversed(entries):
         name = say(words, language)
-        left = right - 6.2 * len(name) - 16.0
-        thickness = 3.0 if colour == RAY else 10.0
+        left = right - 12.0 * CHARACTER_WIDTH * 0.87 * len(name) - 16.0
+        thickness = 3.0 if colour in (RAY, SEA) else 10.0
         top = PLOT_TOP - 15.0 - thickness / 2.0
         shapes.append(f'<rect x="{left:.1f}" y="{top:.1f}" width="12" height="{thickness:g}" fill="{colour}"/>')
         shapes.append(_text(left + 16, PLOT_TOP - 11, name, size=12, colour=GREY))
@@ -203,9 +212,13 @@ def _ends(frame: _Frame, found: PathExplanation, language: Language) -> list[str
         )
         shapes.append(f'<circle cx="{x:.1f}" cy="{top:.1f}" r="3.4" fill="{INK}"/>')
         label = f"{say(name, language)} {format_number(height, 0 if height == int(height) else 1, language)} m"
-        above = max(top - 10.0, PLOT_TOP + 12.0)
-        shapes.append(_text(x + 8 * side, above, label, size=12, anchor="start" if side > 0 else "end", halo=True))
+        anchor = "start" if side > 0 else "end"
+        shapes.append(_text(x + 8 * side, _end_label_y(frame, found, end), label, size=12, anchor=anchor, halo=True))
     return shapes
+
+
+def _end_label_y(frame: _Frame, found: PathExplanation, end: int) -> float:
+    return max(frame.y(found.path.profile.ray_m[end]) - 10.0, PLOT_TOP + 12.0)
 
 
 def _obstacle(frame: _Frame, found: PathExplanation, language: Language) -> list[str]:
@@ -221,20 +234,25 @@ def _obstacle(frame: _Frame, found: PathExplanation, language: Language) -> list
         format_number(obstacle.clearance_m, 1, language),
     )
     anchor = "start" if x < 0.25 * WIDTH else "end" if x > 0.75 * WIDTH else "middle"
+    label_y = min(top, ray) - 15.0
+    for end in (0, -1):
+        near = abs(x - frame.x(profile.distance_km[end])) < END_LABEL_WIDTH
+        if near and abs(label_y - _end_label_y(frame, found, end)) < LABEL_HEIGHT:
+            label_y = _end_label_y(frame, found, end) - LABEL_HEIGHT
     return [
         f'<path d="M{x:.1f} {top:.1f}V{ray:.1f}" stroke="{MARK}" stroke-width="1.4" stroke-dasharray="4 3"/>',
         f'<path d="M{x:.1f} {top:.1f}l-6 -10h12z" fill="{MARK}" stroke="#fff" stroke-width="0.8"/>',
-        _text(x, min(top, ray) - 15.0, f"{distance} km: {clearance} m", size=12, anchor=anchor, colour=MARK, halo=True),
-        _text(30, 82, sentence, size=13, colour=INK if found.path.sight == "clear" else MARK),
+        _text(x, label_y, f"{distance} km: {clearance} m", size=12, anchor=anchor, colour=MARK, halo=True),
+        _text(MARGIN, 82, sentence, size=13, colour=INK if found.path.sight == "clear" else MARK),
     ]
 
 
-def _tables(sections: Sequence[Section], found: PathExplanation) -> list[str]:
-    """The sections side by side; the class of the answer in its colour on the map."""
-    width = (RIGHT - 30.0 - COLUMN_GAP * (len(sections) - 1)) / len(sections)
+def _tables(sections: Sequence[Section]) -> list[str]:
+    """The sections side by side; every class in its colour on the map."""
+    width = (RIGHT - MARGIN - COLUMN_GAP * (len(sections) - 1)) / len(sections)
     shapes = []
     for column, section in enumerate(sections):
-        left = 30.0 + column * (width + COLUMN_GAP)
+        left = MARGIN + column * (width + COLUMN_GAP)
         right = left + width
         shapes.append(_text(left, TABLE_TOP, section.heading, size=13, bold=True))
         shapes.append(f'<path d="M{left:.1f} {TABLE_TOP + 6}H{right:.1f}" stroke="{INK}" stroke-width="0.8"/>')
@@ -242,14 +260,22 @@ def _tables(sections: Sequence[Section], found: PathExplanation) -> list[str]:
             y = TABLE_TOP + 4 + ROW_HEIGHT * position
             shapes.append(_text(left, y, row.label, size=12.5, bold=row.is_sum))
             shapes.append(_text(right, y, row.value, size=12.5, bold=row.is_sum, anchor="end"))
-    service = found.level.service
-    if service is not None:
-        red, green, blue, _ = CLASS_PALETTE[("none", "weak", "good").index(service)]
-        y = TABLE_TOP + 12 + ROW_HEIGHT * len(sections[-1].rows)
-        shapes.append(
-            f'<path d="M{RIGHT - width:.1f} {y:.1f}H{RIGHT:.1f}" stroke="rgb({red},{green},{blue})" stroke-width="4"/>'
-        )
+            if row.service is not None:
+                red, green, blue, _ = CLASS_PALETTE[CLASS_NAMES.index(row.service)]
+                stroke = f'stroke="rgb({red},{green},{blue})" stroke-width="2.5"'
+                shapes.append(f'<path d="M{left:.1f} {y + 4.5:.1f}H{right:.1f}" {stroke}/>')
     return shapes
+
+
+def _fitting(size: float, words: str) -> float:
+    """The size of the font, or a smaller one with which the words fit into the width."""
+    return min(size, (WIDTH - 2.0 * MARGIN) / (CHARACTER_WIDTH * len(words)))
+
+
+def _runs(where: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """First and one past the last index of every run of true."""
+    edges = np.flatnonzero(np.diff(where, prepend=False, append=False))
+    return [(int(first), int(last)) for first, last in zip(edges[::2], edges[1::2], strict=True)]
 
 
 def _text(

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from phusong.coverage.path_geometry import Sight
+from phusong.coverage.path_level import IndoorLevel
 from phusong.coverage.profile import PathExplanation
 from phusong.maps.text import Language, format_number
 
@@ -31,11 +32,12 @@ MODEL_WORDS: dict[str, Words] = {
 
 
 class Row(NamedTuple):
-    """A line of a table: what, how much, and whether it is a sum."""
+    """A line of a table: what, how much, whether it is a sum, and the service class that it states."""
 
     label: str
     value: str
     is_sum: bool = False
+    service: str | None = None
 
 
 class Section(NamedTuple):
@@ -148,7 +150,13 @@ def _level(found: PathExplanation, language: Language) -> Section:
     if level.calibration_db:
         rows.append(Row(say(("calibration", "hiệu chỉnh"), language), _db(level.calibration_db, language)))
     rows.append(Row(level.quantity, _dbm(level.rsrp_dbm, language), True))
-    return Section(say(("Level outdoors", "Mức thu ngoài trời"), language), rows)
+    if level.indoor is None:
+        return Section(say(("Level outdoors", "Mức thu ngoài trời"), language), rows)
+    entry = say(("building entry (P.2109)", "suy hao vào nhà (P.2109)"), language)
+    rows.append(Row(entry, _db(-level.indoor.entry_loss_db, language)))
+    inside = say((f"{level.quantity} indoors", f"{level.quantity} trong nhà"), language)
+    rows.append(Row(inside, _dbm(level.indoor.rsrp_dbm, language), True))
+    return Section(say(("Level outdoors, indoors", "Mức thu ngoài trời, trong nhà"), language), rows)
 
 
 def _antenna(found: PathExplanation, language: Language) -> str:
@@ -183,15 +191,27 @@ def _answer(found: PathExplanation, language: Language) -> Section:
                 _db(level.location_allowance_db, language),
             ),
             Row(say(("margin over weak", "dư so với ngưỡng lõm"), language), _db(level.margin_db, language), True),
-            Row(say(("class", "kết quả"), language), _service(level.service, bool(level.uncertain), language), True),
+            _service(("class", "kết quả"), level.service, bool(level.uncertain), language),
+            *_answer_indoors(level.indoor, language),
         ],
     )
 
 
-def _service(service: str, is_uncertain: bool, language: Language) -> str:
+def _answer_indoors(indoor: IndoorLevel | None, language: Language) -> list[Row]:
+    if indoor is None or indoor.margin_db is None or indoor.service is None:
+        return []
+    margin = say(("margin indoors", "dư trong nhà"), language)
+    return [
+        Row(margin, _db(indoor.margin_db, language), True),
+        _service(("class indoors", "kết quả trong nhà"), indoor.service, bool(indoor.uncertain), language),
+    ]
+
+
+def _service(label: Words, service: str, is_uncertain: bool, language: Language) -> Row:
     """The class, and whether the margin lies within the model's error."""
     words = say(SERVICE_WORDS[service], language)
-    return words + say((", uncertain", ", chưa chắc chắn"), language) if is_uncertain else words
+    words += say((", uncertain", ", chưa chắc chắn"), language) if is_uncertain else ""
+    return Row(say(label, language), words, True, service)
 
 
 def _db(value: float, language: Language) -> str:

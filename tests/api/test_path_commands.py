@@ -39,6 +39,11 @@ def test_a_figure_is_written_beside_the_answer(path, tmp_path):
     assert ElementTree.parse(tmp_path / "path.svg").getroot().tag.endswith("svg")
 
 
+def test_the_suffix_of_the_figure_decides_its_format(path, tmp_path):
+    assert run(*path, "--plot", tmp_path / "path.PNG").exit_code == 0
+    assert (tmp_path / "path.PNG").read_bytes().startswith(b"\x89PNG")
+
+
 @pytest.mark.parametrize(
     ("change", "english"),
     [
@@ -46,7 +51,7 @@ def test_a_figure_is_written_beside_the_answer(path, tmp_path):
         ({"--to": "nan,17.5"}, "outside the terrain"),
         ({"--to": "10.0,50.0"}, "outside the terrain"),
         ({"--from": "nowhere"}, "there is no station 'nowhere'"),
-        ({"--plot": "path.jpg"}, "must end in .svg"),
+        ({"--plot": "path.jpg"}, "must end in .png (for word processors) or .svg"),
         ({"--profile": "none"}, "There is no threshold profile 'none'"),
     ],
 )

@@ -14,6 +14,7 @@ from phusong.coverage.prepare import prepare
 from phusong.coverage.profile import explain_path
 from phusong.coverage.propagation.errors import OutOfValidityError
 from phusong.coverage.propagation.p1812 import make_link
+from phusong.coverage.propagation.p2109 import building_entry_loss_db
 from phusong.coverage.radio import path_terms
 from phusong.coverage.results import Results
 from phusong.geodata.errors import InputError, SettingsError, UnknownNameError
@@ -208,6 +209,28 @@ def test_an_uplink_budget_raises_the_threshold_of_the_margin(explained, copied):
     assert level.uplink_floor_dbm > level.weak_dbm
     assert level.margin_db == pytest.approx(level.rsrp_dbm - level.uplink_floor_dbm - level.location_allowance_db)
     assert explained.level.uplink_floor_dbm is None
+
+
+@pytest.mark.parametrize("technologies", ["", 'technologies = ["3G"]\n'])
+def test_the_level_indoors_is_that_outdoors_less_the_building_entry_loss(explained, copied, technologies):
+    toml = copied.path / "phusong.toml"
+    section = f'\n[indoor]\nbuilding_type = "thermally_efficient"\nprobability_pct = 80.0\n{technologies}'
+    toml.write_text(toml.read_text(encoding="utf-8") + section, encoding="utf-8")
+    place = {"lon": explained.place.lon, "lat": explained.place.lat, "as_of": AS_OF}
+    found = explain_path(type(copied).open(copied.path), explained.station.station_id, **place)
+    inside = found.level.indoor
+    loss_db = building_entry_loss_db(
+        freq_ghz=explained.freq_ghz, building_type="thermally_efficient", probability_pct=80.0
+    )
+    assert dataclasses.replace(found.level, indoor=None) == explained.level
+    assert inside.entry_loss_db == pytest.approx(loss_db, abs=0.005)
+    assert inside.rsrp_dbm == pytest.approx(explained.level.rsrp_dbm - inside.entry_loss_db, abs=1e-9)
+    assert any("P.2109" in note["en"] for note in found.notes)
+    if technologies:
+        assert (inside.margin_db, inside.service, inside.uncertain) == (None, None, None)
+    else:
+        assert inside.margin_db == pytest.approx(explained.level.margin_db - inside.entry_loss_db, abs=1e-9)
+        assert inside.service in ("none", "weak", "good")
 
 
 @pytest.mark.parametrize(
