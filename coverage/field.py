@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,14 +15,14 @@ import numpy.typing as npt
 from phusong.coverage.link import location_sigma_db
 from phusong.coverage.propagation import _field
 from phusong.coverage.propagation._formulas import Link
-from phusong.coverage.propagation._ray import ray_tables
-from phusong.coverage.propagation._sample import bilinear
+from phusong.coverage.propagation._ray import MIN_POINTS, ray_tables
+from phusong.coverage.propagation._sample import bilinear, sample_line
 from phusong.coverage.propagation.errors import OutOfValidityError
-from phusong.coverage.propagation.p1812 import make_link
+from phusong.coverage.propagation.p1812 import ZONES, make_link
 from phusong.geodata.grid import Grid, Raster
 
 Floats = npt.NDArray[np.float64]
-SEA = 1
+SEA, INLAND = 1, 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,8 +138,8 @@ def loss_field(
     Raises
     ------
     OutOfValidityError
-        A quantity outside its range, rasters on different grids, a mast outside the terrain, or terrain with holes
-        within the radius.
+        A quantity outside its range, rasters on different grids, a mast outside the terrain, or ground that a path may
+        touch with a hole, a clutter height below 0 or an unknown zone.
 
     References
     ----------
@@ -150,7 +150,7 @@ def loss_field(
         freqs_ghz, time_pct, tx_height_agl_m, rx_height_agl_m, polarization, mid_lat_deg, delta_n,
         surface_refractivity, 1e-3 * end_clearance_m,
     )  # fmt: skip
-    place, rows, cols = _pixels(terrain, clutter, zone, wanted, x_m, y_m, radius_m, ground_amsl_m)
+    place, rows, cols = _pixels(terrain, clutter, zone, wanted, x_m, y_m, radius_m, spacing_m, ground_amsl_m)
     pixel_m = terrain.grid.resolution_m
     if mode not in ("sweep", "path"):
         raise OutOfValidityError(f'`mode` must be "sweep" or "path", got "{mode}"')
@@ -225,10 +225,10 @@ delta_n, surface_refractivity, spacing_m, end_clearance_m, zone
         raise OutOfValidityError("a point lies outside the terrain raster")
     cols, rows = (np.atleast_1d(part) for part in terrain.grid.pixel_position(to_x_m, to_y_m))
     place = _place(terrain, clutter, zone, x_m, y_m, None)
+    pixel_m = terrain.grid.resolution_m
+    _check_paths(place, cols, rows, pixel_m, spacing_m)
     loss = np.empty((terms.shape[0], cols.size))
-    _field.path_losses(*place, 1e-3 * terrain.grid.resolution_m, cols, rows, 1e-3 * spacing_m, terms, link, loss)
-    if np.isnan(loss).any():
-        raise OutOfValidityError("the terrain has a hole under a path")
+    _field.path_losses(*place, 1e-3 * pixel_m, cols, rows, 1e-3 * spacing_m, terms, link, loss)
     return loss
 
 
@@ -265,25 +265,65 @@ def _place(
     )
 
 
+def _check_ground(terrain: npt.NDArray[Any], clutter: npt.NDArray[Any], zone: npt.NDArray[Any]) -> None:
+    """Refuse what cannot stand in a profile: holes of the terrain, clutter that is no height, unknown zones."""
+    if np.isnan(terrain).any():
+        raise OutOfValidityError("the terrain has a hole under a path")
+    if not (clutter >= 0.0).all():
+        raise OutOfValidityError(f"`clutter` must be at least 0, got {clutter[~(clutter >= 0.0)][0]:g} under a path")
+    if not np.isin(zone, ZONES).all():
+        raise OutOfValidityError(f"`zone` must be 1, 3 or 4, got {zone[~np.isin(zone, ZONES)][0]} under a path")
+
+
+def _check_paths(place: _Place, cols: Floats, rows: Floats, pixel_m: float, spacing_m: float) -> None:
+    """Check every profile to points; where all ground between them is sound, none needs a look of its own."""
+    limit = 1e3 * _field.near_limit_km(1e-3 * spacing_m) / pixel_m
+    bounds = [
+        slice(max(int(min(centre, part.min()) - limit) - 1, 0), int(max(centre, part.max()) + limit) + 3)
+        for centre, part in ((place.row, rows), (place.col, cols))
+        if part.size
+    ]
+    try:
+        _check_ground(*(part[tuple(bounds)] if part.size else part for part in place[:3]))
+    except OutOfValidityError:
+        for col, row in zip(cols, rows, strict=True):
+            _check_ground(*_profile_to(place, col, row, limit, spacing_m / pixel_m))
+
+
+def _profile_to(
+    place: _Place, col: float, row: float, limit: float, step: float
+) -> tuple[Floats, Floats, npt.NDArray[np.uint8]]:
+    """The profile to one point as the path evaluator takes it; `limit` and `step` in pixels."""
+    east, south = col - place.col, row - place.row
+    length = math.hypot(east, south)
+    steps = max(int(max(length, limit) / step + 0.5), MIN_POINTS - 1)
+    part = max(length, limit) / (length * steps) if length > 0.0 else 0.0
+    profile = np.empty(steps + 1), np.zeros(steps + 1), np.full(steps + 1, INLAND, np.uint8)
+    sample_line(*place[:5], east * part, south * part, place.ground_m, *profile)
+    return profile
+
+
 def _pixels(
     terrain: Raster, clutter: Raster | None, zone: Raster | None, wanted: Raster | None,
-    x_m: float, y_m: float, radius_m: float, ground_amsl_m: float | None,
+    x_m: float, y_m: float, radius_m: float, spacing_m: float, ground_amsl_m: float | None,
 ) -> tuple[_Place, Floats, Floats]:  # fmt: skip
     """The wanted pixels within the radius, as rows and columns of the grid."""
     place = _place(terrain, clutter, zone, x_m, y_m, ground_amsl_m)
     if wanted is not None and wanted.grid != terrain.grid:
         raise OutOfValidityError("`wanted` must lie on the grid of the terrain")
-    if not radius_m > 0.0:
+    if not 0.0 < radius_m < math.inf:
         raise OutOfValidityError(f"`radius_m` must be positive, got {radius_m}")
     ny, nx = terrain.grid.shape
-    reach = radius_m / terrain.grid.resolution_m
-    top, left = max(math.floor(place.row - reach), 0), max(math.floor(place.col - reach), 0)
-    bottom, right = min(math.ceil(place.row + reach) + 1, ny), min(math.ceil(place.col + reach) + 1, nx)
-    near = np.hypot(
-        np.arange(top, bottom)[:, None] - place.row, np.arange(left, right)[None, :] - place.col
-    ) <= reach  # fmt: skip
-    if np.isnan(place.terrain[top:bottom, left:right][near]).any():
-        raise OutOfValidityError("the terrain has holes within the radius of the mast")
+    pixel_m = terrain.grid.resolution_m
+    reach = radius_m / pixel_m
+    # a path ends up to half a step beyond its pixel, or at the near limit, and asks the four cells around
+    touched = max(reach + 0.5 * spacing_m / pixel_m, 1e3 * _field.near_limit_km(1e-3 * spacing_m) / pixel_m) + 1.5
+    top, left = max(math.floor(place.row - touched), 0), max(math.floor(place.col - touched), 0)
+    bottom, right = min(math.ceil(place.row + touched) + 1, ny), min(math.ceil(place.col + touched) + 1, nx)
+    distance = np.hypot(np.arange(top, bottom)[:, None] - place.row, np.arange(left, right)[None, :] - place.col)
+    near = distance <= touched
+    _check_ground(*(part[top:bottom, left:right][near] if part.size else part for part in place[:3]))
+    near = distance <= reach
     if wanted is not None:
         near &= wanted.values[top:bottom, left:right].astype(bool)
     rows, cols = np.nonzero(near)
