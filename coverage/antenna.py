@@ -165,8 +165,7 @@ def cuts_gain_db(cuts_db, floor_db, antenna, azimuth_off_deg, depression_deg):
 
     References
     ----------
-    The summing algorithm of Gil et al., "A 3D interpolation method for base-station-antenna radiation patterns",
-    IEEE Antennas and Propagation Magazine 43 (2), 2001; TR 36.814, table A.2.1.1-2, sums the same way.
+    3GPP TR 36.814 V9.2.0, table A.2.1.1-2, which sums the two attenuations of its sector in the same way.
     """
     attenuation = _cut_db(cuts_db, antenna, 1, depression_deg)
     if not math.isnan(azimuth_off_deg):

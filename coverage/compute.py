@@ -31,6 +31,7 @@ from phusong.coverage.prepare import SEA, Prepared, prepare
 from phusong.coverage.radio import Progress, Radio, compute_radio, find_geometries, window_of
 from phusong.coverage.results import Results, current_run_id
 from phusong.coverage.runs import Outcome, publish
+from phusong.coverage.service import without_spread_at_sea
 from phusong.coverage.settlements import compute_place_table, compute_settlement_table
 from phusong.coverage.uplink import level_floor_dbm
 from phusong.geodata.population import Allocation, allocate_population
@@ -126,7 +127,8 @@ def compute(
         )
     with clock.stage("figures"):
         layers, units, stations = prepared.layers, prepared.units, prepared.eligible.table
-        radio = replace(radio, points=_with_uplink(radio.points, stations, settings.uplink))
+        levels = without_spread_at_sea(radio.points, points, prepared.zone)
+        radio = replace(radio, points=_with_uplink(levels, stations, settings.uplink))
         of_settlement = _signal_of(radio.points, "s")
         of_place = _signal_of(radio.points, "p")
         fibre = layers.get("fibre_endpoints")

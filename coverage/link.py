@@ -63,7 +63,7 @@ def reference_signal(technology: str, bandwidth_mhz: float) -> ReferenceSignal:
 
 
 def location_sigma_db(freq_ghz: float, width_m: float) -> float:
-    """Standard deviation of location variability outdoors within a square pixel [dB].
+    """Standard deviation of location variability outdoors on land within a square pixel [dB]; at sea there is none.
 
     Parameters
     ----------
@@ -74,6 +74,6 @@ def location_sigma_db(freq_ghz: float, width_m: float) -> float:
 
     References
     ----------
-    Rec. ITU-R P.1812-7, Annex 1, §4.8, eq. 66, for a receiver below the surrounding clutter (u_h = 1).
+    Rec. ITU-R P.1812-7, Annex 1, §4.7, for a receiver below the surrounding clutter (u_h = 1).
     """
     return float((0.52 + 0.024 * freq_ghz) * width_m**0.28)

@@ -65,6 +65,7 @@ def rate_level(
     *,
     profile: ThresholdProfile,
     resolution_m: float,
+    at_sea: bool,
 ) -> Level:
     """Calibrate and rate the level of a station at a place.
 
@@ -82,11 +83,13 @@ def rate_level(
         Thresholds and location percentage.
     resolution_m
         Side of a pixel [m].
+    at_sea
+        Whether the place lies at sea, where places do not differ.
     """
     parsed = parse_stations(station)[0]
     reference = reference_signal(parsed.technology, parsed.bandwidth_mhz)
     calibration_db = float(offsets_cdb(settings.calibration, parsed.band_mhz)[cover]) / 100.0
-    sigma_l_db = location_sigma_db(parsed.band_mhz / 1e3, resolution_m)
+    sigma_l_db = 0.0 if at_sea else location_sigma_db(parsed.band_mhz / 1e3, resolution_m)
     floor_dbm = float(level_floor_dbm(station, settings.uplink)[0])
     rsrp_dbm = round(uncalibrated_dbm + calibration_db, 2)
     signal: dict[str, str | float] = {

@@ -16,7 +16,7 @@ from phusong.coverage.indoor import indoor_path_note
 from phusong.coverage.models import find_model, terminal_clutter_db
 from phusong.coverage.path_geometry import LossParts, OpenPath, open_path
 from phusong.coverage.path_level import Level, rate_level
-from phusong.coverage.prepare import Prepared, prepare
+from phusong.coverage.prepare import SEA, Prepared, prepare
 from phusong.coverage.propagation.p1812 import make_link
 from phusong.coverage.radio import path_terms
 from phusong.coverage.signal import compute_point_levels_dbm, sector_gains_db, sectors_of
@@ -165,7 +165,13 @@ def explain_path(
         path=path,
         antenna=antenna,
         level=rate_level(
-            row, uncalibrated_dbm, cover, settings, profile=thresholds, resolution_m=prepared.grid.resolution_m
+            row,
+            uncalibrated_dbm,
+            cover,
+            settings,
+            profile=thresholds,
+            resolution_m=prepared.grid.resolution_m,
+            at_sea=bool(path.profile.zone[-1] == SEA),
         ),
         notes=_notes(prepared, station_id, path, distance_km, settings),
     )

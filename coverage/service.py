@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from phusong.coverage.link import location_sigma_db
+from phusong.geodata.grid import Raster
 from phusong.geodata.settings import Threshold, ThresholdProfile
 
 Classes = npt.NDArray[np.uint8]
@@ -23,6 +24,7 @@ Layer = tuple[str, str]  # technology, operator
 NONE, WEAK, GOOD, NOT_ASKED = 0, 1, 2, 255
 CLASS_NAMES = ("none", "weak", "good")
 NO_SIGNAL_CDBM = -32768
+SEA = 1  # zone code
 ANY = "any"
 
 
@@ -54,7 +56,7 @@ def location_allowance_db(sigma_l_db: npt.ArrayLike, location_pct: float) -> npt
 
     Notes
     -----
-    The inverse of the normal distribution times σ_L (Rec. ITU-R P.1812-7, Annex 1, §4.8 to §4.10); 0 at 50 %.
+    The inverse of the normal distribution times σ_L (Rec. ITU-R P.1812-7, Annex 1, §4.7 and §4.9); 0 at 50 %.
     """
     allowance: npt.NDArray[np.float64] = NormalDist().inv_cdf(location_pct / 100) * np.asarray(sigma_l_db, float)
     return allowance
@@ -72,9 +74,10 @@ def location_probability(margin_db: npt.ArrayLike, sigma_l_db: npt.ArrayLike) ->
 
     Notes
     -----
-    Φ(margin / σ_L): the inverse of `location_allowance_db` (Rec. ITU-R P.1812-7, Annex 1, §4.8 to §4.10), so the
+    Φ(margin / σ_L): the inverse of `location_allowance_db` (Rec. ITU-R P.1812-7, Annex 1, §4.7 and §4.9), so the
     share is at least the location percentage exactly where the threshold with its allowance is met. It says
-    nothing of the model's error, which neighbouring places share.
+    nothing of the model's error, which neighbouring places share. That no place is better off than free space (L_b0p,
+    §4.9) is left out.
     """
     margin, sigma = np.broadcast_arrays(np.asarray(margin_db, float), np.asarray(sigma_l_db, float))
     steps = np.where(margin >= 0, math.inf, -math.inf)
@@ -118,6 +121,30 @@ def station_sigma_db(stations: pd.DataFrame, resolution_m: float) -> npt.NDArray
         Side of a pixel [m].
     """
     return np.array([location_sigma_db(band / 1000, resolution_m) for band in stations["band_mhz"]], dtype=float)
+
+
+def without_spread_at_sea(signal: pd.DataFrame, points: pd.DataFrame, zone: Raster) -> pd.DataFrame:
+    """A point-signal table in which σ_L is 0 at the points at sea: P.1812 has no location variability there.
+
+    Parameters
+    ----------
+    signal
+        Rows with `point_id` and `sigma_l_db`.
+    points
+        The points: `point_id`, `x_m` and `y_m` in the CRS of the grid, NaN where unknown.
+    zone
+        Radio-climatic zones, 1 sea; outside the raster is no sea.
+
+    References
+    ----------
+    Rec. ITU-R P.1812-7, Annex 1, §4.7.
+    """
+    x_m, y_m = points["x_m"].to_numpy(float), points["y_m"].to_numpy(float)
+    known = np.flatnonzero(np.isfinite(x_m) & np.isfinite(y_m))
+    known = known[zone.grid.contains(x_m[known], y_m[known])]
+    at_sea = known[zone.values[zone.grid.index(x_m[known], y_m[known])] == SEA]
+    spread = signal["sigma_l_db"].mask(signal["point_id"].isin(points["point_id"].iloc[at_sea]), 0.0)
+    return signal.assign(sigma_l_db=spread)
 
 
 def classify_levels(

@@ -258,6 +258,17 @@ def test_every_model_of_the_settings_is_explained_by_parts_that_add_up(explained
     assert (loss.clutter_db > 0.0) == (clutter_loss == "p2108")
 
 
+def test_a_place_at_sea_needs_no_location_allowance(sample, explained):
+    prepared = prepare(sample, AS_OF)
+    xs, ys = prepared.grid.centres()
+    rows, cols = np.nonzero(prepared.zone.values == 1)
+    middle = len(rows) // 2
+    at_sea = gpd.GeoSeries.from_xy([xs[cols[middle]]], [ys[rows[middle]]], crs=prepared.grid.crs).to_crs(4326).iloc[0]
+    found = explain_path(sample, explained.station.station_id, lon=at_sea.x, lat=at_sea.y, as_of=AS_OF)
+    assert found.path.profile.zone[-1] == 1
+    assert found.level.location_allowance_db == 0.0 < explained.level.location_allowance_db
+
+
 def test_what_does_not_exist_is_refused(sample):
     station = sample.read_layer("stations").iloc[0]
     place = {"lon": station.geometry.x + 0.01, "lat": station.geometry.y}

@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from affine import Affine
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -17,7 +18,9 @@ from phusong.coverage.service import (
     point_layers,
     rate_points,
     technology_groups,
+    without_spread_at_sea,
 )
+from phusong.geodata.grid import Grid, Raster
 from phusong.geodata.settings import Threshold, default_settings
 
 PROFILE = default_settings().profiles[0].model_copy(update={"location_pct": 50.0})
@@ -107,3 +110,20 @@ def test_points_without_a_row_have_no_service():
     rated = rate_points(make_signal(("Q", "4G", "A", -90.0, "S1", 2.0, 4.0)), PROFILE)
     layers = point_layers(pd.Series(["P", "Q"]), rated)
     assert {layer: classes.tolist() for layer, classes in layers.items()} == {("4G", "A"): [NONE, GOOD]}
+
+
+def test_places_at_sea_do_not_differ():
+    grid = Grid("EPSG:32648", Affine(30.0, 0.0, 600_000.0, 0.0, -30.0, 1_950_000.0), (1, 3))
+    zone = Raster(np.array([[1, 3, 4]], np.uint8), grid)
+    x_m = 600_000.0 + np.array([15.0, 45.0, 75.0, 900.0, np.nan])
+    points = pd.DataFrame({"point_id": list("abcde"), "x_m": x_m, "y_m": 1_950_000.0 - 15.0})
+    signal = pd.DataFrame({"point_id": list("edcbaa"), "technology": "4G", "rsrp_dbm": -100.0, "sigma_l_db": 1.5})
+    still = without_spread_at_sea(signal, points, zone)
+    assert still["sigma_l_db"].tolist() == [1.5, 1.5, 1.5, 1.5, 0.0, 0.0]
+    profile = PROFILE.model_copy(
+        update={"location_pct": 95.0, "thresholds": {"4G": Threshold(weak_dbm=-100.0, good_dbm=-90.0)}}
+    )
+    rated = rate_points(still, profile).set_index("point_id")
+    assert (rated.loc["a", "margin_db"] == 0.0).all()
+    assert (rated.loc["a", "probability"] == 1.0).all()
+    assert rated.loc["b", "margin_db"] < 0.0
