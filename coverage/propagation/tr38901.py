@@ -2,6 +2,9 @@
 
 Loss with and without line of sight, the probability of a line of sight, and, from the three, the loss not exceeded at
 half of the places at a distance, shadowing included. Leaves out terrain, land cover, and indoor terminals.
+
+Sources: 3GPP TR 38.901 V17.0.0, §7.4.1, Table 7.4.1-1 (losses) and §7.4.2, Table 7.4.2-1 (probabilities). Every
+function raises `OutOfValidityError` where a quantity is outside its range.
 """
 
 import math
@@ -38,7 +41,7 @@ def rma_los_db(
     rx_height_agl_m: float,
     building_height_m: float = 5.0,
 ) -> Floats:
-    """Loss in a rural macro cell with line of sight.
+    """Loss in a rural macro cell with line of sight (RMa LOS) [dB].
 
     Parameters
     ----------
@@ -50,20 +53,6 @@ def rma_los_db(
         Height of the base station, 10 to 150, and of the terminal, 1 to 10 [m].
     building_height_m
         Average height of buildings, 5 to 50 [m].
-
-    Returns
-    -------
-    ndarray
-        Loss, same shape [dB].
-
-    Raises
-    ------
-    OutOfValidityError
-        A quantity outside its range.
-
-    References
-    ----------
-    3GPP TR 38.901 V17.0.0, §7.4.1, Table 7.4.1-1, RMa LOS.
     """
     _check_rma(freq_ghz, tx_height_agl_m, rx_height_agl_m)
     require_within("building_height_m", building_height_m, OBSTACLE_RANGE_M)
@@ -83,30 +72,9 @@ def rma_nlos_db(
     building_height_m: float = 5.0,
     street_width_m: float = 20.0,
 ) -> Floats:
-    """Loss in a rural macro cell without line of sight, at least that with it.
+    """Loss in a rural macro cell without line of sight, at least that with it (RMa NLOS) [dB].
 
-    Parameters
-    ----------
-    distance_m
-        Distance on the ground, 10 to 5000, any shape [m].
-    freq_ghz, tx_height_agl_m, rx_height_agl_m, building_height_m
-        As in `rma_los_db`.
-    street_width_m
-        Average width of streets, 5 to 50 [m].
-
-    Returns
-    -------
-    ndarray
-        Loss, same shape [dB].
-
-    Raises
-    ------
-    OutOfValidityError
-        A quantity outside its range.
-
-    References
-    ----------
-    3GPP TR 38.901 V17.0.0, §7.4.1, Table 7.4.1-1, RMa NLOS.
+    Parameters as in `rma_los_db`, distances of 10 to 5000 m and `street_width_m`, the average of streets, 5 to 50 [m].
     """
     distance = floats_within("distance_m", distance_m, RMA_RANGE_M)
     require_within("street_width_m", street_width_m, OBSTACLE_RANGE_M)
@@ -126,47 +94,17 @@ def rma_nlos_db(
 
 
 def rma_los_probability(distance_m: npt.ArrayLike) -> Floats:
-    """Probability of a line of sight in a rural macro cell, 0 to 1.
-
-    Parameters
-    ----------
-    distance_m
-        Distance on the ground, 0 to 10 000, any shape [m].
-
-    Raises
-    ------
-    OutOfValidityError
-        A distance outside its range.
-
-    References
-    ----------
-    3GPP TR 38.901 V17.0.0, §7.4.2, Table 7.4.2-1, RMa.
-    """
+    """Probability of a line of sight in a rural macro cell at 0 to 10 000 m, any shape, 0 to 1."""
     distance = floats_within("distance_m", distance_m, (0.0, RMA_LOS_RANGE_M[1]))
     return np.asarray(np.exp(-np.maximum(distance - 10.0, 0.0) / 1000.0))
 
 
 def rma_db(distance_m: npt.ArrayLike, *, freq_ghz: float, tx_height_agl_m: float, rx_height_agl_m: float) -> Floats:
-    """Loss not exceeded at half of the places at a distance in a rural macro cell.
+    """Loss not exceeded at half of the places at a distance in a rural macro cell [dB].
 
     The median of places with and without line of sight, each kind with its own shadowing, in the share that the
-    probability of a line of sight gives them. Buildings 5 m high, streets 20 m wide.
-
-    Parameters
-    ----------
-    distance_m
-        Distance on the ground, up to 5000, any shape; nearer than 10 m the loss is that at 10 m [m].
-    freq_ghz, tx_height_agl_m, rx_height_agl_m
-        As in `rma_los_db`.
-
-    Raises
-    ------
-    OutOfValidityError
-        A quantity outside its range.
-
-    References
-    ----------
-    3GPP TR 38.901 V17.0.0, Tables 7.4.1-1 and 7.4.2-1.
+    probability of a line of sight gives them. Buildings 5 m high, streets 20 m wide. Parameters as in `rma_los_db`,
+    distances of 0 to 5000 m; nearer than 10 m the loss is that at 10 m.
     """
     distance = np.maximum(floats_within("distance_m", distance_m, (0.0, RMA_RANGE_M[1])), RMA_RANGE_M[0])
     in_sight = rma_los_db(distance, freq_ghz=freq_ghz, tx_height_agl_m=tx_height_agl_m, rx_height_agl_m=rx_height_agl_m)
@@ -176,7 +114,7 @@ def rma_db(distance_m: npt.ArrayLike, *, freq_ghz: float, tx_height_agl_m: float
 
 
 def uma_los_db(distance_m: npt.ArrayLike, *, freq_ghz: float, tx_height_agl_m: float, rx_height_agl_m: float) -> Floats:
-    """Loss in an urban macro cell with line of sight.
+    """Loss in an urban macro cell with line of sight, environment height 1 m (UMa LOS, note 1) [dB].
 
     Parameters
     ----------
@@ -186,20 +124,6 @@ def uma_los_db(distance_m: npt.ArrayLike, *, freq_ghz: float, tx_height_agl_m: f
         Frequency, 0.5 to 100 [GHz].
     tx_height_agl_m, rx_height_agl_m
         Height of the base station, 10 to 150 (the Report's fit is at 25), and of the terminal, 1.5 to 13 [m].
-
-    Returns
-    -------
-    ndarray
-        Loss, same shape [dB].
-
-    Raises
-    ------
-    OutOfValidityError
-        A quantity outside its range.
-
-    References
-    ----------
-    3GPP TR 38.901 V17.0.0, §7.4.1, Table 7.4.1-1, UMa LOS, environment height 1 m (note 1).
     """
     _check_uma(freq_ghz, tx_height_agl_m, rx_height_agl_m)
     distance = floats_within("distance_m", distance_m, UMA_RANGE_M)
@@ -214,26 +138,9 @@ def uma_los_db(distance_m: npt.ArrayLike, *, freq_ghz: float, tx_height_agl_m: f
 def uma_nlos_db(
     distance_m: npt.ArrayLike, *, freq_ghz: float, tx_height_agl_m: float, rx_height_agl_m: float
 ) -> Floats:
-    """Loss in an urban macro cell without line of sight, at least that with it.
+    """Loss in an urban macro cell without line of sight, at least that with it (UMa NLOS) [dB].
 
-    Parameters
-    ----------
-    distance_m, freq_ghz, tx_height_agl_m, rx_height_agl_m
-        As in `uma_los_db`.
-
-    Returns
-    -------
-    ndarray
-        Loss, same shape [dB].
-
-    Raises
-    ------
-    OutOfValidityError
-        A quantity outside its range.
-
-    References
-    ----------
-    3GPP TR 38.901 V17.0.0, §7.4.1, Table 7.4.1-1, UMa NLOS.
+    Parameters as in `uma_los_db`.
     """
     in_sight = uma_los_db(
         distance_m, freq_ghz=freq_ghz, tx_height_agl_m=tx_height_agl_m, rx_height_agl_m=rx_height_agl_m
@@ -244,24 +151,7 @@ def uma_nlos_db(
 
 
 def uma_los_probability(distance_m: npt.ArrayLike, *, rx_height_agl_m: float) -> Floats:
-    """Probability of a line of sight in an urban macro cell, 0 to 1.
-
-    Parameters
-    ----------
-    distance_m
-        Distance on the ground, 0 to 5000, any shape [m].
-    rx_height_agl_m
-        Height of the terminal, 1 to 23 [m].
-
-    Raises
-    ------
-    OutOfValidityError
-        A quantity outside its range.
-
-    References
-    ----------
-    3GPP TR 38.901 V17.0.0, §7.4.2, Table 7.4.2-1, UMa.
-    """
+    """Probability of a line of sight in an urban macro cell at 0 to 5000 m, terminals of 1 to 23 m, 0 to 1."""
     distance = np.maximum(floats_within("distance_m", distance_m, (0.0, UMA_RANGE_M[1])), 18.0)
     require_within("rx_height_agl_m", rx_height_agl_m, LOS_PROBABILITY_TERMINAL_RANGE_M)
     above = max((rx_height_agl_m - 13.0) / 10.0, 0.0) ** 1.5
@@ -271,23 +161,9 @@ def uma_los_probability(distance_m: npt.ArrayLike, *, rx_height_agl_m: float) ->
 
 
 def uma_db(distance_m: npt.ArrayLike, *, freq_ghz: float, tx_height_agl_m: float, rx_height_agl_m: float) -> Floats:
-    """Loss not exceeded at half of the places at a distance in an urban macro cell, as `rma_db`.
+    """Loss not exceeded at half of the places at a distance in an urban macro cell, as `rma_db` [dB].
 
-    Parameters
-    ----------
-    distance_m
-        Distance on the ground, up to 5000, any shape; nearer than 10 m the loss is that at 10 m [m].
-    freq_ghz, tx_height_agl_m, rx_height_agl_m
-        As in `uma_los_db`.
-
-    Raises
-    ------
-    OutOfValidityError
-        A quantity outside its range.
-
-    References
-    ----------
-    3GPP TR 38.901 V17.0.0, Tables 7.4.1-1 and 7.4.2-1.
+    Parameters as in `uma_los_db`, distances of 0 to 5000 m; nearer than 10 m the loss is that at 10 m.
     """
     distance = np.maximum(floats_within("distance_m", distance_m, (0.0, UMA_RANGE_M[1])), UMA_RANGE_M[0])
     in_sight = uma_los_db(distance, freq_ghz=freq_ghz, tx_height_agl_m=tx_height_agl_m, rx_height_agl_m=rx_height_agl_m)
