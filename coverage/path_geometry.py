@@ -23,7 +23,7 @@ from phusong.coverage.propagation._formulas import (
 )
 from phusong.coverage.propagation._profile import TOLERANCE_KM, profile_geometry
 from phusong.coverage.propagation._ray import MIN_POINTS
-from phusong.coverage.propagation._sample import bilinear, sample_line
+from phusong.coverage.propagation._sample import bilinear, line_work, sample_line
 from phusong.coverage.propagation.errors import OutOfValidityError
 from phusong.geodata.grid import Raster
 
@@ -209,7 +209,7 @@ def _sample(
     zones = np.full(steps + 1, 4, np.uint8)
     sample_line(
         terrain.values, clutter.values, zone.values, col, row, (to_col - col) * scale, (to_row - row) * scale,
-        float(bilinear(terrain.values, col, row)), ground, cover, zones,
+        float(bilinear(terrain.values, col, row)), ground, cover, zones, line_work(steps + 1),
     )  # fmt: skip
     return distance, ground, cover, zones
 

@@ -11,10 +11,11 @@ import math
 import numpy as np
 
 from phusong.coverage.propagation._compile import compiled
-from phusong.coverage.propagation._formulas import loss_db, slant_db
-from phusong.coverage.propagation._profile import profile_geometry
+from phusong.coverage.propagation._formulas import slant_db
+from phusong.coverage.propagation._path import path_losses_db
 from phusong.coverage.propagation._ray import MIN_POINTS, ray_loss
-from phusong.coverage.propagation._sample import bilinear, sample_line
+from phusong.coverage.propagation._sample import bilinear, line_work, sample_line
+from phusong.coverage.propagation._steps import step_tables
 
 NEAR_KM = 0.25  # P.1812-7 §1: paths from 0.25 km
 
@@ -35,10 +36,11 @@ def path_losses(
     """
     limit = near_limit_km(spacing_km)
     longest = int(math.hypot(terrain.shape[0] + terrain.shape[1], 2.0) * pixel_km / spacing_km) + 8
-    distance = np.empty(longest)
-    ground = np.empty(longest)
-    cover = np.zeros(longest)
-    zones = np.full(longest, 4, np.uint8)
+    ground, rows_to_work, work = np.empty(longest), np.empty((5, longest)), line_work(longest)
+    cover = np.empty(longest if clutter.size > 0 else 0)
+    zones = np.empty(longest if zone.size > 0 else 0, np.uint8)
+    tables = step_tables(longest)
+    diffraction, values = np.empty((terms.shape[0], 2)), np.empty(terms.shape[0])
     for p in range(cols.size):
         east, south = cols[p] - mast_col, rows[p] - mast_row
         own_km = math.hypot(east, south) * pixel_km
@@ -50,17 +52,18 @@ def path_losses(
         else:  # straight above: any direction serves, its weight is nil
             col_step, row_step = 0.0, -total / pixel_km / steps
         n = steps + 1
-        for i in range(n):
-            distance[i] = total * i / steps
         sample_line(
-            terrain, clutter, zone, mast_col, mast_row, col_step, row_step, ground_m, ground[:n], cover[:n], zones[:n]
+            terrain, clutter, zone, mast_col, mast_row, col_step, row_step, ground_m, ground[:n], cover[:n], zones[:n],
+            work,
+        )  # fmt: skip
+        far_slant_db = path_losses_db(
+            ground[:n], cover[:n], zones[:n], total / steps, terms, tables, link, rows_to_work, diffraction, values
         )
-        geometry = profile_geometry(distance[:n], ground[:n], cover[:n], zones[:n], link)
         for j in range(terms.shape[0]):
-            value = loss_db(geometry, terms[j], link, 0.0)
+            value = values[j]
             if own_km < limit:
-                excess = value - 92.4 - terms[j, 1] - geometry.slant_db
-                drop = geometry.tx_amsl_m - bilinear(terrain, cols[p], rows[p]) - link.rx_agl_m
+                excess = value - 92.4 - terms[j, 1] - far_slant_db
+                drop = ground_m + link.tx_agl_m - bilinear(terrain, cols[p], rows[p]) - link.rx_agl_m
                 value = 92.4 + terms[j, 1] + slant_db(own_km, drop) + own_km / limit * excess
             loss[j, p] = value
 
@@ -127,7 +130,7 @@ def sweep_losses(
     ground = np.empty(longest)
     cover = np.empty(longest if clutter.size > 0 else 0)
     zones = np.empty(longest if zone.size > 0 else 0, np.uint8)
-    needed = np.empty(longest, np.bool_)
+    needed, work = np.empty(longest, np.bool_), line_work(longest)
     values = np.empty((terms.shape[0], longest))
     level, base = 0, 0
     for ray in range(first_ray, stop_ray):
@@ -145,7 +148,7 @@ def sweep_losses(
         azimuth = 2.0 * math.pi * (ray - base) / counts[level]
         sample_line(
             terrain, clutter, zone, mast_col, mast_row, step_pixels * math.sin(azimuth),
-            -step_pixels * math.cos(azimuth), ground_m, ground[:n], cover[:n], zones[:n],
+            -step_pixels * math.cos(azimuth), ground_m, ground[:n], cover[:n], zones[:n], work,
         )  # fmt: skip
         ray_loss(ground[:n], cover[:n], zones[:n], needed, terms, tables, link, values)
         for q in range(start[ray], start[ray + 1]):

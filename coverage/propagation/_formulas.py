@@ -98,6 +98,17 @@ class Geometry(NamedTuple):
 
 
 @compiled
+def with_horizons(g, roughness_m, tx_horizon_km, rx_horizon_km):
+    """The same geometry with what ducting alone asks of it."""
+    return Geometry(
+        g.reach, g.is_line_of_sight, g.tx_amsl_m, g.rx_amsl_m, g.slant_db, g.effective_radius_km, g.median, g.beta,
+        g.tx_diffraction_height_m, g.rx_diffraction_height_m, g.tx_effective_height_m, g.rx_effective_height_m,
+        roughness_m, tx_horizon_km, rx_horizon_km, g.tx_horizon_mrad, g.rx_horizon_mrad, g.sea_fraction, g.tx_coast_km,
+        g.rx_coast_km,
+    )  # fmt: skip
+
+
+@compiled
 def effective_radius_km(delta_n):
     """Median effective Earth radius (eqs 6, 7a) [km]."""
     return EARTH_RADIUS_KM * 157.0 / (157.0 - delta_n)

@@ -16,11 +16,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from phusong.coverage.propagation._compile import compiled, compiled_maximum
+from phusong.coverage.propagation._compile import compiled
 from phusong.coverage.propagation._formulas import (
     EARTH_RADIUS_KM,
     K_BETA,
-    Diffraction,
     Geometry,
     Link,
     Reach,
@@ -29,7 +28,6 @@ from phusong.coverage.propagation._formulas import (
     ducting_matters,
     reach_of,
     slant_db,
-    spherical_clearance,
     with_zones,
 )
 from phusong.coverage.propagation._profile import (
@@ -41,6 +39,7 @@ from phusong.coverage.propagation._profile import (
     diffraction_surface_m,
     smooth_surface_m,
 )
+from phusong.coverage.propagation._steps import argmax_nu, diffraction_over, max_above, max_nu
 
 Floats = npt.NDArray[np.float64]
 MIN_POINTS = 5  # a profile of fewer points is outside the Recommendation
@@ -81,70 +80,6 @@ def _highest_above(hull, size, y, start, slope):
     return best
 
 
-@compiled_maximum
-def _max_nu(y, root, first, stop, k, start, slope):
-    """Largest (y_i - start - slope i) / sqrt(i (k - i)) for first <= i < stop; `root` holds 1 / sqrt(i).
-
-    Four at a time, which the processor can compare side by side.
-    """
-    a = b = c = d = -1e300
-    i = first
-    while i + 3 < stop:
-        a = max(a, (y[i] - start - slope * i) * root[i] * root[k - i])
-        b = max(b, (y[i + 1] - start - slope * (i + 1)) * root[i + 1] * root[k - i - 1])
-        c = max(c, (y[i + 2] - start - slope * (i + 2)) * root[i + 2] * root[k - i - 2])
-        d = max(d, (y[i + 3] - start - slope * (i + 3)) * root[i + 3] * root[k - i - 3])
-        i += 4
-    while i < stop:
-        a = max(a, (y[i] - start - slope * i) * root[i] * root[k - i])
-        i += 1
-    return max(a, b, c, d)
-
-
-@compiled
-def _argmax_nu(y, root, k, start, slope):
-    """The last point at which the value of `_max_nu` over the whole path is reached."""
-    best = _max_nu(y, root, 1, k, k, start, slope)
-    where = k - 1
-    while where > 1 and (y[where] - start - slope * where) * root[where] * root[k - where] < best:
-        where -= 1
-    return where
-
-
-@compiled
-def _smooth_slope(step_km, k, height_m, bulge):
-    """Steepest slope [m/km] from a height over one end to a smooth Earth's points; `bulge` is 500 / a_p [m/km^2]."""
-    best = -np.inf
-    middle = int(math.sqrt(height_m / bulge) / step_km)
-    for i in (min(max(middle, 1), k - 1), min(max(middle + 1, 1), k - 1)):
-        d = i * step_km
-        best = max(best, bulge * (k - i) * step_km - height_m / d)
-    return best
-
-
-@compiled
-def _smooth_nu(step_km, k, root, tx_m, rx_m, bulge):
-    """Knife-edge parameter of the Bullington construction over a smooth Earth on the ray's points (§4.3.2)."""
-    total = k * step_km
-    tx_slope = _smooth_slope(step_km, k, tx_m, bulge)
-    if tx_slope >= (rx_m - tx_m) / total:
-        rx_slope = _smooth_slope(step_km, k, rx_m, bulge)
-        return bullington_point_nu(total, tx_slope, rx_slope, tx_m, rx_m)
-    low, high = 1, k - 1  # the parameter has one maximum: halve on the sign of its step
-    value_scale = bulge * step_km * step_km
-    while low < high:
-        i = (low + high) // 2
-        j = i + 1
-        here = (value_scale * i * (k - i) - (tx_m * (k - i) + rx_m * i) / k) * root[i] * root[k - i]
-        there = (value_scale * j * (k - j) - (tx_m * (k - j) + rx_m * j) / k) * root[j] * root[k - j]
-        if there > here:
-            low = j
-        else:
-            high = i
-    best = (value_scale * low * (k - low) - (tx_m * (k - low) + rx_m * low) / k) * root[low] * root[k - low]
-    return best * math.sqrt(0.002 * k / step_km)
-
-
 @compiled
 def _obstacle_nu(y, bare, hull, size, running, root, step_km, k, near, tx_m, rx_m, bulge):
     """`bullington_nu` of point `k` from the flattened curve `y` with clutter and `bare` without.
@@ -159,7 +94,7 @@ def _obstacle_nu(y, bare, hull, size, running, root, step_km, k, near, tx_m, rx_
         tx_slope = max(tx_slope, (bare[i] - tx_m) / (i * step_km))
     if tx_slope < (y_rx - tx_m) / total:  # line of sight over clutter and terrain
         slope = (y_rx - tx_m) / k
-        best = max(_max_nu(y, root, 1, first_near, k, tx_m, slope), _max_nu(bare, root, first_near, k, k, tx_m, slope))
+        best = max(max_nu(y, root, 1, first_near, k, tx_m, slope), max_nu(bare, root, first_near, k, k, tx_m, slope))
         return best * math.sqrt(0.002 * k / step_km)
     rx_slope = -np.inf
     if size > 0:
@@ -167,23 +102,6 @@ def _obstacle_nu(y, bare, hull, size, running, root, step_km, k, near, tx_m, rx_
     for i in range(first_near, k):
         rx_slope = max(rx_slope, (bare[i] - y_rx) / ((k - i) * step_km))
     return bullington_point_nu(total, tx_slope + bulge * total, rx_slope - bulge * total, tx_m, rx_m)
-
-
-@compiled_maximum
-def _max_above(h, first, last, start, slope):
-    """Largest height above the line `start + slope * i` for first <= i <= last."""
-    a = b = c = d = -1e300
-    i = first
-    while i + 3 <= last:
-        a = max(a, h[i] - start - slope * i)
-        b = max(b, h[i + 1] - start - slope * (i + 1))
-        c = max(c, h[i + 2] - start - slope * (i + 2))
-        d = max(d, h[i + 3] - start - slope * (i + 3))
-        i += 4
-    while i <= last:
-        a = max(a, h[i] - start - slope * i)
-        i += 1
-    return max(a, b, c, d)
 
 
 class RayTables(NamedTuple):
@@ -210,16 +128,6 @@ def _fill_reach(step_km, link, table):
     for k in range(1, table.shape[0]):
         distance = k * step_km
         table[k, :] = reach_of(distance, distance, distance, link)
-
-
-@compiled
-def _diffraction(nu, step_km, k, root, tx_m, rx_m, radius_km, wavelength_root):
-    """Diffraction over one effective Earth; the smooth path is looked at only where the spherical Earth obstructs."""
-    clearance, required, first_term_radius = spherical_clearance(k * step_km, tx_m, rx_m, radius_km, wavelength_root)
-    smooth = 0.0
-    if clearance <= required * wavelength_root:
-        smooth = _smooth_nu(step_km, k, root, tx_m, rx_m, 500.0 / radius_km)
-    return Diffraction(nu, smooth, clearance, required, first_term_radius)
 
 
 @compiled
@@ -341,13 +249,13 @@ def ray_loss(terrain_m, clutter_m, zone, needed, terms, tables, link, loss):
             nu = _obstacle_nu(over, flat, over_hull, n_over, over_slope, root, step_km, k, near, tx, rx, bulge)
         else:
             nu = _obstacle_nu(flat, flat, flat_hull, n_flat, flat_slope, root, step_km, k, 0, tx, rx, bulge)
-        median = _diffraction(nu, step_km, k, root, tx_high, rx_high, radius_km, link.wavelength_root)
+        median = diffraction_over(nu, step_km, k, root, tx_high, rx_high, radius_km, link.wavelength_root)
         beta = median
         if with_beta:
             nu = _obstacle_nu(
                 over_beta, flat_beta, beta_hull, n_beta, beta_slope, root, step_km, k, near, tx, rx, bulge_beta
             )
-            beta = _diffraction(nu, step_km, k, root, tx_high, rx_high, radius_beta_km, link.wavelength_root)
+            beta = diffraction_over(nu, step_km, k, root, tx_high, rx_high, radius_beta_km, link.wavelength_root)
 
         row = reach_table[k]
         reach = Reach(row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], row[8])
@@ -373,8 +281,8 @@ def ray_loss(terrain_m, clutter_m, zone, needed, terms, tables, link, loss):
             with_ducting = with_ducting or ducting_matters(geometry, terms[j], link.times, diffraction_p_db[j])
         if with_ducting:
             if is_line_of_sight:
-                horizon_t = horizon_r = _argmax_nu(flat, root, k, tx, (rx_flat - tx) / k)
-            roughness = _max_above(terrain_m, horizon_t, horizon_r, tx_surface, (rx_surface - tx_surface) / k)
+                horizon_t = horizon_r = argmax_nu(flat, root, k, tx, (rx_flat - tx) / k)
+            roughness = max_above(terrain_m, horizon_t, horizon_r, tx_surface, (rx_surface - tx_surface) / k)
             geometry = Geometry(
                 reach, is_line_of_sight, tx, rx, geometry.slant_db, radius_km, median, beta, tx_high, rx_high,
                 tx - tx_surface, rx - rx_surface, roughness, horizon_t * step_km, total - horizon_r * step_km,
