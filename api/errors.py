@@ -1,13 +1,11 @@
 """The one table from exceptions to HTTP statuses, and the sentence a user reads for each exception."""
 
-from collections.abc import Sequence
-from typing import Any
-
 from phusong.coverage.propagation.errors import OutOfValidityError
 from phusong.geodata.errors import (
     InputError,
     MissingLayerError,
     PhusongError,
+    RefusedRowsError,
     SettingsError,
     UnknownNameError,
     WorkspaceError,
@@ -20,14 +18,6 @@ class NoRunError(UnknownNameError):
 
 class UnknownParameterError(InputError):
     """A request has a parameter that the route does not know, or one twice."""
-
-
-class RefusedRowsError(InputError):
-    """An import refused rows and was not told to go on without them; `reports` say which and why."""
-
-    def __init__(self, message: str, *, vi: str, reports: Sequence[dict[str, Any]] = ()) -> None:
-        super().__init__(message, vi=vi)
-        self.reports = reports
 
 
 STATUS_OF: dict[type[Exception], int] = {

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from phusong.api.console import JsonOption, log, print_json, print_line, working
-from phusong.api.errors import RefusedRowsError
-from phusong.geodata.errors import InputError
+from phusong.geodata.errors import InputError, RefusedRowsError
 
 if TYPE_CHECKING:
     from phusong.geodata.reports import ImportReport
@@ -51,6 +50,10 @@ def import_(
     accept_partial: Annotated[
         bool, typer.Option("--accept-partial", help="Store the accepted rows though others are refused.")
     ] = False,
+    accept_repairs: Annotated[
+        str | None,
+        typer.Option(metavar="CODE,…", help="Repair rows refused for xy_swapped or dms_text, and record each."),
+    ] = None,
     recipe: Annotated[Path | None, typer.Option(help="Recipe (TOML) that names layers and files.")] = None,
     from_: Annotated[Path | None, typer.Option("--from", help="Folder of the recipe's files.")] = None,
     terrain_kind: Annotated[
@@ -63,20 +66,22 @@ def import_(
     from phusong.geodata.workspace import Workspace
 
     workspace = Workspace.open(folder)
+    repairs = [code.strip() for code in (accept_repairs or "").split(",") if code.strip()]
     try:
         if recipe is not None:
             _require_usage(layer is None and file is None, "give either LAYER FILE or --recipe")
-            reports = _with_recipe(workspace, recipe, from_ or recipe.parent, replace, accept_partial)
+            reports = _with_recipe(workspace, recipe, from_ or recipe.parent, replace, accept_partial, repairs)
         elif layer is None or file is None:
             raise typer.BadParameter("give LAYER and FILE, or --recipe")
         elif layer in RASTERS:
             reports = [_raster(workspace, layer, file, terrain_kind, fill, replace)]
         else:
             _require_usage(terrain_kind is None and fill is None, "--terrain-kind and --fill are for terrain")
-            reports = [_layer(workspace, layer, file, crs, sheet, map_ or [], replace, accept_partial)]
+            reports = [_layer(workspace, layer, file, crs, sheet, map_ or [], replace, accept_partial, repairs)]
     except RefusedRowsError as error:
         if as_json:
             print_json(summary_of(error.reports, stored=False))
+        _log_rows(error.reports)
         raise
     _print_reports(reports, as_json=as_json)
 
@@ -103,26 +108,28 @@ def check(folder: Folder, as_of: DayOption = None, as_json: JsonOption = False) 
 
 
 def _with_recipe(
-    workspace: "Workspace", recipe: Path, source: Path, replace: bool, accept_partial: bool
+    workspace: "Workspace", recipe: Path, source: Path, replace: bool, accept_partial: bool, repairs: Sequence[str]
 ) -> list["ImportReport"]:
     from phusong.geodata.recipe import import_recipe, staged
 
     with working("importing / đang nhập"), staged(workspace) as stage:
-        reports = import_recipe(stage, recipe, source, replace=replace)
+        reports = import_recipe(stage, recipe, source, replace=replace, accept_repairs=repairs)
         _refuse_partial(reports, accept_partial)
     return reports
 
 
 def _layer(
     workspace: "Workspace", layer: str, file: Path, crs: str | None, sheet: str | None, columns: list[str],
-    replace: bool, accept_partial: bool,
+    replace: bool, accept_partial: bool, repairs: Sequence[str],
 ) -> "ImportReport":  # fmt: skip
     from phusong.geodata.importing import import_layer
     from phusong.geodata.recipe import staged
 
     mapping = _read_pairs(columns)
     with working(f"importing / đang nhập {file.name}"), staged(workspace) as stage:
-        report = import_layer(stage, layer, file, crs=crs, sheet=sheet, mapping=mapping, replace=replace)
+        report = import_layer(
+            stage, layer, file, crs=crs, sheet=sheet, mapping=mapping, replace=replace, accept_repairs=repairs
+        )
         _refuse_partial([report], accept_partial)
     return report
 
@@ -141,11 +148,10 @@ def _raster(
 
 
 def _refuse_partial(reports: Sequence["ImportReport"], accept_partial: bool) -> None:
-    """Stop before anything is stored when rows were refused; all of them are listed on stderr."""
+    """Stop before anything is stored when rows were refused."""
     refused = sum(report.refused for report in reports)
     if not refused or accept_partial:
         return
-    _log_rows(reports)
     report = next(report for report in reports if report.refused)
     first = report.rows[0]
     raise RefusedRowsError(
@@ -157,10 +163,10 @@ def _refuse_partial(reports: Sequence["ImportReport"], accept_partial: bool) -> 
     )
 
 
-def _log_rows(reports: Sequence["ImportReport"]) -> None:
-    rows = [(report.file, issue) for report in reports for issue in report.rows]
+def _log_rows(reports: Sequence[dict[str, Any]]) -> None:
+    rows = [(report["file"], issue) for report in reports for issue in (*report["rows"], *report["repairs"])]
     for file, issue in rows[:LISTED_ROWS]:
-        log(f"{file}, row {issue.row}, {issue.field}: {issue.reason} [{issue.code}]", style="yellow")
+        log(f"{file}, row {issue['row']}, {issue['field']}: {issue['reason']} [{issue['code']}]", style="yellow")
     if len(rows) > LISTED_ROWS:
         log(f"and {len(rows) - LISTED_ROWS} more; --json lists all", style="yellow")
 
@@ -170,7 +176,7 @@ def _print_reports(reports: Sequence["ImportReport"], *, as_json: bool) -> None:
     if as_json:
         print_json(summary_of(described, stored=True))
         return
-    _log_rows(reports)
+    _log_rows(described)
     for report in reports:
         counts = ", ".join(f"{name} {count}" for name, count in report.defaults.items())
         derived = ", ".join(f"{name} {count}" for name, count in report.derived.items())
@@ -184,7 +190,7 @@ def _print_reports(reports: Sequence["ImportReport"], *, as_json: bool) -> None:
 
 
 def summary_of(reports: Sequence[dict[str, Any]], *, stored: bool) -> dict[str, Any]:
-    """The JSON of `import`: totals, every refused row with its layer and file, and the reports themselves.
+    """The JSON of `import`: totals, every refused and repaired row with its layer and file, and the reports themselves.
 
     Parameters
     ----------
@@ -196,11 +202,13 @@ def summary_of(reports: Sequence[dict[str, Any]], *, stored: bool) -> dict[str, 
     return {
         "stored": stored,
         **{key: sum(report[key] for report in reports) for key in ("accepted", "refused", "repaired")},
-        "rows": [
-            {"layer": report["layer"], "file": report["file"], **row} for report in reports for row in report["rows"]
-        ],
+        **{key: _rows_of(reports, key) for key in ("rows", "repairs")},
         "layers": list(reports),
     }  # fmt: skip
+
+
+def _rows_of(reports: Sequence[dict[str, Any]], key: str) -> list[dict[str, Any]]:
+    return [{"layer": report["layer"], "file": report["file"], **row} for report in reports for row in report[key]]
 
 
 def _read_pairs(pairs: Sequence[str]) -> dict[str, str]:

@@ -22,6 +22,7 @@ from phusong.coverage.units import NEEDS_DISTRICTS, OUTSIDE, UnitIndex, build_un
 from phusong.geodata.errors import PhusongError
 from phusong.geodata.rasters import clutter_height
 from phusong.geodata.schemas import validate_layer
+from phusong.geodata.stated_communes import find_stated
 from phusong.geodata.workspace import RASTERS, Workspace
 
 NAMED = 5
@@ -33,6 +34,11 @@ OPTIONAL_LAYERS = {
     "crosswalk": ("old codes of the communes are not known", "không biết mã xã cũ"),
     "observations": ("nothing declared is used", "không dùng số liệu khai báo"),
 }
+
+# Layers whose rows may state their commune, and what names a row.
+STATING_LAYERS = {
+    "settlements": "settlement_id", "stations": "station_id", "fibre_endpoints": "endpoint_id", "places": "place_id",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -73,6 +79,9 @@ def check_workspace(workspace: Workspace, *, as_of: date | None = None) -> list[
         findings += _check_settlements(layers, units)
     if "stations" in layers:
         findings += _check_stations(workspace, layers["stations"], day)
+    for name, key in STATING_LAYERS.items():
+        if name in layers and "communes" in layers:
+            findings += _check_stated_communes(workspace, name, layers[name], key)
     if "observations" in layers and "settlements" in layers:
         findings += _check_observations(layers)
     return sorted(findings, key=lambda finding: finding.severity != "error")
@@ -267,6 +276,23 @@ def _check_stations(workspace: Workspace, stations: gpd.GeoDataFrame, day: date)
             "warning", "no_threshold", "stations",
             f"No threshold profile of phusong.toml has thresholds for {technology}: its stations cover nobody.",
             f"Không bộ ngưỡng nào trong phusong.toml có ngưỡng cho {technology}: các trạm này không được tính.",
+        )  # fmt: skip
+
+
+def _check_stated_communes(
+    workspace: Workspace, name: str, frame: gpd.GeoDataFrame, key: str
+) -> Iterator[Finding]:  # fmt: skip
+    """What the import could not compare while the communes were missing."""
+    if "commune" not in frame:
+        return
+    stated = find_stated(list(frame["commune"]), workspace, binding=True)
+    rows = np.arange(len(frame))
+    elsewhere = ~stated.holds(frame.geometry.x.to_numpy(), frame.geometry.y.to_numpy(), rows)
+    if elsewhere.any():
+        yield _of_rows(
+            "warning", "wrong_commune", name, _named(frame, key, elsewhere),
+            "rows do not lie in the commune that they state; check their CRS, and import them again",
+            "dòng không nằm trong xã đã ghi; hãy kiểm tra hệ tọa độ và nhập lại",
         )  # fmt: skip
 
 

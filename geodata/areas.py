@@ -12,6 +12,8 @@ from phusong.geodata.grid import Grid
 from phusong.geodata.schemas import STORAGE_CRS
 from phusong.geodata.workspace import Workspace
 
+KM_PER_DEGREE = 105.0  # of longitude at 19° N, the least in Vietnam's middle; of latitude 110.7
+
 _Floats = npt.NDArray[np.float64]
 _Mask = npt.NDArray[np.bool_]
 _Objects = npt.NDArray[np.object_]
@@ -19,10 +21,19 @@ _Objects = npt.NDArray[np.object_]
 
 @dataclass(frozen=True)
 class Area:
-    """Where points may lie: the province (in EPSG:4326) and the terrain's grid, None where unknown."""
+    """Where points may lie: the province (in EPSG:4326) and the terrain's grid, None where unknown.
+
+    `reach_km` is how far from the province a station can stand and still be heard in it [km].
+    """
 
     province: shapely.Geometry | None
     terrain: Grid | None
+    reach_km: float = 0.0
+
+    @property
+    def is_known(self) -> bool:
+        """Whether province or terrain is known."""
+        return self.province is not None or self.terrain is not None
 
     def in_province(self, lon: _Floats, lat: _Floats) -> _Mask:
         """Whether points lie in a commune; all true where no commune is known."""
@@ -30,6 +41,14 @@ class Area:
             return np.ones(len(lon), dtype=bool)
         shapely.prepare(self.province)
         return np.asarray(shapely.intersects_xy(self.province, lon, lat), dtype=bool)
+
+    def in_reach(self, lon: _Floats, lat: _Floats) -> _Mask:
+        """Whether points lie on the terrain or, where there is none, within reach of the province."""
+        if self.terrain is not None or self.province is None:
+            return self.in_terrain(lon, lat)
+        wide = shapely.buffer(shapely.simplify(self.province, 0.01), self.reach_km / KM_PER_DEGREE)
+        shapely.prepare(wide)
+        return np.asarray(shapely.intersects_xy(wide, lon, lat), dtype=bool)
 
     def in_terrain(self, lon: _Floats, lat: _Floats) -> _Mask:
         """Whether points lie on the terrain; all true where there is none."""
@@ -46,7 +65,7 @@ def read_area(workspace: Workspace) -> Area:
     terrain = workspace.raster_grid("terrain") if workspace.has_raster("terrain") else None
     units = current_communes(workspace)
     province = None if units is None else shapely.union_all(units.geometry.to_numpy())
-    return Area(province, terrain)
+    return Area(province, terrain, workspace.settings.model.radius_km)
 
 
 def current_communes(workspace: Workspace) -> Any:

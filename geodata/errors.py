@@ -1,5 +1,8 @@
 """The errors users meet: each says what, where and what to do, in English and in Vietnamese."""
 
+from collections.abc import Sequence
+from typing import Any
+
 
 class PhusongError(Exception):
     """Base of every error of phusong.
@@ -19,6 +22,17 @@ class PhusongError(Exception):
 
 class InputError(PhusongError, ValueError):
     """A file, a row or an argument cannot be accepted."""
+
+
+class RefusedRowsError(InputError):
+    """An import refused rows and could not, or was not told to, go on without them.
+
+    `reports` say which and why: `ImportReport.to_dict()` of each layer.
+    """
+
+    def __init__(self, message: str, *, vi: str, reports: Sequence[dict[str, Any]] = ()) -> None:
+        super().__init__(message, vi=vi)
+        self.reports = reports
 
 
 class SettingsError(PhusongError, ValueError):

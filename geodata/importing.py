@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace as changed
 from pathlib import Path
@@ -17,10 +17,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from phusong.geodata.antenna_files import known_antennas, read_antennas
-from phusong.geodata.areas import assign_communes, current_communes, read_area
-from phusong.geodata.errors import InputError
+from phusong.geodata.areas import Area, assign_communes, current_communes, read_area
+from phusong.geodata.coordinates import has_coordinates, read_coordinates, resolve_crs
+from phusong.geodata.errors import InputError, RefusedRowsError
 from phusong.geodata.joins import (
-    COORDINATES,
     DefaultRule,
     Join,
     Scalar,
@@ -29,11 +29,12 @@ from phusong.geodata.joins import (
     apply_values,
     choose_columns,
 )
-from phusong.geodata.placing import place_points, read_coordinates, resolve_crs
+from phusong.geodata.placing import REPAIRS, Placed, place_points
 from phusong.geodata.polygons import place_polygons
 from phusong.geodata.readers import Table, read_table
-from phusong.geodata.reports import ImportReport, IssueLog, RowIssue
+from phusong.geodata.reports import ImportReport, IssueLog
 from phusong.geodata.schemas import STORAGE_CRS, Layer, find_layer
+from phusong.geodata.stated_communes import StatedCommunes, find_stated
 from phusong.geodata.validation import parse_columns, refuse_duplicates
 from phusong.geodata.workspace import Workspace
 
@@ -55,6 +56,7 @@ def import_layer(
     joins: Sequence[Join] = (),
     replace: bool = False,
     encoding: str = "utf-8-sig",
+    accept_repairs: Collection[str] = (),
 ) -> ImportReport:
     """Import a file as a layer of the workspace.
 
@@ -67,7 +69,8 @@ def import_layer(
     path
         The file.
     crs
-        CRS of its coordinates, like `EPSG:9211`; None takes the file's, or EPSG:4326 for columns lon and lat.
+        CRS of its coordinates, like `EPSG:9211`; None takes the file's, or EPSG:4326 where its own columns are lon and
+        lat.
     sheet
         Sheet of a workbook or layer of a vector file; needed when there are several.
     mapping
@@ -82,17 +85,22 @@ def import_layer(
         Replace a layer imported before.
     encoding
         Encoding of a text file.
+    accept_repairs
+        Codes of refusal (of `placing.REPAIRS`) whose rows are repaired instead, and recorded.
 
     Raises
     ------
     InputError
-        The layer exists, the file or a column is missing, the CRS is absent or wrong, no row is good, or the pattern
-        file of an antenna cannot be accepted.
+        The layer exists, the file or a column is missing, the CRS is absent, a repair is unknown, or the pattern file
+        of an antenna cannot be accepted.
+    RefusedRowsError
+        No row is good, or the CRS is plainly wrong; the report says why row by row.
     UnknownNameError
         There is no layer of that name.
     """
     described = _with_antennas(find_layer(layer), workspace.path)
     file = Path(path)
+    validate_repairs(accept_repairs)
     if workspace.has_layer(layer) and not replace:
         raise InputError(
             f"Layer {layer} exists in this workspace; use --replace to import it again.",
@@ -108,20 +116,23 @@ def import_layer(
     parsed, filled = parse_columns(frame, described, log)
     _add(counts, filled)
     refuse_duplicates(parsed, described, log)
-    geometry, place_notes = _place(
-        workspace, described, table=table, frame=frame, values=parsed, crs=crs, log=log, file=file.name
-    )
+    own_lonlat = {"lon", "lat"} <= set(frame.columns) & set(table.frame.columns) - set(mapping or {})
+    placed, place_notes = _place(
+        workspace, described, table=table, frame=frame, values=parsed, crs=crs, own_lonlat=own_lonlat,
+        repairs=accept_repairs, log=log, file=file.name,
+    )  # fmt: skip
+    geometry = placed.points if described.geometry is not None else None
     derived, relations = _relate(workspace, described, parsed, geometry, log)
     accepted = _accepted(parsed, geometry, described, log, file.name)
     issues = tuple(sorted((*table.issues, *log.issues), key=lambda issue: issue.row))
-    refused = int(log.refused.sum()) + len(table.issues)
-    _refuse_nothing_accepted(accepted, issues, file.name)
+    report = ImportReport(
+        layer, file.name, 0 if placed.wrong else len(accepted), int(log.refused.sum()) + len(table.issues),
+        repaired=len({issue.row for issue in log.repairs}), rows=issues, repairs=log.repairs, defaults=counts,
+        derived=derived, notes=(*notes, *chosen, *place_notes, *relations),
+    )  # fmt: skip
+    _refuse_nothing_accepted(report, placed.wrong)
     if layer == "stations":
         read_antennas(workspace.path, {name for text in accepted["antenna"].dropna() for name in text.split(";")})
-    report = ImportReport(
-        layer, file.name, len(accepted), refused, rows=issues, defaults=counts, derived=derived,
-        notes=(*notes, *chosen, *place_notes, *relations),
-    )  # fmt: skip
     with archived(workspace, report, [file, *(join.path for join in joins)]):
         workspace.write_layer(layer, accepted)
     return report
@@ -189,28 +200,60 @@ def _require_columns(frame: pd.DataFrame, layer: Layer, file: str) -> None:
         )
 
 
+def validate_repairs(codes: Collection[str]) -> None:
+    """Raise InputError for a code of refusal that cannot be repaired."""
+    for code in codes:
+        if code not in REPAIRS:
+            known = ", ".join(REPAIRS)
+            raise InputError(
+                f"{code!r} cannot be repaired; what can is {known}.",
+                vi=f"{code!r} không tự sửa được; các lỗi sửa được là {known}.",
+            )
+
+
 def _place(
-    workspace: Workspace, layer: Layer, *, table: Table, frame: pd.DataFrame, values: pd.DataFrame,
-    crs: str | None, log: IssueLog, file: str,
-) -> tuple[npt.NDArray[np.object_] | None, list[str]]:  # fmt: skip
+    workspace: Workspace, layer: Layer, *, table: Table, frame: pd.DataFrame, values: pd.DataFrame, crs: str | None,
+    own_lonlat: bool, repairs: Collection[str], log: IssueLog, file: str,
+) -> tuple[Placed, list[str]]:  # fmt: skip
     if layer.geometry is None:
-        return None, []
-    notes: list[str] = []
+        return Placed(np.full(len(frame), None, dtype=object)), []
     area = read_area(workspace)
     if layer.geometry == "polygon":
-        source_crs, note = resolve_crs(table, frame, crs, file)
-        placed = place_polygons(table, values, source_crs, area=area, log=log, file=file)
-        bare = sum(shape is None for shape in placed[~log.refused])
-        notes.extend([f"{bare} former units have no polygon: no map of them"] if bare else [])
-    else:
-        if table.geometry is None and not set(COORDINATES) & set(frame.columns):
-            read_coordinates(table, frame, STORAGE_CRS, log=log, file=file)
-        source_crs, note = resolve_crs(table, frame, crs, file)
-        given = read_coordinates(table, frame, source_crs, log=log, file=file)
-        placed = place_points(given, layer, area, log=log, file=file)
-        if area.terrain is None and layer.name == "stations":
-            notes.append("no terrain yet: whether stations lie inside it was not checked")
-    return placed, [note, *notes] if note else notes
+        source_crs, note = resolve_crs(table, crs, own_lonlat=False, file=file)
+        shapes = place_polygons(table, values, source_crs, area=area, log=log, file=file)
+        bare = sum(shape is None for shape in shapes[~log.refused])
+        notes = [f"{bare} former units have no polygon: no map of them"] if bare else []
+        return Placed(shapes), [note, *notes] if note else notes
+    if not has_coordinates(table, frame):
+        read_coordinates(table, frame, STORAGE_CRS, log=log, file=file)
+    source_crs, note = resolve_crs(table, crs, own_lonlat=own_lonlat, file=file)
+    given = read_coordinates(table, frame, source_crs, log=log, file=file)
+    stated = _stated_communes(workspace, values)
+    placed = place_points(given, layer, area, stated=stated, repairs=repairs, log=log, file=file)
+    return placed, [*([note] if note else []), *_unchecked(area, layer, values, stated)]
+
+
+def _stated_communes(workspace: Workspace, values: pd.DataFrame) -> StatedCommunes:
+    """The commune that rows state beside their position; of settlements without any, their code."""
+    names = list(values["commune"]) if "commune" in values else []
+    if not any(names) and "commune_code" in values:
+        return find_stated(list(values["commune_code"]), workspace, binding=False)
+    return find_stated(names or [None] * len(values), workspace, binding=True)
+
+
+def _unchecked(area: Area, layer: Layer, values: pd.DataFrame, stated: StatedCommunes) -> list[str]:
+    """Notes on the checks that could not be made."""
+    notes = []
+    if area.terrain is None and layer.name == "stations":
+        notes.append("no terrain yet: whether stations lie inside it was not checked; phusong check does it")
+    states = "commune" in values and bool(values["commune"].notna().any())
+    if area.province is None and (states or layer.name in ("stations", "settlements", "places")):
+        what = "the province and the commune that they state" if states else "the province"
+        notes.append(f"no communes yet: whether points lie in {what} was not checked; phusong check does it")
+    elif stated.unknown and stated.binding:
+        shown = ", ".join(stated.unknown[:3])
+        notes.append(f"{len(stated.unknown)} stated communes are not known ({shown}): not compared with the positions")
+    return notes
 
 
 def _relate(
@@ -266,11 +309,14 @@ def _accepted(
     return placed
 
 
-def _refuse_nothing_accepted(accepted: pd.DataFrame, issues: Sequence[RowIssue], file: str) -> None:
-    if len(accepted):
+def _refuse_nothing_accepted(report: ImportReport, wrong: InputError | None) -> None:
+    if wrong is not None:
+        raise RefusedRowsError(str(wrong), vi=wrong.vi, reports=[report.to_dict()])
+    if report.accepted:
         return
-    first = issues[0]
-    raise InputError(
-        f"{file}: no row can be accepted; the first is row {first.row}: {first.reason}.",
-        vi=f"{file}: không nhận được dòng nào; dòng đầu tiên là {first.row}: {first.reason_vi}.",
+    first = report.rows[0]
+    raise RefusedRowsError(
+        f"{report.file}: no row can be accepted; the first is row {first.row}: {first.reason}.",
+        vi=f"{report.file}: không nhận được dòng nào; dòng đầu tiên là {first.row}: {first.reason_vi}.",
+        reports=[report.to_dict()],
     )

@@ -13,7 +13,7 @@ from phusong.geodata.readers import Table, clean_text, read_table
 from phusong.geodata.reports import IssueLog
 from phusong.geodata.schemas import Layer
 
-COORDINATES = ("lon", "lat", "x", "y")
+COORDINATES = (("lon", "lat"), ("x", "y"), ("position",))  # of a point; both in one cell in the last
 
 Scalar = str | float | int | bool
 DefaultRule = Mapping[str, Scalar]
@@ -102,7 +102,7 @@ def choose_columns(
 ) -> tuple[pd.DataFrame, list[str]]:
     """Rename theirs to ours; a column without mapping is taken where the file has one of our name.
 
-    Where `x` or `y` is mapped, columns named lon and lat are passed over.
+    Where a coordinate is mapped, columns named like other kinds of coordinates are passed over.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ def choose_columns(
     InputError
         A mapped column is not in the file, or not one of the layer.
     """
-    known = (*layer.column_names, *(COORDINATES if layer.geometry == "point" else ()))
+    known = (*layer.column_names, *(name for pair in COORDINATES if layer.geometry == "point" for name in pair))
     columns: dict[str, object] = {}
     notes: list[str] = []
     used: set[str] = set()
@@ -135,7 +135,8 @@ def choose_columns(
                 f"Layer {layer.name} has no column {ours!r}; its columns are {', '.join(known)}.",
                 vi=f"Lớp {layer.name} không có cột {ours!r}; các cột là {', '.join(known)}.",
             )
-    passed_over = ("lon", "lat") if {"x", "y"} & set(mapping) else ()
+    mapped = [pair for pair in COORDINATES if set(pair) & set(mapping)]
+    passed_over = {name for pair in COORDINATES for name in pair if mapped and pair not in mapped}
     for ours in known:
         given = mapping.get(ours, ours)
         theirs = [given] if isinstance(given, str) else list(given)

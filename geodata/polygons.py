@@ -4,14 +4,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import shapely
-from pyproj import CRS, Transformer
 
 from phusong.geodata.areas import Area
+from phusong.geodata.coordinates import same_crs, storage_transformer
 from phusong.geodata.errors import InputError
-from phusong.geodata.placing import wrong_crs
 from phusong.geodata.readers import Table
 from phusong.geodata.reports import IssueLog
 from phusong.geodata.schemas import STORAGE_CRS
+from phusong.geodata.wrong_crs import wrong_crs
 
 _Objects = npt.NDArray[np.object_]
 
@@ -58,9 +58,9 @@ def place_polygons(table: Table, values: pd.DataFrame, crs: str, *, area: Area, 
 
 
 def _reproject(shapes: _Objects, crs: str) -> _Objects:
-    if CRS.from_user_input(crs) == CRS.from_user_input(STORAGE_CRS):
+    if same_crs(crs, STORAGE_CRS):
         return shapes
-    transformer = Transformer.from_crs(crs, STORAGE_CRS, always_xy=True)
+    transformer = storage_transformer(crs)
 
     def to_lonlat(points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         return np.column_stack(transformer.transform(points[:, 0], points[:, 1]))

@@ -27,7 +27,7 @@ Rasters come first, then the layers in the order of the recipe. All of it is imp
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -62,6 +62,7 @@ class RecipeLayer(Section):
     crs: str | None = None
     sheet: str | None = None
     encoding: str = "utf-8-sig"
+    accept_repairs: tuple[str, ...] = ()
     columns: dict[str, str | list[str]] = Field(default_factory=dict)
     values: dict[str, dict[str, str]] = Field(default_factory=dict)
     defaults: dict[str, str | float | list[dict[str, str | float]]] = Field(default_factory=dict)
@@ -105,8 +106,9 @@ def read_recipe(path: Path | str) -> Recipe:
 
 
 def import_recipe(
-    workspace: Workspace, recipe_path: Path | str, folder: Path | str, *, replace: bool = False
-) -> list[ImportReport]:
+    workspace: Workspace, recipe_path: Path | str, folder: Path | str, *, replace: bool = False,
+    accept_repairs: Collection[str] = (),
+) -> list[ImportReport]:  # fmt: skip
     """Import everything that a recipe names: all of it, or nothing.
 
     Parameters
@@ -119,6 +121,8 @@ def import_recipe(
         Folder of the files that it names.
     replace
         Replace rasters and layers imported before.
+    accept_repairs
+        Codes of refusal whose rows are repaired instead, in every layer.
 
     Returns
     -------
@@ -138,7 +142,7 @@ def import_recipe(
         for raster in sorted(recipe.raster, key=lambda item: order[item.raster]):
             reports.append(_import_raster(stage, raster, source, replace))
         for layer in recipe.layer:
-            reports.append(_import_layer(stage, layer, source, replace))
+            reports.append(_import_layer(stage, layer, source, replace, accept_repairs))
     return reports
 
 
@@ -154,7 +158,9 @@ def _import_raster(workspace: Workspace, entry: RecipeRaster, folder: Path, repl
     )
 
 
-def _import_layer(workspace: Workspace, entry: RecipeLayer, folder: Path, replace: bool) -> ImportReport:
+def _import_layer(
+    workspace: Workspace, entry: RecipeLayer, folder: Path, replace: bool, repairs: Collection[str]
+) -> ImportReport:
     joins = [Join(folder / join.file, join.on, join.take, unique=join.unique, sheet=join.sheet) for join in entry.joins]
     return import_layer(
         workspace,
@@ -168,6 +174,7 @@ def _import_layer(workspace: Workspace, entry: RecipeLayer, folder: Path, replac
         joins=joins,
         replace=replace,
         encoding=entry.encoding,
+        accept_repairs=(*entry.accept_repairs, *repairs),
     )
 
 

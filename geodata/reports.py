@@ -1,4 +1,4 @@
-"""What an import did: accepted and refused rows, defaults applied, values derived."""
+"""What an import did: accepted, refused and repaired rows, defaults applied, values derived."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 @dataclass(frozen=True)
 class RowIssue:
-    """Why a row was refused: its number in the file, field, value, code and reason in two languages."""
+    """Why a row was refused or how it was repaired: its number, field, value, code and reason in two languages."""
 
     row: int
     field: str
@@ -24,8 +24,9 @@ class RowIssue:
 class ImportReport:
     """Result of importing one layer or raster.
 
-    `defaults` counts the empty cells filled per column, `derived` the values found from other layers,
-    `details` holds what a raster import reports.
+    `rows` are the issues of refused rows, `repairs` those of rows taken otherwise than written. `defaults` counts the
+    empty cells filled per column, `derived` the values found from other layers, `details` holds what a raster import
+    reports.
     """
 
     layer: str
@@ -34,6 +35,7 @@ class ImportReport:
     refused: int = 0
     repaired: int = 0
     rows: tuple[RowIssue, ...] = ()
+    repairs: tuple[RowIssue, ...] = ()
     defaults: Mapping[str, int] = field(default_factory=dict)
     derived: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -43,6 +45,7 @@ class ImportReport:
         """Turn the report into plain types, as `import --json` prints it."""
         report = asdict(self)
         report["rows"] = [asdict(issue) for issue in self.rows]
+        report["repairs"] = [asdict(issue) for issue in self.repairs]
         report["notes"] = list(self.notes)
         return report
 
@@ -60,35 +63,44 @@ class IssueLog:
         self.row_numbers = row_numbers
         self.refused = np.zeros(len(row_numbers), dtype=bool)
         self.issues: list[RowIssue] = []
+        self._repairs: list[tuple[int, RowIssue]] = []
 
     def refuse(
-        self,
-        mask: npt.ArrayLike,
-        *,
-        field: str,
-        values: Sequence[object] | None,
-        code: str,
-        reason: str,
-        reason_vi: str,
-    ) -> None:
-        """Refuse the rows where `mask` is true; `{value}` in a reason becomes the row's own."""
-        where = np.flatnonzero(np.asarray(mask, dtype=bool))
-        self.refused[where] = True
-        for position in where.tolist():
-            value = None if values is None or values[position] is None else str(values[position])
-            row = int(self.row_numbers[position])
-            shown = "empty" if value is None else repr(value)
-            self.issues.append(
-                RowIssue(
-                    row=row,
-                    field=field,
-                    value=value,
-                    code=code,
-                    reason=reason.replace("{value}", shown),
-                    reason_vi=reason_vi.replace("{value}", "trống" if value is None else shown),
-                )
-            )
+        self, mask: npt.ArrayLike, *, field: str, values: Sequence[object] | None, code: str,
+        reason: str, reason_vi: str, hints: Sequence[object] | None = None,
+    ) -> None:  # fmt: skip
+        """Refuse the rows where `mask` is true; `{value}` and `{hint}` in a reason become the row's own."""
+        issues = self._issues(mask, field, values, code, reason, reason_vi, hints)
+        self.refused[[position for position, _ in issues]] = True
+        self.issues.extend(issue for _, issue in issues)
+
+    def repair(
+        self, mask: npt.ArrayLike, *, field: str, values: Sequence[object] | None, code: str,
+        reason: str, reason_vi: str, hints: Sequence[object] | None = None,
+    ) -> None:  # fmt: skip
+        """Record that the rows where `mask` is true are taken otherwise than written."""
+        self._repairs.extend(self._issues(mask, field, values, code, reason, reason_vi, hints))
+
+    @property
+    def repairs(self) -> tuple[RowIssue, ...]:
+        """What was repaired in rows that are not refused, in the order of the rows."""
+        kept = (issue for position, issue in self._repairs if not self.refused[position])
+        return tuple(sorted(kept, key=lambda issue: issue.row))
 
     def sorted(self) -> tuple[RowIssue, ...]:
         """All issues in the order of the rows."""
         return tuple(sorted(self.issues, key=lambda issue: issue.row))
+
+    def _issues(
+        self, mask: npt.ArrayLike, field: str, values: Sequence[object] | None, code: str, reason: str,
+        reason_vi: str, hints: Sequence[object] | None,
+    ) -> list[tuple[int, RowIssue]]:  # fmt: skip
+        issues = []
+        for position in np.flatnonzero(np.asarray(mask, dtype=bool)).tolist():
+            value = None if values is None or values[position] is None else str(values[position])
+            shown, shown_vi = ("empty", "trống") if value is None else (repr(value), repr(value))
+            hint = "" if hints is None else str(hints[position])
+            en = reason.replace("{hint}", hint).replace("{value}", shown)
+            vi = reason_vi.replace("{hint}", hint).replace("{value}", shown_vi)
+            issues.append((position, RowIssue(int(self.row_numbers[position]), field, value, code, en, vi)))
+        return issues

@@ -25,7 +25,8 @@ Kind = Literal["text", "number", "date", "numbers", "texts"]
 class Column:
     """A column of a layer: kind of value, whether it must be given, its range or its words.
 
-    `numbers` and `texts` are lists per sector, stored as text joined by ";". `fill` stands in an empty cell.
+    `numbers` and `texts` are lists per sector, stored as text joined by ";". `fill` stands in an empty cell. A `late`
+    column may be absent from layers stored before it existed.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Column:
     choices: tuple[str, ...] = ()
     length: int | None = None
     fill: str | None = None
+    late: bool = False
 
     def range_text(self) -> str:
         """Write the allowed range, like `(0, 1000]` or `[0, ∞)`."""
@@ -108,6 +110,7 @@ _SETTLEMENTS = Layer(
         Column("name", required=True),
         Column("kind"),
         Column("commune_code", length=5),
+        Column("commune", late=True),
         Column("population", "number", minimum=0),
         Column("households", "number", minimum=0),
         Column("has_grid_power", choices=YES_NO_UNKNOWN, fill="unknown"),
@@ -127,13 +130,14 @@ _STATIONS = Layer(
         Column("height_agl_m", "number", required=True, minimum=1, maximum=1000),
         Column("azimuths_deg", "numbers", minimum=0, maximum=360),
         Column("downtilt_deg", "numbers", minimum=-20, maximum=30),
-        Column("mechanical_tilt_deg", "numbers", minimum=-20, maximum=30),
+        Column("mechanical_tilt_deg", "numbers", minimum=-20, maximum=30, late=True),
         # far above any transmitter: planners test a model by adding 200 dB
         Column("eirp_dbm", "numbers", required=True, minimum=-50, maximum=300),
         Column("antenna", "texts"),
         Column("status", required=True, choices=("live", "maintenance", "planned", "off")),
         Column("on_air_from", "date"),
         Column("on_air_to", "date"),
+        Column("commune", late=True),
     ),
     key=("station_id",),
     duplicate_code="duplicate_station_id",
@@ -145,6 +149,7 @@ _FIBRE = Layer(
         Column("operator", required=True),
         Column("kind"),
         Column("reach_km", "number", required=True, minimum=0, maximum=200),
+        Column("commune", late=True),
     ),
     key=("endpoint_id",),
 )
@@ -155,6 +160,7 @@ _PLACES = Layer(
         Column("kind", required=True),
         Column("name", required=True),
         Column("has_fixed_broadband", choices=YES_NO_UNKNOWN, fill="unknown"),
+        Column("commune", late=True),
     ),
     key=("place_id",),
 )
@@ -273,9 +279,7 @@ def _schema_column(column: Column) -> pa.Column:
         checks.append(pa.Check.str_length(column.length, column.length))
     if column.kind == "date":
         checks.append(pa.Check.str_matches(r"^\d{4}-\d{2}-\d{2}$"))
-    # an optional list per sector may be absent: a layer stored before the column existed still fits
-    must_stand = column.required or column.kind != "numbers"
-    return pa.Column(None, checks, nullable=not column.required, required=must_stand)
+    return pa.Column(None, checks, nullable=not column.required, required=not column.late)
 
 
 def _words_check(choices: tuple[str, ...]) -> pa.Check:

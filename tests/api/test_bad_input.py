@@ -65,7 +65,7 @@ def stations_file(tmp_path, *rows):
         ("S2,M2,Alpha,6G,1800,20,40,61,0,live,106.05,17.05\n", "unknown_technology"),
         ("S2,M2,Alpha,4G,1800,20,-40,61,0,live,106.05,17.05\n", "out_of_range"),
         ("S2,M2,Alpha,4G,1800,20,40,61;62;63,0;120,live,106.05,17.05\n", "unequal_lists"),
-        ("S2,M2,Alpha,4G,1800,20,40,61,0,live,107.9,17.05\n", "outside_terrain"),
+        ("S2,M2,Alpha,4G,1800,20,40,61,0,live,107.9,17.05\n", "outside_province"),
         ("S2,M2,Alpha,4G,1800,20,40,61,0,live,,\n", "missing_coordinate"),
     ],
 )

@@ -149,3 +149,10 @@ def test_an_observation_of_no_settlement_is_warned_of(workspace):
     }  # fmt: skip
     put(workspace, "observations", values)
     assert ("unknown_settlement", "observations") in findings(workspace, "warning")
+
+
+def test_a_station_outside_the_commune_it_states_is_named_once_the_communes_are_there(workspace):
+    put_stations(workspace, commune="Xã Mẫu")
+    assert ("wrong_commune", "stations") not in findings(workspace, "warning")
+    put_stations(workspace, place=(105.99, 17.3), commune="00001")
+    assert ("wrong_commune", "stations") in findings(workspace, "warning")

@@ -99,10 +99,10 @@ def test_a_good_file_is_stored_whole_and_its_original_is_kept(workspace: Workspa
         ({"status": "on_air"}, "status", "unknown_value"),
         ({"mast_id": ""}, "mast_id", "missing_value"),
         ({"lat": ""}, "lat", "missing_coordinate"),
-        ({"lat": "17042'23.4''N"}, "lat", "not_a_number"),
+        ({"lat": "seventeen"}, "lat", "not_a_number"),
         ({"lon": "190"}, "lon, lat", "out_of_range"),
         ({"lon": "17.5", "lat": "106.5"}, "lon, lat", "xy_swapped"),
-        ({"lon": "107.59", "lat": "16.46"}, "lon, lat", "outside_terrain"),
+        ({"lon": "107.59", "lat": "16.46"}, "lon, lat", "outside_province"),
         ({"station_id": "S1"}, "station_id", "duplicate_station_id"),
     ],
 )
