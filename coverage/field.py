@@ -16,7 +16,7 @@ from phusong.coverage.link import location_sigma_db
 from phusong.coverage.propagation import _field
 from phusong.coverage.propagation._formulas import Link
 from phusong.coverage.propagation._ray import MIN_POINTS, ray_tables
-from phusong.coverage.propagation._sample import bilinear, sample_line
+from phusong.coverage.propagation._sample import bilinear, line_work, sample_line
 from phusong.coverage.propagation.errors import OutOfValidityError
 from phusong.coverage.propagation.p1812 import ZONES, make_link
 from phusong.geodata.grid import Grid, Raster
@@ -299,7 +299,7 @@ def _profile_to(
     steps = max(int(max(length, limit) / step + 0.5), MIN_POINTS - 1)
     part = max(length, limit) / (length * steps) if length > 0.0 else 0.0
     profile = np.empty(steps + 1), np.zeros(steps + 1), np.full(steps + 1, INLAND, np.uint8)
-    sample_line(*place[:5], east * part, south * part, place.ground_m, *profile)
+    sample_line(*place[:5], east * part, south * part, place.ground_m, *profile, line_work(steps + 1))
     return profile
 
 

@@ -130,6 +130,13 @@ def test_the_seam_near_the_mast_is_continuous_on_every_ray(spacing_m):
         assert np.abs(inner - outer).max() < 1e-6
 
 
+def test_an_antenna_at_the_mast_itself_is_a_metre_away():
+    terrain = rough_terrain(41)
+    place, low = middle(terrain), LINK | {"tx_height_agl_m": 1.5}
+    loss = point_loss_db(terrain, None, to_x_m=place["x_m"], to_y_m=place["y_m"], freqs_ghz=[1.8], **place, **low)
+    assert loss[0, 0] == pytest.approx(92.4 + 20.0 * math.log10(1.8e-3), abs=1e-9)
+
+
 @pytest.mark.parametrize("mode", ["sweep", "path"])
 def test_four_threads_at_once_give_the_bytes_of_one(mode):
     terrain = rough_terrain(121)

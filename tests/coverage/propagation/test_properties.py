@@ -10,8 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from phusong.coverage.propagation._formulas import combined_loss_db, diffraction_db, loss_db
+from phusong.coverage.propagation._profile import profile_geometry
 from phusong.coverage.propagation.errors import OutOfValidityError
-from phusong.coverage.propagation.p1812 import path_loss_db, ray_loss_db
+from phusong.coverage.propagation.p1812 import make_link, path_loss_db, ray_loss_db
 
 LINK = {"mid_lat_deg": 17.5, "delta_n": 55.0, "surface_refractivity": 350.0}
 CASES = {"ci": 1_000, "long": 100_000}[os.environ.get("PHUSONG_HYPOTHESIS", "ci")]
@@ -85,6 +87,17 @@ def test_every_point_of_a_ray_is_finite_in_the_whole_range_of_validity(profile, 
     freq_ghz = link.pop("freq_ghz")
     ray = ray_loss_db(distance[1], *ground, freqs_ghz=[freq_ghz], **link)[0, 4:]
     assert np.isfinite(ray).all()
+
+
+@MANY
+@given(profiles(spacings_km=SPACINGS_KM, roughness_m=500.0), st.fixed_dictionaries(WHOLE_RANGE))
+def test_ducting_is_left_out_only_where_it_changes_nothing(profile, link):
+    terms, made = make_link([link.pop("freq_ghz")], **link)
+    distance, terrain, clutter, zone = profile
+    geometry = profile_geometry(distance, terrain, clutter, zone.astype(np.uint8), made)
+    losses = diffraction_db(geometry, terms[0], made)
+    always = combined_loss_db(geometry, terms[0], made, *losses, True, 0.0)
+    assert loss_db(geometry, terms[0], made, 0.0) == pytest.approx(always, abs=1e-9)
 
 
 @MANY
