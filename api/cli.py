@@ -8,7 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from phusong.api import answer_commands, layer_commands, path_commands, run_commands
+from phusong.api import answer_commands, layer_commands, path_commands, run_commands, unit_commands
 from phusong.api.console import log_error
 from phusong.api.errors import USER_ERRORS
 
@@ -36,6 +36,7 @@ app.command("demo")(run_commands.demo)
 app.command("init")(layer_commands.init)
 app.command("import")(layer_commands.import_)
 app.command("check")(layer_commands.check)
+app.command("unit")(unit_commands.unit)
 app.command("compute")(run_commands.compute)
 app.command("coverage")(answer_commands.coverage)
 app.command("settlements")(answer_commands.settlements)

@@ -47,5 +47,9 @@ class UnknownNameError(PhusongError, LookupError):
     """A run, unit, station, settlement or profile of that name does not exist."""
 
 
+class AmbiguousNameError(InputError):
+    """A name stands for several units; the message lists them."""
+
+
 class WorkspaceError(PhusongError, OSError):
     """The folder is no workspace, or cannot be made one."""

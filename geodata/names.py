@@ -19,6 +19,7 @@ _PREFIXES = {
     "tổ dân phố": "tổ dân phố", "tdp": "tổ dân phố",
     "phường": "phường", "p.": "phường", "xã": "xã", "x.": "xã",
     "huyện": "huyện", "h.": "huyện", "quận": "quận", "q.": "quận", "tỉnh": "tỉnh", "t.": "tỉnh",
+    "đặc khu": "đặc khu",
     "thôn": "thôn", "bản": "bản", "ấp": "ấp", "buôn": "buôn", "làng": "làng", "xóm": "xóm",
 }  # fmt: skip
 _DOTLESS = "|".join(re.escape(word) for word in sorted(_PREFIXES, key=len, reverse=True) if not word.endswith("."))
