@@ -1,148 +1,105 @@
-"""Measure the engine on rough terrain made from a seed: the cost of a pixel, a band, a thread, a whole province.
+"""Measure the engine: `scripts/bench [CASE ...]`; without a case the quick ones, `all` for everything.
 
-Every figure is the median of several runs after one that compiles; ratios compare figures of one run only, since
-machines drift.
+A sample is one evaluated point, with the sampling of terrain and clutter and the mapping to pixels. Figures of one
+thread are processor time, ratios of threads and whole computations wall time: medians of the counted runs, after one
+that compiles.
 """
 
 import argparse
 import json
-import os
-import resource
-import statistics
 import sys
-import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from scripts.bench_fields import measure_fields, measure_new_mast, measure_radii, measure_threads
+from scripts.bench_machine import describe_machine
+from scripts.bench_mapping import measure_mapping, measure_masts
+from scripts.bench_operations import measure_operations
+from scripts.bench_peers import measure_peers
+from scripts.bench_province import data_workspace, measure_province
 
-from phusong.coverage.compute import compute
-from phusong.coverage.field import loss_field
-from phusong.geodata.grid import Raster
-from phusong.geodata.workspace import Workspace
-from tests.coverage.terrain import LINK, middle, patchy_clutter, rough_terrain
-
-BANDS_GHZ = (0.7, 1.8, 2.6)
-CELL_M = 30.0
-
-
-def median_seconds(run: Callable[[], object], repeat: int) -> float:
-    """Median wall time after one run that is not counted."""
-    run()
-    times = []
-    for _ in range(repeat):
-        begin = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - begin)
-    return statistics.median(times)
-
-
-def measure_fields(radius_km: float, repeat: int) -> dict[str, Any]:
-    """Microseconds per pixel of one field: bare and with clutter, bands, time percentages, threads, evaluators."""
-    size = 2 * int(radius_km * 1e3 / CELL_M) + 3
-    terrain = rough_terrain(size, relief_m=900.0)
-    clutter = patchy_clutter(terrain)
-    pixels = 0
-
-    def microseconds(cover: Raster | None, bands: tuple[float, ...], **more: Any) -> float:
-        nonlocal pixels
-
-        def run() -> None:
-            nonlocal pixels
-            field = loss_field(
-                terrain,
-                cover,
-                freqs_ghz=bands,
-                radius_m=1e3 * radius_km,
-                **middle(terrain),
-                **LINK,
-                **({"threads": 1} | more),
-            )
-            pixels = int(np.isfinite(field.path_loss_db[0]).sum())
-
-        return round(1e6 * median_seconds(run, repeat) / pixels, 3)
-
-    one = (1.8,)
-    figures: dict[str, Any] = {
-        "sweep_bare_us": microseconds(None, one),
-        "sweep_clutter_us": microseconds(clutter, one),
-        "sweep_clutter_3_bands_us": microseconds(clutter, BANDS_GHZ),
-        "sweep_clutter_10_pct_us": microseconds(clutter, one, time_pct=10.0),
-        "sweep_clutter_2_threads_us": microseconds(clutter, one, threads=2),
-        "path_clutter_us": microseconds(clutter, one, mode="path"),
-    }
-    figures["speed_up_2_threads"] = round(figures["sweep_clutter_us"] / figures["sweep_clutter_2_threads_us"], 2)
-    return {"radius_km": radius_km, "cell_m": CELL_M, "pixels": pixels, **figures}
+DATA = Path(__file__).parent.parent.parent / "shared" / "data"
+CASES: dict[str, tuple[str, Callable[[argparse.Namespace], Any]]] = {
+    "fields": (
+        "a sample, a pixel, a geometry, a band, at every site",
+        lambda a: measure_fields(a.radius_km, a.repeat, a.data),
+    ),
+    "threads": ("one thread against two", lambda a: measure_threads(a.radius_km, a.repeat, a.data)),
+    "new-mast": ("one mast, three bands, 15 km, two threads", lambda a: measure_new_mast(a.repeat, a.data)),
+    "mapping": ("sweep against path at every site", lambda a: measure_mapping(a.radius_km, a.data)),
+    "operations": (
+        "calls a sample and what they cost here",
+        lambda a: measure_operations(a.radius_km, a.repeat, a.data),
+    ),
+    "radius": ("cost and memory at 5 to 30 km", lambda a: measure_radii(a.repeat, a.data)),
+    "peers": ("SPLAT! HD and gdal_viewshed, where installed", lambda a: measure_peers(a.radius_km, a.repeat, a.data)),
+    "masts": (
+        "sweep against path on 30 random masts, and people covered",
+        lambda a: _with_workspace(a, 30.0, lambda folder: measure_masts(folder, 20.0)),
+    ),
+    "province": (
+        "a whole province, all masts against half of them, memory",
+        lambda a: _with_workspace(a, 90.0, measure_province),
+    ),
+}
+QUICK = ("fields", "threads", "new-mast", "mapping")
 
 
-def measure_mapping(radius_km: float) -> dict[str, float]:
-    """Difference of the sweep from every pixel's own path [dB]."""
-    size = 2 * int(radius_km * 1e3 / CELL_M) + 3
-    terrain = rough_terrain(size, relief_m=60.0 * radius_km)
-    clutter = patchy_clutter(terrain)
-    sweep, path = (
-        loss_field(
-            terrain,
-            clutter,
-            freqs_ghz=[1.8],
-            radius_m=1e3 * radius_km,
-            mode=mode,
-            **middle(terrain),
-            **LINK,
-        ).path_loss_db[0]
-        for mode in ("sweep", "path")
+def _with_workspace(given: argparse.Namespace, usual_m: float, measure: Callable[[Path], Any]) -> Any:
+    with data_workspace(given.workspace, given.resolution_m or usual_m, given.data) as folder:
+        if folder is None:
+            print(f"{given.data / 'quang_binh'} is not there and no --workspace is given: left out", file=sys.stderr)
+            return None
+        return measure(folder)
+
+
+def parse_arguments() -> argparse.Namespace:
+    """The arguments, with the cases by name."""
+    cases = "\n".join(f"  {name:12} {text}{' *' if name in QUICK else ''}" for name, (text, _) in CASES.items())
+    parser = argparse.ArgumentParser(
+        prog="scripts/bench",
+        description=f"{__doc__}\ncases (* without a case named):\n{cases}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    error = (sweep - path)[np.isfinite(path)].astype(float)
-    return {
-        "radius_km": radius_km,
-        "bias_db": round(float(error.mean()), 3),
-        "rms_db": round(float(np.sqrt((error**2).mean())), 3),
-        "p95_db": round(float(np.percentile(np.abs(error), 95)), 3),
-        "share_over_1_db": round(float((np.abs(error) > 1.0).mean()), 4),
-    }
-
-
-def measure_province(folder: Path) -> dict[str, Any]:
-    """A full computation of an imported workspace, then an unchanged one."""
-    workspace = Workspace.open(folder)
-    begin = time.perf_counter()
-    full = compute(workspace, full=True)
-    again = time.perf_counter()
-    compute(workspace)
-    return {
-        "workspace": workspace.settings.name,
-        "resolution_m": workspace.settings.resolution_m,
-        "full_s": round(again - begin, 1),
-        "unchanged_s": round(time.perf_counter() - again, 1),
-        "stages_s": full.manifest["timings"],
-        "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3, 1),
-    }
+    parser.add_argument("cases", nargs="*", metavar="CASE", help="what to measure; all for everything")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--repeat", type=int, default=5, help="counted runs of each figure (5)")
+    parser.add_argument("--radius-km", type=float, default=15.0, help="radius of the fields (15)")
+    parser.add_argument("--data", type=Path, default=DATA, help="folder of the test data (../shared/data)")
+    parser.add_argument(
+        "--workspace", type=Path, help="imported workspace for masts and province, which stays as it is"
+    )
+    parser.add_argument("--resolution-m", type=float, help="of the test data in masts (30) and province (90)")
+    given = parser.parse_args()
+    given.cases = list(CASES) if given.cases == ["all"] else given.cases or list(QUICK)
+    if unknown := set(given.cases) - set(CASES):
+        parser.error(f"no case {', '.join(sorted(unknown))}; the cases are {', '.join(CASES)}")
+    return given
 
 
 def main() -> None:
     """Measure what the arguments ask for, and print it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--radius-km", type=float, default=15.0, help="radius of the measured field")
-    parser.add_argument("--repeat", type=int, default=5, help="counted runs of each figure")
-    parser.add_argument("--province", type=Path, help="an imported workspace to compute as a whole")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    given = parser.parse_args()
-    found: dict[str, Any] = {
-        "processors": os.cpu_count(),
-        "field": measure_fields(given.radius_km, given.repeat),
-        "sweep_against_path": measure_mapping(min(given.radius_km, 6.0)),
-    }
-    if given.province:
-        found["province"] = measure_province(given.province)
+    given = parse_arguments()
+    found: dict[str, Any] = {"measured_at": f"{datetime.now(UTC):%Y-%m-%d}", "machine": describe_machine()}
+    for name in given.cases:
+        print(f"measuring {name} ...", file=sys.stderr)
+        found[name] = CASES[name][1](given)
     if given.json:
-        json.dump(found, sys.stdout, indent=1)
+        json.dump(found, sys.stdout, indent=1, ensure_ascii=False)
         print()
-        return
-    for part, figures in found.items():
-        print(part if isinstance(figures, dict) else f"{part}: {figures}")
-        for name, value in figures.items() if isinstance(figures, dict) else ():
-            print(f"    {name:28} {value}")
+    else:
+        _print_tree(found, "")
+
+
+def _print_tree(found: dict[str, Any], indent: str) -> None:
+    for name, value in found.items():
+        if isinstance(value, dict):
+            print(f"{indent}{name}")
+            _print_tree(value, indent + "    ")
+        else:
+            print(f"{indent}{name:32} {value}")
 
 
 if __name__ == "__main__":
