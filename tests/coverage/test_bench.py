@@ -1,0 +1,59 @@
+"""The benchmark answers on small terrain, and counts what it says it counts."""
+
+import numpy as np
+import pytest
+
+from phusong.coverage.compute import plan
+from phusong.coverage.field import LossField
+from phusong.geodata.grid import Grid
+from scripts.bench_fields import count_samples, measure_fields
+from scripts.bench_machine import describe_machine, in_own_process
+from scripts.bench_mapping import AS_OF, Errors, measure_masts
+from scripts.bench_province import _drop_half_the_masts, _size
+
+
+def test_fields_are_measured_where_no_test_data_are_and_the_missing_are_named(tmp_path, capsys):
+    found = measure_fields(1.0, 1, tmp_path)
+    assert list(found) == ["rough"]
+    assert found["rough"]["sweep_clutter_p50_3_bands"]["us_per_sample"] > 0.0
+    assert 0 < found["rough"]["samples"] <= found["rough"]["pixels"]
+    assert capsys.readouterr().err.count("is not there: left out") == 2
+
+
+def test_pixels_that_share_a_sample_count_as_one():
+    loss = np.array([[[1, 1, 1, np.nan]], [[5, 5, 6, np.nan]]], np.float32)
+    field = LossField(loss, Grid("EPSG:32648", None, (1, 4)), (0.7, 1.8), loss[0], None)
+    assert count_samples(field) == (3, 2)
+
+
+def test_errors_of_two_masts_add_up_to_those_of_both():
+    first, second, both = Errors(), Errors(), Errors()
+    first.add(np.array([0.0, 2.0]))
+    second.add(np.array([-1.5, -0.5]))
+    both.add(np.array([0.0, 2.0, -1.5, -0.5]))
+    first.take(second)
+    assert first.figures() == both.figures()
+    assert both.figures()["share_over_1_db"] == 0.5
+    assert both.figures()["bias_db"] == 0.0
+
+
+def test_sweep_and_path_cover_about_the_same_people_of_every_commune(copied):
+    found = measure_masts(copied.path, 4.0)
+    assert found["masts"] == 30
+    assert abs(found["bias_db"]) < 1.0
+    assert found["people_covered"]["communes_reached"] > 0
+    assert abs(found["people_covered"]["largest_difference_points"]) < 20.0
+
+
+def test_the_size_of_a_province_is_that_of_its_plan_and_halves_with_its_masts(copied):
+    whole, planned = _size(copied.path), plan(copied, as_of=AS_OF)
+    assert (whole["stations"], whole["geometries"]) == (planned.stations, planned.geometries)
+    assert whole["wanted_pixels_of_geometries"] == planned.pixels
+    _drop_half_the_masts(copied.path)
+    assert _size(copied.path)["masts"] == pytest.approx(whole["masts"] / 2, abs=2)
+
+
+def test_a_process_of_its_own_says_its_own_peak_memory():
+    answer, peak_mb = in_own_process(describe_machine)
+    assert answer["cores"] >= 1
+    assert peak_mb > 10.0
