@@ -18,8 +18,10 @@ import pandas as pd
 
 from phusong.geodata.antenna_files import known_antennas, read_antennas
 from phusong.geodata.areas import Area, assign_communes, current_communes, read_area
+from phusong.geodata.cell_text import normalise_cells
 from phusong.geodata.coordinates import has_coordinates, read_coordinates, resolve_crs
 from phusong.geodata.errors import InputError, RefusedRowsError
+from phusong.geodata.headers import find_words
 from phusong.geodata.joins import (
     DefaultRule,
     Join,
@@ -29,12 +31,14 @@ from phusong.geodata.joins import (
     apply_values,
     choose_columns,
 )
+from phusong.geodata.matching import apply_factors, complete_mapping, refuse_bare_formulas, require_columns
 from phusong.geodata.placing import REPAIRS, Placed, place_points
 from phusong.geodata.polygons import place_polygons
 from phusong.geodata.readers import Table, read_table
 from phusong.geodata.reports import ImportReport, IssueLog
 from phusong.geodata.schemas import STORAGE_CRS, Layer, find_layer
 from phusong.geodata.stated_communes import StatedCommunes, find_stated
+from phusong.geodata.station_lists import assume_missing, name_masts, split_technologies
 from phusong.geodata.validation import parse_columns, refuse_duplicates
 from phusong.geodata.workspace import Workspace
 
@@ -55,7 +59,7 @@ def import_layer(
     defaults: Mapping[str, Scalar | Sequence[DefaultRule]] | None = None,
     joins: Sequence[Join] = (),
     replace: bool = False,
-    encoding: str = "utf-8-sig",
+    encoding: str | None = None,
     accept_repairs: Collection[str] = (),
 ) -> ImportReport:
     """Import a file as a layer of the workspace.
@@ -72,9 +76,10 @@ def import_layer(
         CRS of its coordinates, like `EPSG:9211`; None takes the file's, or EPSG:4326 where its own columns are lon and
         lat.
     sheet
-        Sheet of a workbook or layer of a vector file; needed when there are several.
+        Sheet of a workbook or layer of a vector file; needed where the header does not tell which.
     mapping
-        Our column (or lon, lat, x, y) to the file's; of several of the file's the first not empty counts.
+        Our column (or lon, lat, x, y) to the file's; of several of the file's the first not empty counts. Columns
+        that it does not name are found by the words of `data/headers.toml`.
     values
         Per column of ours, the file's words to ours; the word "" stands for an empty cell.
     defaults
@@ -84,7 +89,7 @@ def import_layer(
     replace
         Replace a layer imported before.
     encoding
-        Encoding of a text file.
+        Encoding of a text file, `tcvn3` and `vni` too; None finds it.
     accept_repairs
         Codes of refusal (of `placing.REPAIRS`) whose rows are repaired instead, and recorded.
 
@@ -106,13 +111,30 @@ def import_layer(
             f"Layer {layer} exists in this workspace; use --replace to import it again.",
             vi=f"Lớp {layer} đã có trong vùng làm việc; dùng --replace để nhập lại.",
         )
-    table = read_table(file, sheet=sheet, layer=sheet, encoding=encoding)
-    log = IssueLog(table.row_numbers)
+    words = find_words(described)
+    mapped = [name for names in (mapping or {}).values() for name in ([names] if isinstance(names, str) else names)]
+    table = read_table(file, sheet=sheet, layer=sheet, encoding=encoding, words=words, mapped=mapped)
+    log = IssueLog(table.row_numbers, table.sheets)
     frame, notes = _join_all(table.frame, joins, file.name, log)
-    frame, chosen = choose_columns(frame, described, mapping or {}, file=file.name)
+    columns, found = complete_mapping(changed(table, frame=frame), mapping or {}, described, crs=crs)
+    frame, chosen = choose_columns(frame, described, columns, file=file.name)
+    refuse_bare_formulas(table, columns, frame, log)
     counts = apply_values(frame, _of_layer(values or {}, described))
+    listed = layer == "stations" and "station_id" not in table.frame.columns  # a list not made for us
+    if listed:
+        filled, said = name_masts(frame, table)
+        frame, origin, split = split_technologies(frame, words)
+        table, log = table.take(origin), log.take(origin)
+        found += [*said, *split]
+        _add(counts, filled)
+    found += normalise_cells(frame, described, words, log)
+    found += apply_factors(frame, table.factors, mapping or {})
     _add(counts, apply_defaults(frame, _of_layer(defaults or {}, described)))
-    _require_columns(frame, described, file.name)
+    if listed:
+        filled, said = assume_missing(frame)
+        found += said
+        _add(counts, filled)
+    require_columns(frame, described, words, table=table, mapping=columns, file=file.name)
     parsed, filled = parse_columns(frame, described, log)
     _add(counts, filled)
     refuse_duplicates(parsed, described, log)
@@ -128,7 +150,7 @@ def import_layer(
     report = ImportReport(
         layer, file.name, 0 if placed.wrong else len(accepted), int(log.refused.sum()) + len(table.issues),
         repaired=len({issue.row for issue in log.repairs}), rows=issues, repairs=log.repairs, defaults=counts,
-        derived=derived, notes=(*notes, *chosen, *place_notes, *relations),
+        derived=derived, notes=(*table.notes, *notes, *found, *chosen, *place_notes, *relations),
     )  # fmt: skip
     _refuse_nothing_accepted(report, placed.wrong)
     if layer == "stations":
@@ -188,16 +210,6 @@ def _of_layer(given: Mapping[str, Value], layer: Layer) -> Mapping[str, Value]:
 def _add(counts: dict[str, int], more: Mapping[str, int]) -> None:
     for name, count in more.items():
         counts[name] = counts.get(name, 0) + count
-
-
-def _require_columns(frame: pd.DataFrame, layer: Layer, file: str) -> None:
-    missing = [column.name for column in layer.columns if column.required and column.name not in frame.columns]
-    if missing:
-        names = ", ".join(missing)
-        raise InputError(
-            f"{file} has no column for {names} of layer {layer.name}; give --map {missing[0]}=THEIRS.",
-            vi=f"{file} thiếu cột cho {names} của lớp {layer.name}; hãy nêu bằng --map {missing[0]}=TÊN_CỘT.",
-        )
 
 
 def validate_repairs(codes: Collection[str]) -> None:

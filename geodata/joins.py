@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from phusong.geodata.cells import clean_text
 from phusong.geodata.errors import InputError
-from phusong.geodata.readers import Table, clean_text, read_table
+from phusong.geodata.readers import Table, read_table
 from phusong.geodata.reports import IssueLog
 from phusong.geodata.schemas import Layer
 

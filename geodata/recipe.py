@@ -61,7 +61,7 @@ class RecipeLayer(Section):
     file: str
     crs: str | None = None
     sheet: str | None = None
-    encoding: str = "utf-8-sig"
+    encoding: str | None = None
     accept_repairs: tuple[str, ...] = ()
     columns: dict[str, str | list[str]] = Field(default_factory=dict)
     values: dict[str, dict[str, str]] = Field(default_factory=dict)

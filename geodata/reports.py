@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 @dataclass(frozen=True)
 class RowIssue:
-    """Why a row was refused or how it was repaired: its number, field, value, code and reason in two languages."""
+    """Why a row was refused or how it was repaired: number, sheet, field, value, code, reason in two languages."""
 
     row: int
     field: str
@@ -18,6 +18,7 @@ class RowIssue:
     code: str
     reason: str
     reason_vi: str
+    sheet: str | None = None
 
 
 @dataclass(frozen=True)
@@ -57,10 +58,13 @@ class IssueLog:
     ----------
     row_numbers
         Number in the file of every row of the table.
+    sheets
+        Sheet of every row; None for a file without sheets.
     """
 
-    def __init__(self, row_numbers: npt.NDArray[np.int64]) -> None:
+    def __init__(self, row_numbers: npt.NDArray[np.int64], sheets: npt.NDArray[np.object_] | None = None) -> None:
         self.row_numbers = row_numbers
+        self.sheets = sheets
         self.refused = np.zeros(len(row_numbers), dtype=bool)
         self.issues: list[RowIssue] = []
         self._repairs: list[tuple[int, RowIssue]] = []
@@ -87,6 +91,13 @@ class IssueLog:
         kept = (issue for position, issue in self._repairs if not self.refused[position])
         return tuple(sorted(kept, key=lambda issue: issue.row))
 
+    def take(self, origin: npt.NDArray[np.intp]) -> "IssueLog":
+        """The log of a table some of whose rows now stand several times; `origin` has their positions in this one."""
+        log = IssueLog(self.row_numbers[origin], None if self.sheets is None else self.sheets[origin])
+        log.refused = self.refused[origin]
+        log.issues = self.issues
+        return log
+
     def sorted(self) -> tuple[RowIssue, ...]:
         """All issues in the order of the rows."""
         return tuple(sorted(self.issues, key=lambda issue: issue.row))
@@ -102,5 +113,6 @@ class IssueLog:
             hint = "" if hints is None else str(hints[position])
             en = reason.replace("{hint}", hint).replace("{value}", shown)
             vi = reason_vi.replace("{hint}", hint).replace("{value}", shown_vi)
-            issues.append((position, RowIssue(int(self.row_numbers[position]), field, value, code, en, vi)))
+            sheet = None if self.sheets is None else str(self.sheets[position])
+            issues.append((position, RowIssue(int(self.row_numbers[position]), field, value, code, en, vi, sheet)))
         return issues

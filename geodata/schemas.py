@@ -26,7 +26,8 @@ class Column:
     """A column of a layer: kind of value, whether it must be given, its range or its words.
 
     `numbers` and `texts` are lists per sector, stored as text joined by ";". `fill` stands in an empty cell. A `late`
-    column may be absent from layers stored before it existed.
+    column may be absent from layers stored before it existed. `whole` numbers are counts: a mark before three digits is
+    a thousands mark.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Column:
     length: int | None = None
     fill: str | None = None
     late: bool = False
+    whole: bool = False
 
     def range_text(self) -> str:
         """Write the allowed range, like `(0, 1000]` or `[0, ∞)`."""
@@ -111,8 +113,8 @@ _SETTLEMENTS = Layer(
         Column("kind"),
         Column("commune_code", length=5),
         Column("commune", late=True),
-        Column("population", "number", minimum=0),
-        Column("households", "number", minimum=0),
+        Column("population", "number", minimum=0, whole=True),
+        Column("households", "number", minimum=0, whole=True),
         Column("has_grid_power", choices=YES_NO_UNKNOWN, fill="unknown"),
         Column("area_type"),
     ),

@@ -6,8 +6,9 @@ import openpyxl
 import pytest
 from shapely import Point
 
+from phusong.geodata.cells import clean_text
 from phusong.geodata.errors import InputError
-from phusong.geodata.readers import clean_text, read_table
+from phusong.geodata.readers import read_table
 
 
 def points() -> gpd.GeoDataFrame:
@@ -102,7 +103,7 @@ def test_a_workbook_of_several_sheets_needs_a_name(tmp_path: Path) -> None:
         ("a.csv", b"", "a.csv is empty"), ("a.csv", b"id,name\n", "has no rows"),
         ("a.csv", b"\n1,2\n", "row 1 is empty"),
         ("a.csv", b"id,id\n1,2\n", "'id' appears more than once"),
-        ("a.csv", b"id\nL\xd6 Th\xf1y\n", "not utf-8"),
+        ("a.csv", b"id\n\xff\xfe\xfa\n", "in no encoding"),
         ("a.csv", b'id\n"open\n', "not readable as CSV"), ("a.doc", b"x", "unknown kind of file"),
         ("a.gpkg", b"no database", "damaged"), ("a.geojson", b"{", "damaged"),
         ("a.xlsx", b"PK no", "no readable workbook"),

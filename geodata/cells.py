@@ -1,0 +1,58 @@
+"""Raw cells of a file written as trimmed NFC text, whole columns at a time."""
+
+import datetime
+import math
+import unicodedata
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+Texts = npt.NDArray[np.object_]
+"""A column: text or None."""
+
+
+class PlainNumber(str):
+    """Text of a cell that was a number: its point is decimal, and leading zeros may be lost."""
+
+    __slots__ = ()
+
+
+def clean_text(value: Any) -> str | None:
+    """Write a raw value as trimmed NFC text; whole numbers without a decimal point, dates in ISO form.
+
+    Empty cells, NaN and NaT give None.
+    """
+    if isinstance(value, str):
+        return value if isinstance(value, PlainNumber) else unicodedata.normalize("NFC", value).strip() or None
+    if value is None or value is pd.NaT:
+        return None
+    if isinstance(value, bool | np.bool_):
+        value = "true" if value else "false"
+    elif isinstance(value, int | float | np.number):
+        value = _number_text(value)
+    elif isinstance(value, datetime.datetime) and value.time() == datetime.time():
+        value = value.date().isoformat()
+    elif isinstance(value, datetime.date | datetime.time):
+        value = value.isoformat()
+    return None if value is None else value if isinstance(value, PlainNumber) else str(value).strip() or None
+
+
+def clean_column(values: Sequence[Any]) -> Texts:
+    """Write a column of raw values as text, each different value once."""
+    kinds = set(map(type, values))
+    if kinds <= {str} or kinds <= {float, str, type(None)}:
+        known = {value: clean_text(value) for value in dict.fromkeys(values)}
+        return np.array([known[value] for value in values], dtype=object)
+    return np.array([clean_text(value) for value in values], dtype=object)  # True equals 1: one by one
+
+
+def _number_text(value: Any) -> str | None:
+    if isinstance(value, int | np.integer):
+        return PlainNumber(int(value))
+    number = float(value)
+    if math.isnan(number):
+        return None
+    return PlainNumber(int(number) if number.is_integer() and abs(number) < 1e15 else repr(number))
