@@ -46,6 +46,7 @@ def import_(
     map_: Annotated[
         list[str] | None, typer.Option("--map", metavar="OURS=THEIRS", help="Column of the file; repeatable.")
     ] = None,
+    encoding: Annotated[str | None, typer.Option(help="Encoding of a text file, like tcvn3; found if absent.")] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Replace what was imported before.")] = False,
     accept_partial: Annotated[
         bool, typer.Option("--accept-partial", help="Store the accepted rows though others are refused.")
@@ -77,7 +78,8 @@ def import_(
             reports = [_raster(workspace, layer, file, terrain_kind, fill, replace)]
         else:
             _require_usage(terrain_kind is None and fill is None, "--terrain-kind and --fill are for terrain")
-            reports = [_layer(workspace, layer, file, crs, sheet, map_ or [], replace, accept_partial, repairs)]
+            columns = map_ or []
+            reports = [_layer(workspace, layer, file, crs, sheet, columns, encoding, replace, accept_partial, repairs)]
     except RefusedRowsError as error:
         if as_json:
             print_json(summary_of(error.reports, stored=False))
@@ -120,7 +122,7 @@ def _with_recipe(
 
 def _layer(
     workspace: "Workspace", layer: str, file: Path, crs: str | None, sheet: str | None, columns: list[str],
-    replace: bool, accept_partial: bool, repairs: Sequence[str],
+    encoding: str | None, replace: bool, accept_partial: bool, repairs: Sequence[str],
 ) -> "ImportReport":  # fmt: skip
     from phusong.geodata.importing import import_layer
     from phusong.geodata.recipe import staged
@@ -128,8 +130,9 @@ def _layer(
     mapping = _read_pairs(columns)
     with working(f"importing / đang nhập {file.name}"), staged(workspace) as stage:
         report = import_layer(
-            stage, layer, file, crs=crs, sheet=sheet, mapping=mapping, replace=replace, accept_repairs=repairs
-        )
+            stage, layer, file, crs=crs, sheet=sheet, mapping=mapping, replace=replace, encoding=encoding,
+            accept_repairs=repairs,
+        )  # fmt: skip
         _refuse_partial([report], accept_partial)
     return report
 
@@ -164,9 +167,12 @@ def _refuse_partial(reports: Sequence["ImportReport"], accept_partial: bool) -> 
 
 
 def _log_rows(reports: Sequence[dict[str, Any]]) -> None:
+    from phusong.geodata.tables import sheet_place
+
     rows = [(report["file"], issue) for report in reports for issue in (*report["rows"], *report["repairs"])]
     for file, issue in rows[:LISTED_ROWS]:
-        log(f"{file}, row {issue['row']}, {issue['field']}: {issue['reason']} [{issue['code']}]", style="yellow")
+        place = f"{file}, {sheet_place(issue['sheet'])}row {issue['row']}"
+        log(f"{place}, {issue['field']}: {issue['reason']} [{issue['code']}]", style="yellow")
     if len(rows) > LISTED_ROWS:
         log(f"and {len(rows) - LISTED_ROWS} more; --json lists all", style="yellow")
 

@@ -101,12 +101,12 @@ def _parse_column(raw: npt.NDArray[np.object_], column: Column, log: IssueLog) -
             reason_vi=f"{column.name} trống; bắt buộc phải có",
         )
     log.refuse(
-        [text is not None and "\x00" in text for text in values],
+        [text is not None and ("\x00" in text or "\ufffd" in text) for text in values],
         field=column.name,
         values=values,
         code="bad_text",
-        reason=f"{column.name} holds a NUL character; remove it",
-        reason_vi=f"{column.name} có ký tự NUL; hãy bỏ đi",
+        reason=f"{column.name} holds a character that cannot be read (NUL, or bytes of another encoding); correct it",
+        reason_vi=f"{column.name} có ký tự không đọc được (NUL, hoặc thuộc bảng mã khác); hãy sửa",
     )
     if column.kind == "number":
         return _parse_numbers(values, column, log)
