@@ -28,7 +28,15 @@ from phusong.coverage.propagation._profile import (
     smooth_surface_m,
     zone_lengths,
 )
-from phusong.coverage.propagation._steps import argmax_nu, diffraction_over, largest, max_above, max_nu
+from phusong.coverage.propagation._steps import (
+    argmax_nu,
+    diffraction_over,
+    first_at,
+    largest,
+    last_at,
+    max_above,
+    max_nu,
+)
 
 
 @compiled
@@ -48,19 +56,28 @@ def _rx_slopes(y, rx_m, inverse, k, row):
 
 
 @compiled
-def _flatten(terrain_m, cover_m, bulge, k, step_km, near, flat, over):
-    """Fill `flat` with the ground on a flattened Earth and `over` with its clutter more than `near` points from an end.
+def _clear_ends(cover_m, near):
+    """Take the clutter off the points within `near` points of either end."""
+    n = cover_m.size
+    for i in range(min(near + 1, n)):
+        cover_m[i] = cover_m[n - 1 - i] = 0.0
+
+
+@compiled
+def _flatten(terrain_m, cover_m, bulge, k, step_km, square, flat, over):
+    """Fill `flat` with the ground on a flattened Earth and `over` with the clutter on it.
 
     `bulge` is 500 / effective radius [m/km^2]; without clutter (`cover_m` empty) `over` is left as it is.
     """
     drop = bulge * step_km * step_km
-    for i in range(k + 1):
-        flat[i] = terrain_m[i] - drop * (i * i)
-    if cover_m.size > 0:
+    if cover_m.size == 0:
         for i in range(k + 1):
-            over[i] = flat[i]
-        for i in range(near + 1, k - near):
-            over[i] += cover_m[i]
+            flat[i] = terrain_m[i] - drop * square[i]
+        return
+    for i in range(k + 1):
+        height = terrain_m[i] - drop * square[i]
+        flat[i] = height
+        over[i] = height + cover_m[i]
 
 
 @compiled
@@ -71,7 +88,7 @@ def _obstacle_nu(y, tx_m, rx_m, bulge, k, step_km, tables, row):
     direct = (rx_flat - tx_m) / k
     tx_slope = _tx_slopes(y, tx_m, tables.inverse, k, row)
     if tx_slope < direct:
-        return max_nu(y, tables.root, 1, k, k, tx_m, direct) * math.sqrt(0.002 * k / step_km)
+        return max_nu(y, tables.root, 1, k, k, tx_m, direct, row) * math.sqrt(0.002 * k / step_km)
     rx_slope = _rx_slopes(y, rx_flat, tables.inverse, k, row)
     return bullington_point_nu(
         total, tx_slope / step_km + bulge * total, rx_slope / step_km - bulge * total, tx_m, rx_m
@@ -86,7 +103,7 @@ def _obstruction(terrain_m, tx_m, rx_m, k, inverse, row):
     if tx_slope <= 0.0:
         return 0.0, 0.0, 0.0
     rx_slope = _rx_slopes(terrain_m, rx_m, inverse, k, row) + direct
-    return max_above(terrain_m, 1, k - 1, tx_m, direct), tx_slope, rx_slope
+    return max_above(terrain_m, 1, k - 1, tx_m, direct, row), tx_slope, rx_slope
 
 
 @compiled_sum
@@ -125,8 +142,9 @@ def _sea_terms(zone, k, step_km, link, row):
 def path_losses_db(terrain_m, cover_m, zone, step_km, terms, tables, link, rows, diffraction, loss):
     """Fill `loss[n_freq]` with the loss from the first point of a profile of equal steps to its last.
 
-    `cover_m` (no clutter) and `zone` (inland throughout) may be empty; `rows[5, n]` and `diffraction[n_freq, 2]` are
-    places to work in. Returns 20 log10 of the three-dimensional distance [km].
+    `cover_m` (no clutter) and `zone` (inland throughout) may be empty; clutter near the ends is taken off `cover_m`.
+    `rows[5, n]` and `diffraction[n_freq, 2]` are places to work in. Returns 20 log10 of the three-dimensional distance
+    [km].
     """
     k = terrain_m.size - 1
     total = k * step_km
@@ -134,10 +152,10 @@ def path_losses_db(terrain_m, cover_m, zone, step_km, terms, tables, link, rows,
     bulge = 500.0 / radius_km
     row, flat = rows[0], rows[1]
     over = rows[2] if cover_m.size > 0 else flat
-    near = int((link.clear_km + TOLERANCE_KM) / step_km)
+    _clear_ends(cover_m, int((link.clear_km + TOLERANCE_KM) / step_km))
     tx, rx = terrain_m[0] + link.tx_agl_m, terrain_m[k] + link.rx_agl_m
     rx_flat = rx - bulge * total * total
-    _flatten(terrain_m, cover_m, bulge, k, step_km, near, flat, over)
+    _flatten(terrain_m, cover_m, bulge, k, step_km, tables.square, flat, over)
 
     # Horizons (eqs 76 to 83), obstruction and smooth surface (eqs 85 to 91)
     tx_horizon, rx_horizon = (rx_flat - tx) / k, (tx - rx) / k + bulge * total * step_km
@@ -146,12 +164,9 @@ def path_losses_db(terrain_m, cover_m, zone, step_km, terms, tables, link, rows,
     steepest = _tx_slopes(flat, tx, tables.inverse, k, row)
     is_line_of_sight = steepest <= tx_horizon
     if not is_line_of_sight:
-        tx_horizon, horizon_t, horizon_r = steepest, 1, k - 1
-        while row[horizon_t] < steepest:
-            horizon_t += 1
+        tx_horizon, horizon_t = steepest, first_at(steepest, row, 1, k)
         rx_horizon = _rx_slopes(flat, rx_flat, tables.inverse, k, row)
-        while row[horizon_r] < rx_horizon:
-            horizon_r -= 1
+        horizon_r = last_at(rx_horizon, row, 1, k)
         obstruction, slope_t, slope_r = _obstruction(terrain_m, tx, rx, k, tables.inverse, row)
     v1, v2 = _moments(terrain_m, k, step_km)
     tx_surface, rx_surface = smooth_surface_m(total, v1, v2)
@@ -169,7 +184,7 @@ def path_losses_db(terrain_m, cover_m, zone, step_km, terms, tables, link, rows,
         radius = K_BETA * EARTH_RADIUS_KM
         flat_beta = rows[3]
         over_beta = rows[4] if cover_m.size > 0 else flat_beta
-        _flatten(terrain_m, cover_m, 500.0 / radius, k, step_km, near, flat_beta, over_beta)
+        _flatten(terrain_m, cover_m, 500.0 / radius, k, step_km, tables.square, flat_beta, over_beta)
         nu = _obstacle_nu(over_beta, tx, rx, 500.0 / radius, k, step_km, tables, row)
         beta = diffraction_over(nu, step_km, k, tables.root, tx_high, rx_high, radius, link.wavelength_root)
 
@@ -186,8 +201,8 @@ def path_losses_db(terrain_m, cover_m, zone, step_km, terms, tables, link, rows,
         with_ducting = with_ducting or ducting_matters(geometry, terms[j], link.times, diffraction[j, 1])
     if with_ducting:
         if is_line_of_sight:
-            horizon_t = horizon_r = argmax_nu(flat, tables.root, k, tx, (rx_flat - tx) / k)
-        roughness = max_above(terrain_m, horizon_t, horizon_r, tx_surface, (rx_surface - tx_surface) / k)
+            horizon_t = horizon_r = argmax_nu(flat, tables.root, k, tx, (rx_flat - tx) / k, row)
+        roughness = max_above(terrain_m, horizon_t, horizon_r, tx_surface, (rx_surface - tx_surface) / k, row)
         geometry = with_horizons(geometry, roughness, horizon_t * step_km, total - horizon_r * step_km)
     for j in range(terms.shape[0]):
         loss[j] = combined_loss_db(geometry, terms[j], link, diffraction[j, 0], diffraction[j, 1], with_ducting, 0.0)

@@ -81,7 +81,7 @@ def _highest_above(hull, size, y, start, slope):
 
 
 @compiled
-def _obstacle_nu(y, bare, hull, size, running, root, step_km, k, near, tx_m, rx_m, bulge):
+def _obstacle_nu(y, bare, hull, size, running, root, step_km, k, near, tx_m, rx_m, bulge, row):
     """`bullington_nu` of point `k` from the flattened curve `y` with clutter and `bare` without.
 
     The hull and the running maximum `running` of (y - tx) / d hold the points that are more than `near` points away.
@@ -94,7 +94,8 @@ def _obstacle_nu(y, bare, hull, size, running, root, step_km, k, near, tx_m, rx_
         tx_slope = max(tx_slope, (bare[i] - tx_m) / (i * step_km))
     if tx_slope < (y_rx - tx_m) / total:  # line of sight over clutter and terrain
         slope = (y_rx - tx_m) / k
-        best = max(max_nu(y, root, 1, first_near, k, tx_m, slope), max_nu(bare, root, first_near, k, k, tx_m, slope))
+        best = max_nu(y, root, 1, first_near, k, tx_m, slope, row)
+        best = max(best, max_nu(bare, root, first_near, k, k, tx_m, slope, row))
         return best * math.sqrt(0.002 * k / step_km)
     rx_slope = -np.inf
     if size > 0:
@@ -176,7 +177,7 @@ def ray_loss(terrain_m, clutter_m, zone, needed, terms, tables, link, loss):
     inland_only = not with_zone or zone[0] > COASTAL
     if with_zone and zone[0] == SEA:
         first_sea = last_sea = 0
-    median_db, diffraction_p_db = np.empty(n_freq), np.empty(n_freq)
+    median_db, diffraction_p_db, row = np.empty(n_freq), np.empty(n_freq), np.empty(n)
 
     for k in range(1, n):
         total = k * step_km
@@ -246,19 +247,19 @@ def ray_loss(terrain_m, clutter_m, zone, needed, terms, tables, link, loss):
 
         # Diffraction over the median and the beta_0 % Earth (§4.3)
         if with_clutter:
-            nu = _obstacle_nu(over, flat, over_hull, n_over, over_slope, root, step_km, k, near, tx, rx, bulge)
+            nu = _obstacle_nu(over, flat, over_hull, n_over, over_slope, root, step_km, k, near, tx, rx, bulge, row)
         else:
-            nu = _obstacle_nu(flat, flat, flat_hull, n_flat, flat_slope, root, step_km, k, 0, tx, rx, bulge)
+            nu = _obstacle_nu(flat, flat, flat_hull, n_flat, flat_slope, root, step_km, k, 0, tx, rx, bulge, row)
         median = diffraction_over(nu, step_km, k, root, tx_high, rx_high, radius_km, link.wavelength_root)
         beta = median
         if with_beta:
             nu = _obstacle_nu(
-                over_beta, flat_beta, beta_hull, n_beta, beta_slope, root, step_km, k, near, tx, rx, bulge_beta
+                over_beta, flat_beta, beta_hull, n_beta, beta_slope, root, step_km, k, near, tx, rx, bulge_beta, row
             )
             beta = diffraction_over(nu, step_km, k, root, tx_high, rx_high, radius_beta_km, link.wavelength_root)
 
-        row = reach_table[k]
-        reach = Reach(row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], row[8])
+        at = reach_table[k]
+        reach = Reach(at[0], at[1], at[2], at[3], at[4], at[5], at[6], at[7], at[8])
         if not inland_only:
             reach = with_zones(reach, land_best, inland_best, link)
         tx_coast = rx_coast = NO_COAST_KM
@@ -281,8 +282,8 @@ def ray_loss(terrain_m, clutter_m, zone, needed, terms, tables, link, loss):
             with_ducting = with_ducting or ducting_matters(geometry, terms[j], link.times, diffraction_p_db[j])
         if with_ducting:
             if is_line_of_sight:
-                horizon_t = horizon_r = argmax_nu(flat, root, k, tx, (rx_flat - tx) / k)
-            roughness = max_above(terrain_m, horizon_t, horizon_r, tx_surface, (rx_surface - tx_surface) / k)
+                horizon_t = horizon_r = argmax_nu(flat, root, k, tx, (rx_flat - tx) / k, row)
+            roughness = max_above(terrain_m, horizon_t, horizon_r, tx_surface, (rx_surface - tx_surface) / k, row)
             geometry = Geometry(
                 reach, is_line_of_sight, tx, rx, geometry.slant_db, radius_km, median, beta, tx_high, rx_high,
                 tx - tx_surface, rx - rx_surface, roughness, horizon_t * step_km, total - horizon_r * step_km,

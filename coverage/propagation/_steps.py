@@ -21,16 +21,18 @@ class StepTables(NamedTuple):
 
     root: Floats  # [n] 1 / sqrt(i)
     inverse: Floats  # [n] 1 / i
+    square: Floats  # [n] i^2
 
 
 @compiled
 def step_tables(n):
     """Tables for profiles of up to `n` points."""
-    root, inverse = np.zeros(n), np.zeros(n)
+    root, inverse, square = np.zeros(n), np.zeros(n), np.zeros(n)
     for i in range(1, n):
         root[i] = 1.0 / math.sqrt(i)
         inverse[i] = 1.0 / i
-    return StepTables(root, inverse)
+        square[i] = i * i
+    return StepTables(root, inverse, square)
 
 
 @compiled_maximum
@@ -50,34 +52,44 @@ def largest(values, first, stop):
     return max(a, b, c, d, e, f, g, h)
 
 
-@compiled_maximum
-def max_nu(y, root, first, stop, k, start, slope):
-    """Largest (y_i - start - slope i) / sqrt(i (k - i)) for first <= i < stop; `root` holds 1 / sqrt(i).
-
-    Four at a time, which the processor can compare side by side.
-    """
-    a = b = c = d = -1e300
-    i = first
-    while i + 3 < stop:
-        a = max(a, (y[i] - start - slope * i) * root[i] * root[k - i])
-        b = max(b, (y[i + 1] - start - slope * (i + 1)) * root[i + 1] * root[k - i - 1])
-        c = max(c, (y[i + 2] - start - slope * (i + 2)) * root[i + 2] * root[k - i - 2])
-        d = max(d, (y[i + 3] - start - slope * (i + 3)) * root[i + 3] * root[k - i - 3])
-        i += 4
-    while i < stop:
-        a = max(a, (y[i] - start - slope * i) * root[i] * root[k - i])
-        i += 1
-    return max(a, b, c, d)
+@compiled
+def first_at(value, values, first, stop):
+    """The first place of `values[first:stop]` that holds `value`; all are compared, which is quicker than stopping."""
+    where = stop
+    for i in range(first, stop):
+        where = min(where, i if values[i] == value else stop)
+    return where
 
 
 @compiled
-def argmax_nu(y, root, k, start, slope):
-    """The last point at which the value of `max_nu` over the whole path is reached."""
-    best = max_nu(y, root, 1, k, k, start, slope)
-    where = k - 1
-    while where > 1 and (y[where] - start - slope * where) * root[where] * root[k - where] < best:
-        where -= 1
+def last_at(value, values, first, stop):
+    """The last place of `values[first:stop]` that holds `value`."""
+    where = first
+    for i in range(first, stop):
+        where = max(where, i if values[i] == value else first)
     return where
+
+
+@compiled
+def max_nu(y, root, first, stop, k, start, slope, row):
+    """Largest (y_i - start - slope i) / sqrt(i (k - i)) for first <= i < stop, all of them in `row`."""
+    for i in range(first, stop):
+        row[i] = (y[i] - start - slope * i) * root[i] * root[k - i]
+    return largest(row, first, stop)
+
+
+@compiled
+def argmax_nu(y, root, k, start, slope, row):
+    """The last point at which the value of `max_nu` over the whole path is reached."""
+    return last_at(max_nu(y, root, 1, k, k, start, slope, row), row, 1, k)
+
+
+@compiled
+def max_above(h, first, last, start, slope, row):
+    """Largest height above the line `start + slope * i` for first <= i <= last, all of them in `row`."""
+    for i in range(first, last + 1):
+        row[i] = h[i] - start - slope * i
+    return largest(row, first, last + 1)
 
 
 @compiled
@@ -112,23 +124,6 @@ def _smooth_nu(step_km, k, root, tx_m, rx_m, bulge):
             high = i
     best = (value_scale * low * (k - low) - (tx_m * (k - low) + rx_m * low) / k) * root[low] * root[k - low]
     return best * math.sqrt(0.002 * k / step_km)
-
-
-@compiled_maximum
-def max_above(h, first, last, start, slope):
-    """Largest height above the line `start + slope * i` for first <= i <= last."""
-    a = b = c = d = -1e300
-    i = first
-    while i + 3 <= last:
-        a = max(a, h[i] - start - slope * i)
-        b = max(b, h[i + 1] - start - slope * (i + 1))
-        c = max(c, h[i + 2] - start - slope * (i + 2))
-        d = max(d, h[i + 3] - start - slope * (i + 3))
-        i += 4
-    while i <= last:
-        a = max(a, h[i] - start - slope * i)
-        i += 1
-    return max(a, b, c, d)
 
 
 @compiled
