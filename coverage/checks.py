@@ -19,6 +19,7 @@ from phusong.coverage.link import reference_signal
 from phusong.coverage.propagation.errors import OutOfValidityError
 from phusong.coverage.stations import eligible_stations, parse_stations
 from phusong.coverage.units import NEEDS_DISTRICTS, OUTSIDE, UnitIndex, build_units
+from phusong.geodata.crosswalks import check_crosswalk
 from phusong.geodata.errors import PhusongError
 from phusong.geodata.rasters import clutter_height
 from phusong.geodata.schemas import validate_layer
@@ -75,6 +76,8 @@ def check_workspace(workspace: Workspace, *, as_of: date | None = None) -> list[
     findings += faults
     if units is not None:
         findings += _check_units(units, layers)
+    if "crosswalk" in layers and "communes" in layers:
+        findings += _check_crosswalk(layers["crosswalk"], layers["communes"])
     if "settlements" in layers:
         findings += _check_settlements(layers, units)
     if "stations" in layers:
@@ -179,7 +182,8 @@ def _build_units(workspace: Workspace, layers: dict[str, gpd.GeoDataFrame], day:
     if "communes" not in layers or not workspace.has_raster("terrain"):
         return None
     return build_units(
-        layers["communes"], workspace.raster_grid("terrain"), as_of=day, crosswalk=layers.get("crosswalk")
+        layers["communes"], workspace.raster_grid("terrain"), as_of=day, crosswalk=layers.get("crosswalk"),
+        settlements=layers.get("settlements"),
     )  # fmt: skip
 
 
@@ -277,6 +281,11 @@ def _check_stations(workspace: Workspace, stations: gpd.GeoDataFrame, day: date)
             f"No threshold profile of phusong.toml has thresholds for {technology}: its stations cover nobody.",
             f"Không bộ ngưỡng nào trong phusong.toml có ngưỡng cho {technology}: các trạm này không được tính.",
         )  # fmt: skip
+
+
+def _check_crosswalk(crosswalk: pd.DataFrame, communes: gpd.GeoDataFrame) -> Iterator[Finding]:
+    for fault in check_crosswalk(crosswalk, communes):
+        yield _of_rows("warning", fault.code, "crosswalk", fault.units, fault.en, fault.vi)
 
 
 def _check_stated_communes(

@@ -24,6 +24,8 @@ _POINT_COLUMNS = {
     "commune_name": {"en": "its name", "vi": "tên xã"},
     "district_code": {"en": "former district", "vi": "mã huyện cũ"},
     "district_name": {"en": "its name", "vi": "tên huyện cũ"},
+    "old_commune_code": {"en": "former commune: stated, else by polygon; empty where neither", "vi": "mã xã cũ"},
+    "old_commune_name": {"en": "its name", "vi": "tên xã cũ"},
     "signal": {
         "en": "none (no signal), weak or good: best class of the technologies that count as signal, default profile",
         "vi": "none (trắng sóng), weak (lõm sóng) hoặc good: lớp tốt nhất theo bộ ngưỡng mặc định",

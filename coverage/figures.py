@@ -47,6 +47,10 @@ COLUMNS = (
     "level", "unit_code", "unit_name", "technology", "operator", "profile", "indicator", "service",
     *NUMBERS, "reason",
 )  # fmt: skip
+# Indicators that need no polygon of the unit: settlements name it.
+OF_SETTLEMENTS = (
+    "settlements", "power:settlements", "broadband:settlements", "households_passed", "households_connected",
+)  # fmt: skip
 NO_FIBRE = "needs the layer fibre_endpoints"
 NO_HOUSEHOLDS = "needs households of the settlements"
 NO_CONNECTED = "needs observations of households_connected"
@@ -247,6 +251,8 @@ def _unit_rows(
 ) -> list[dict[str, Any]]:
     """One row per unit of a level; without a denominator the numerator is a plain count."""
     of_level = units.levels[level]
+    if of_level.without_area and label.indicator not in OF_SETTLEMENTS:
+        return []
     total = shares.denominator
     known = np.where(total > 0, total, np.nan)
     columns = [
@@ -378,7 +384,8 @@ def _missing_thresholds(
 def _unanswered_rows(units: UnitIndex) -> list[dict[str, Any]]:
     """A row with the reason for every level and unit without polygons."""
     levels = units.levels.items()
-    rows = [_row((level, "", ""), _Label(""), of_level.reason) for level, of_level in levels if of_level.reason]
+    reasons = [(level, of_level.reason or of_level.without_area) for level, of_level in levels]
+    rows = [_row((level, "", ""), _Label(""), reason) for level, reason in reasons if reason]
     rows += [
         _row((level, code, name), _Label(""), NEEDS_POLYGON)
         for level, of_level in levels

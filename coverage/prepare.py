@@ -101,7 +101,12 @@ def prepare(workspace: Workspace, as_of: date) -> Prepared:
             vi="rasters/clutter.tif khác lưới với rasters/terrain.tif; hãy nhập lại lớp phủ",
         )
     units = build_units(
-        layers["communes"], terrain.grid, as_of=as_of, crosswalk=layers.get("crosswalk"), province_name=settings.name
+        layers["communes"],
+        terrain.grid,
+        as_of=as_of,
+        crosswalk=layers.get("crosswalk"),
+        settlements=layers["settlements"],
+        province_name=settings.name,
     )
     eligible = eligible_stations(layers["stations"], settings, as_of)
     stations = parse_stations(eligible.table)

@@ -145,12 +145,11 @@ def rows_of_units(table: pd.DataFrame, units: UnitIndex) -> dict[str, IntArray]:
         The units it was made with.
     """
     commune = _positions(table["commune_code"], units.levels["commune"].codes)
-    points = gpd.GeoSeries(gpd.points_from_xy(table["lon"], table["lat"]), crs="EPSG:4326")
     return {
         "province": np.where(commune == OUTSIDE, OUTSIDE, 0).astype(np.int32),
         "district": _positions(table["district_code"], units.levels["district"].codes),
         "commune": commune,
-        "old_commune": units.rows_of_points("old_commune", points),
+        "old_commune": _positions(table["old_commune_code"], units.levels["old_commune"].codes),
     }
 
 
@@ -237,7 +236,9 @@ def _place_columns(points: gpd.GeoDataFrame, units: UnitIndex) -> pd.DataFrame:
     else:
         district = units.rows_of_points("district", inside)
     columns: dict[str, object] = {}
-    for level, rows in (("commune", commune), ("district", district)):
+    old = _positions(_text(points, "old_commune_code"), units.levels["old_commune"].codes)
+    old = np.where(old == OUTSIDE, units.rows_of_points("old_commune", inside), old)
+    for level, rows in (("commune", commune), ("district", district), ("old_commune", old)):
         columns[f"{level}_code"] = np.append(np.array(units.levels[level].codes, dtype=object), "")[rows]
         columns[f"{level}_name"] = np.append(np.array(units.levels[level].names, dtype=object), "")[rows]
     columns |= {"lon": inside.x, "lat": inside.y, "location_known": known}

@@ -14,6 +14,8 @@ import numpy.typing as npt
 import pandas as pd
 from rasterio.features import rasterize
 
+from phusong.geodata.admin_units import CHANGE
+from phusong.geodata.crosswalks import former_name, national_crosswalk
 from phusong.geodata.errors import InputError, MissingLayerError
 from phusong.geodata.grid import Grid
 
@@ -32,7 +34,7 @@ class UnitLevel:
 
     `parent` gives for every row of the base layer ("commune" or "old_commune") the row of its unit here
     (−1 none). `reason` says why the whole level has no answer; `without_polygon` lists (code, name) of
-    single units left out.
+    single units left out. `without_area` says why only settlements are counted: their own codes make the level.
     """
 
     level: str
@@ -42,6 +44,7 @@ class UnitLevel:
     parent: IntArray
     reason: str = ""
     without_polygon: tuple[tuple[str, str], ...] = ()
+    without_area: str = ""
 
     def rows_of(self, base_rows: IntArray) -> IntArray:
         """Row of the unit here from the row in the base layer, −1 outside; any shape."""
@@ -99,14 +102,16 @@ def build_units(
     *,
     as_of: date,
     crosswalk: pd.DataFrame | None = None,
+    settlements: pd.DataFrame | None = None,
     province_name: str = "",
 ) -> UnitIndex:
     """Put the units of every level on a grid.
 
     The commune level has the units valid on `as_of` (`valid_from` <= as_of < `valid_to`, empty =
     unbounded). The old_commune level has the units whose validity ended with the last change up to
-    `as_of`. A former district is made of the communes that name it, else of those the crosswalk puts in
-    it, else of the old communes that name it.
+    `as_of`; without any polygon of these, the former communes that every settlement names, for settlements
+    alone. A former district is made of the communes that name it, else of those the crosswalk puts in it, else
+    of those the country's own crosswalk does, else of the old communes that name it.
 
     Parameters
     ----------
@@ -118,6 +123,8 @@ def build_units(
         The date the answer is for.
     crosswalk
         The `crosswalk` layer, or None.
+    settlements
+        The `settlements` layer, or None.
     province_name
         Name of the province in the answers.
 
@@ -142,6 +149,8 @@ def build_units(
         "commune": _base_level("commune", placed, current),
         "old_commune": _base_level("old_commune", old_placed, old),
     }
+    if old_placed.empty and settlements is not None and as_of >= CHANGE:
+        levels["old_commune"] = _level_of_settlements(settlements, crosswalk) or levels["old_commune"]
     bases = {"commune": placed, "old_commune": old_placed}
     return UnitIndex(
         grid=grid,
@@ -202,6 +211,17 @@ def _base_level(level: str, placed: gpd.GeoDataFrame, every: gpd.GeoDataFrame) -
     )
 
 
+def _level_of_settlements(settlements: pd.DataFrame, crosswalk: pd.DataFrame | None) -> UnitLevel | None:
+    """The former communes that the settlements name; None unless every settlement names one."""
+    named = _text(settlements, "old_commune_code")
+    if named.empty or (named == "").any():
+        return None
+    codes = tuple(sorted(set(named)))
+    names = tuple(former_name(code, crosswalk) for code in codes)
+    rows = np.arange(len(codes), dtype=np.int32)
+    return UnitLevel("old_commune", codes, names, "old_commune", rows, without_area=NEEDS_OLD_POLYGONS)
+
+
 def _province_level(placed: gpd.GeoDataFrame, name: str) -> UnitLevel:
     codes = sorted(set(_text(placed, "province_code")) - {""})
     code = codes[0] if len(codes) == 1 else ""
@@ -214,6 +234,7 @@ def _district_level(
     candidates = [("commune", _text(placed, "district_code"), _text(placed, "district_name"))]
     if crosswalk is not None:
         candidates.append(("commune", *_crosswalk_districts(placed["code"], crosswalk)))
+    candidates.append(("commune", *_crosswalk_districts(placed["code"], national_crosswalk(placed))))
     if len(old_placed):
         candidates.append(("old_commune", _text(old_placed, "district_code"), _text(old_placed, "district_name")))
     for base, codes, names in candidates:
@@ -266,7 +287,8 @@ def _unit_geometries(levels: dict[str, UnitLevel], bases: dict[str, gpd.GeoDataF
     for level in levels.values():
         polygons = bases[level.base].geometry.to_crs("EPSG:4326")
         for row, (code, name) in enumerate(zip(level.codes, level.names, strict=True)):
-            rows.append((level.level, code, name, "", polygons[level.parent == row].union_all()))
+            shape = None if level.without_area else polygons[level.parent == row].union_all()
+            rows.append((level.level, code, name, level.without_area, shape))
         rows.extend((level.level, code, name, NEEDS_POLYGON, None) for code, name in level.without_polygon)
         if level.reason:
             rows.append((level.level, "", "", level.reason, None))

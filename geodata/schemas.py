@@ -102,7 +102,7 @@ _CROSSWALK = Layer(
         Column("new_name", required=True),
         Column("valid_from", "date"),
     ),
-    key=("old_code",),
+    key=("old_code", "new_code"),  # a commune may be divided
     geometry=None,
 )
 _SETTLEMENTS = Layer(
@@ -112,6 +112,7 @@ _SETTLEMENTS = Layer(
         Column("name", required=True),
         Column("kind"),
         Column("commune_code", length=5),
+        Column("old_commune_code", length=5, late=True),
         Column("commune", late=True),
         Column("population", "number", minimum=0, whole=True),
         Column("households", "number", minimum=0, whole=True),

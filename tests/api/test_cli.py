@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
 
 import pytest
 
@@ -63,6 +64,20 @@ def test_every_level_answers_for_all_its_units(computed, level, units):
     rows = answer("coverage", computed.path, "--level", level, "--technology", "any")["rows"]
     assert len({row["unit_code"] for row in rows}) == units
     assert {row["level"] for row in rows} == {level}
+
+
+@pytest.mark.parametrize("level", ["district", "commune", "old_commune"])
+def test_people_settlements_and_sites_of_every_level_are_those_of_the_province(computed, level):
+    def totals(of_level):
+        found = Counter()
+        for row in answer("coverage", computed.path, "--level", of_level)["rows"]:
+            if row["indicator"] in ("people", "settlements", "households_passed", "stations", "masts"):
+                label = (row["indicator"], row["technology"], row["operator"], row["service"])
+                found[label, "has"] += row["numerator"] or 0.0
+                found[label, "of"] += row["denominator"] or 0.0
+        return found
+
+    assert totals(level) == pytest.approx(totals("province"), abs=1e-3)
 
 
 def test_settlement_figures_add_up_to_the_province(computed):

@@ -69,19 +69,23 @@ def make_grid(technology, operator, rsrp_cdbm, station):
     return SignalGrid(technology, operator, rsrp_cdbm, np.full(SHAPE, station, dtype=np.int32))
 
 
-def figures_of(people, grids, *, chosen=SETTINGS, fibre=None, connected=(), households=(10.0, 20.0)):
+def figures_of(people, grids, *, chosen=SETTINGS, fibre=None, connected=(), households=(10.0, 20.0), old=None):
     settlements = gpd.GeoDataFrame(
         {"settlement_id": ["T1", "T2"], "name": ["t1", "t2"], "households": households},
         geometry=gpd.GeoSeries.from_xy([600_050, 600_450], [1_899_950] * 2, crs=GRID.crs).to_crs(4326),
     )
+    units = UNITS
+    if old is not None:
+        settlements["old_commune_code"] = old
+        units = build_units(COMMUNES, GRID, as_of=DAY, settlements=settlements, province_name="Tỉnh")
     places = settlements[:1].assign(place_id="P1", kind="commune_office")
     signal = pd.DataFrame([("T1", "4G", "Beta", -110.0, "S2", 1.0, 1.5)], columns=SIGNAL_COLUMNS)
     observed = pd.DataFrame(connected, columns=["settlement_id", "value"])
     observed = observed.assign(indicator="households_connected", observed_on="2025-01-01")
-    shared = {"units": UNITS, "settings": chosen}
+    shared = {"units": units, "settings": chosen}
     return compute_figures(
         grids,
-        index_residents(people, CELL, units=UNITS, min_people=10.0),
+        index_residents(people, CELL, units=units, min_people=10.0),
         stations=STATIONS,
         settlements=compute_settlement_table(
             settlements, signal, stations=STATIONS, as_of=DAY, fibre=fibre, observations=observed, **shared
@@ -263,3 +267,13 @@ def test_old_communes_and_new_ones_add_up_to_the_same_people():
     old = (counts["old_commune"].sum(axis=1) / MICRO).tolist()
     assert old == [people[:, :2].sum(), people[:, 2].sum(), people[:, 3:5].sum()]
     assert (counts["commune"].sum(axis=1) / MICRO).tolist() == [old[0] + old[1], old[2]]
+
+
+def test_by_their_own_old_codes_settlements_are_counted_and_nothing_else_is():
+    figures = pick(figures_of(np.ones(SHAPE), [], old=["00007", "00009"]), level="old_commune")
+    assert pick(figures, unit_code="")["reason"].tolist() == [NEEDS_OLD_POLYGONS]
+    answered = figures[figures["unit_code"] != ""]
+    kinds = {"settlements", "power:settlements", "broadband:settlements", "households_passed", "households_connected"}
+    assert set(answered["indicator"]) == kinds
+    rows = pick(answered, indicator="settlements", technology="4G", operator="any", service="weak")
+    assert rows[["unit_code", "numerator", "denominator"]].to_numpy().tolist() == [["00007", 1, 1], ["00009", 0, 1]]

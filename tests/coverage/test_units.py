@@ -121,3 +121,23 @@ def test_a_code_used_twice_at_once_is_refused():
 def test_no_commune_on_the_date_is_an_error():
     with pytest.raises(MissingLayerError, match="2020-01-01"):
         build_units(make_communes(*NEW), GRID, as_of=date(2020, 1, 1))
+
+
+def test_former_districts_of_real_communes_come_from_the_package_when_nothing_else_names_them():
+    real = (
+        ("18901", "Xã Minh Hóa", None, MERGER, None, tile(0, 3)),
+        ("18880", "Đồng Hới", None, MERGER, None, tile(3, 5)),
+    )
+    units = build_units(make_communes(*real), GRID, as_of=DAY)
+    assert units.levels["district"].names == ("Thành Phố Đồng Hới", "Huyện Minh Hóa")
+
+
+def test_settlements_that_all_name_their_old_commune_make_a_level_without_area():
+    settlements = pd.DataFrame({"old_commune_code": ["00005", "00001", "00005"]})
+    units = build_units(make_communes(*NEW), GRID, as_of=DAY, settlements=settlements)
+    level = units.levels["old_commune"]
+    assert (level.codes, level.reason, level.without_area) == (("00001", "00005"), "", NEEDS_OLD_POLYGONS)
+    assert (units.raster("old_commune") == OUTSIDE).all()
+    partly = pd.DataFrame({"old_commune_code": ["00005", None]})
+    again = build_units(make_communes(*NEW), GRID, as_of=DAY, settlements=partly)
+    assert again.levels["old_commune"].reason == NEEDS_OLD_POLYGONS
