@@ -1,10 +1,12 @@
-"""Random radio paths for Rec. ITU-R P.1812, and their loss by the public implementation Py1812.
+"""Random radio paths for Rec. ITU-R P.1812, and their loss by the public implementations Py1812 and crc-covlib.
 
 Used by `scripts/golden` for fresh comparisons; the rows of `p1812.csv.gz` came from the same generator.
 """
 
+import ctypes
 import functools
 import importlib.util
+import math
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -30,6 +32,7 @@ SHARED_GROUPS = (
     "limits",
 )
 GROUPS = (*SHARED_GROUPS, "uneven", "location")
+CELLULAR = "cellular"  # masts and handsets: no rows of p1812.csv.gz, only fresh comparisons
 
 
 @dataclass(frozen=True)
@@ -158,6 +161,27 @@ def py1812_loss_db(module: ModuleType, path: ReferencePath) -> float:
     return float(loss_db)
 
 
+@functools.cache
+def load_crc_covlib(library: Path) -> Callable[..., float]:
+    """Open the library built from `crc_covlib.cpp`."""
+    function = ctypes.CDLL(str(library)).p1812_loss_db
+    function.restype = ctypes.c_double
+    floats, codes = np.ctypeslib.ndpointer(np.float64), np.ctypeslib.ndpointer(np.int32)
+    numbers = [ctypes.c_double] * 6
+    function.argtypes = [*numbers, ctypes.c_int, ctypes.c_uint, floats, floats, floats, codes, *numbers[:4]]
+    return function
+
+
+def crc_covlib_loss_db(function: Callable[..., float], path: ReferencePath) -> float:
+    """Return the basic transmission loss at 50 % of locations [dB] by crc-covlib; it derives missing coasts itself."""
+    ends = ((path.dct, path.zone[0]), (path.dcr, path.zone[-1]))
+    coasts = [math.nan if given is None else 0.0 if zone == SEA else given for given, zone in ends]
+    arrays = [np.ascontiguousarray(values) for values in (path.d, path.h, path.r)]
+    link = (path.htg, path.hrg, int(path.polarization == "vertical"))
+    place = (*terminal_latitudes_deg(path), *link, path.d.size, *arrays, path.zone.astype(np.int32))
+    return float(function(path.f, path.p, *place, *coasts, path.dn, path.n0))
+
+
 def neighbours(path: ReferencePath, rng: np.random.Generator, count: int = 30) -> Iterator[ReferencePath]:
     """Yield copies with every input moved by up to 1e-10 (relative; metres for the profile)."""
 
@@ -188,12 +212,28 @@ def is_at_branch_switch(
     return any(abs(loss_db(near) - centre) > 1e-6 for near in neighbours(path, rng))
 
 
+def name_of_switch(path: ReferencePath) -> str:
+    """Name the branch switch at which a path stands, "" for none that is known."""
+    at_sea = path.zone == SEA
+    sea_km = float(np.sum(np.diff(path.d) * (at_sea[1:] + 0.0 + at_sea[:-1]) / 2))
+    if abs(sea_km / path.d[-1] - 0.75) < 1e-9:
+        return "sea fraction of 3/4"
+    if abs(abs(path.lat) - 70.0) < 1e-9:
+        return "latitude of 70 degrees"
+    d, rest = path.d[1:-1], path.d[-1] - path.d[1:-1]
+    line = ((path.h[0] + path.htg) * rest + (path.h[-1] + path.hrg) * d) / path.d[-1]
+    bulge = d * rest * 500 * (157 - path.dn) / (157 * EARTH_RADIUS_KM)
+    second, first = np.sort((path.h[1:-1] + bulge - line) / np.sqrt(d * rest))[-2:]
+    return "two points of the largest knife-edge parameter" if first - second < 1e-9 * abs(first) else ""
+
+
 def random_case(rng: np.random.Generator, group: str, *, as_ray: bool) -> Case:
     """Draw one case of a group; all inputs have few decimals, so that they can be stored exactly."""
     spacing_km, distance_km = _distances(rng, group, as_ray)
     zone = _zone(rng, group, distance_km)
     shore = group in ("shore", "sea")
     location = group == "location"
+    clearances = {"end_clearance": [0.03, 0.05, 0.2], CELLULAR: [0.0, 0.05, 0.2]}.get(group)
     return Case(
         group=group,
         as_ray=as_ray,
@@ -214,7 +254,7 @@ def random_case(rng: np.random.Generator, group: str, *, as_ray: bool) -> Case:
         rx_coast_km=_coast(rng, shore),
         location_pct=round(rng.uniform(1, 99), 1) if location else 50.0,
         location_sigma_db=round(rng.uniform(0.5, 8), 2) if location else 0.0,
-        end_clearance_km=float(rng.choice([0.03, 0.05, 0.2])) if group == "end_clearance" else 0.0,
+        end_clearance_km=float(rng.choice(clearances)) if clearances else 0.0,
     )
 
 
@@ -284,7 +324,8 @@ def _terrain(rng: np.random.Generator, distance_km: Floats, zone: NDArray[np.int
 
 def _clutter(rng: np.random.Generator, group: str, zone: NDArray[np.int64]) -> Floats:
     wanted = group in ("clutter", "end_clearance")
-    kind = rng.choice(["none", "blocks", "noise"], p=[0, 0.6, 0.4] if wanted else [0.6, 0.3, 0.1])
+    shares = [0.3, 0.4, 0.3] if group == CELLULAR else [0, 0.6, 0.4] if wanted else [0.6, 0.3, 0.1]
+    kind = rng.choice(["none", "blocks", "noise"], p=shares)
     clutter = np.zeros(zone.size)
     if kind == "blocks":
         clutter = _runs(rng, [0, 5, 10, 15, 20], zone.size).astype(np.float64)
@@ -296,6 +337,8 @@ def _clutter(rng: np.random.Generator, group: str, zone: NDArray[np.int64]) -> F
 def _freq(rng: np.random.Generator, group: str) -> float:
     if group == "limits" and rng.random() < 0.6:
         return float(rng.choice([0.03, 0.5, 6.0]))
+    if group == CELLULAR:
+        return round(_log_uniform(rng, 0.7, 3.8), 4)
     band = float(rng.choice([0.45, 0.7, 0.8, 0.9, 1.8, 2.1, 2.6, 3.5]))
     return band if rng.random() < 0.4 else round(_log_uniform(rng, 0.03, 6), 4)
 
@@ -307,6 +350,8 @@ def _time(rng: np.random.Generator, group: str) -> float:
 
 
 def _height(rng: np.random.Generator, group: str, usual_m: float) -> float:
+    if group == CELLULAR:
+        return round(float(usual_m), 1)
     if group == "limits" and rng.random() < 0.6:
         return float(rng.choice([1.0, 300.0, 3000.0]))
     return round(float(usual_m) if rng.random() < 0.7 else _log_uniform(rng, 1, 300), 1)

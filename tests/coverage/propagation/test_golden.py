@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from phusong.coverage.propagation._path import path_losses_db
+from phusong.coverage.propagation._steps import step_tables
 from phusong.coverage.propagation.errors import OutOfValidityError
-from phusong.coverage.propagation.p1812 import path_loss_db, ray_loss_db
+from phusong.coverage.propagation.p1812 import make_link, path_loss_db, ray_loss_db
 
-GOLDEN = Path(__file__).parents[2] / "golden" / "p1812.csv.gz"
+GOLDEN = Path(__file__).parents[2] / "golden"
 GROUPS = [
     "inland",
     "clutter",
@@ -42,8 +44,8 @@ Row = dict[str, str]
 
 
 @functools.cache
-def read_rows() -> list[Row]:
-    with gzip.open(GOLDEN, "rt", encoding="utf-8", newline="") as lines:
+def read_rows(name: str = "p1812") -> list[Row]:
+    with gzip.open(GOLDEN / f"{name}.csv.gz", "rt", encoding="utf-8", newline="") as lines:
         return list(csv.DictReader(lines))
 
 
@@ -86,6 +88,22 @@ def ray_difference_db(row: Row) -> float:
     return float(np.max(np.abs(ray[:, numbers(row["points"]).astype(int)] - expected_db(row))))
 
 
+def field_path_difference_db(row: Row) -> float:
+    """For the evaluator of single paths in fields, which takes equal steps, and bare or inland profiles apart."""
+    terrain_m, clutter_m, zone = profile(row)
+    cover_m = clutter_m if clutter_m.any() else np.empty(0)
+    zone = zone.astype(np.uint8) if (zone != 4).any() else np.empty(0, np.uint8)
+    terms, made = make_link(numbers(row["freqs_ghz"]), **link(row))
+    n, n_freq = terrain_m.size, len(terms)
+    tables, rows, diffraction, ours = step_tables(n), np.empty((5, n)), np.empty((n_freq, 2)), np.empty(n_freq)
+    worst = 0.0
+    for point, expected in zip(row["points"].split(), expected_db(row).T, strict=True):
+        parts = (part[: int(point) + 1].copy() for part in (terrain_m, cover_m, zone))
+        path_losses_db(*parts, float(row["spacing_km"]), terms, tables, made, rows, diffraction, ours)
+        worst = max(worst, float(np.max(np.abs(ours - expected))))
+    return worst
+
+
 def test_two_thousand_rows_from_two_references_cover_every_group() -> None:
     rows = read_rows()
     assert len(rows) >= 2000
@@ -105,6 +123,19 @@ def test_the_losses_along_a_ray_are_those_of_the_references(group: str) -> None:
     rays = [row for row in read_rows() if row["group"] == group and row["form"] == "ray"]
     assert len(rays) >= 100
     assert max(ray_difference_db(row) for row in rays) <= TOLERANCE_DB
+
+
+@pytest.mark.parametrize("group", RAY_GROUPS)
+def test_the_loss_of_a_path_in_a_field_is_that_of_the_references(group: str) -> None:
+    rows = [row for row in read_rows() if row["group"] == group and row["spacing_km"]]
+    assert len(rows) >= 200
+    assert max(field_path_difference_db(row) for row in rows) <= TOLERANCE_DB
+
+
+def test_every_validation_example_of_study_group_3_is_met() -> None:
+    differences = [path_difference_db(row) for row in read_rows("p1812_itu")]
+    assert len(differences) == 63
+    assert max(differences) <= 1e-7  # they are given to 8 decimals
 
 
 VALID_LINK = {
