@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from phusong.geodata.cells import PlainNumber
+from phusong.geodata.cells import PlainNumber, distinct
 from phusong.geodata.headers import Words
 from phusong.geodata.names import name_key, search_key
 from phusong.geodata.reports import IssueLog
@@ -202,15 +202,10 @@ def _pad_codes(frame: pd.DataFrame, column: Column) -> list[str]:
 
 def _rewrite(frame: pd.DataFrame, name: str, rewrite: Callable[[str], str | None]) -> None:
     """Rewrite the texts of a column, each different one once; a number and equal text count as different."""
-    series = frame[name]
-    known: dict[tuple[bool, str], str | None] = {}
-    cells: list[str | None] = []
-    for text in series:
-        if not isinstance(text, str):
-            cells.append(None)
-            continue
-        key = (type(text) is PlainNumber, text)
-        if key not in known:
-            known[key] = rewrite(text)
-        cells.append(known[key])
-    frame[name] = pd.Series(cells, index=series.index, dtype=object)
+    cells = frame[name].to_numpy(dtype=object)
+    numbers = np.fromiter((type(text) is PlainNumber for text in cells), dtype=bool, count=len(cells))
+    changed = np.full(len(cells), None, dtype=object)
+    for part in (numbers, ~numbers):
+        codes, texts = distinct(cells[part])
+        changed[part] = np.array([None if text is None else rewrite(text) for text in texts], dtype=object)[codes]
+    frame[name] = pd.Series(changed, index=frame.index, dtype=object)

@@ -25,8 +25,10 @@ def clean_text(value: Any) -> str | None:
 
     Empty cells, NaN and NaT give None.
     """
+    if isinstance(value, PlainNumber):
+        return value
     if isinstance(value, str):
-        return value if isinstance(value, PlainNumber) else unicodedata.normalize("NFC", value).strip() or None
+        return (value if value.isascii() else unicodedata.normalize("NFC", value)).strip() or None
     if value is None or value is pd.NaT:
         return None
     if isinstance(value, bool | np.bool_):
@@ -47,6 +49,12 @@ def clean_column(values: Sequence[Any]) -> Texts:
         known = {value: clean_text(value) for value in dict.fromkeys(values)}
         return np.array([known[value] for value in values], dtype=object)
     return np.array([clean_text(value) for value in values], dtype=object)  # True equals 1: one by one
+
+
+def distinct(values: npt.NDArray[np.object_]) -> tuple[npt.NDArray[np.intp], list[str | None]]:
+    """The distinct texts of a column with None as the last, and for each row the position of its text among them."""
+    codes, texts = pd.factorize(values, use_na_sentinel=True)
+    return np.asarray(codes, dtype=np.intp), [*texts, None]
 
 
 def _number_text(value: Any) -> str | None:

@@ -8,7 +8,7 @@ import csv
 import io
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -138,7 +138,7 @@ def _read_text(file: Path, encoding: str | None, words: Words | None, mapped: Se
     start = 1 if text.startswith("sep=") else 0  # a line that Excel writes for itself
     delimiter = text[4] if start and len(text) > 4 else _find_delimiter(text, words, mapped)
     try:
-        records = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
+        records = _read_records(text, delimiter)
     except (csv.Error, TypeError) as error:
         raise InputError(
             f"{file.name} is not readable as CSV: {error}.",
@@ -151,6 +151,24 @@ def _read_text(file: Path, encoding: str | None, words: Words | None, mapped: Se
         sheet, notes = recover_sheet(sheet)
     layout = find_layout(sheet, words, mapped)
     return _from_sheet(file, sheet, layout, words, notes)
+
+
+def _read_records(text: str, delimiter: str) -> list[list[str]]:
+    """Read all records; equal fields share one text, which spares most of the memory of a large file."""
+    known: dict[str, str] = {}
+    records = csv.reader(_lines(text), delimiter=delimiter, strict=True)
+    return [[known.setdefault(cell, cell) for cell in record] for record in records]
+
+
+def _lines(text: str) -> Iterator[str]:
+    """The lines of a text with their ends; a text without line feeds ends its lines by carriage returns."""
+    mark = "\n" if "\n" in text else "\r"
+    start = 0
+    while (end := text.find(mark, start)) >= 0:
+        yield text[start : end + 1]
+        start = end + 1
+    if start < len(text):
+        yield text[start:]
 
 
 def _find_delimiter(text: str, words: Words | None, mapped: Sequence[str]) -> str:

@@ -102,6 +102,10 @@ class IssueLog:
         """All issues in the order of the rows."""
         return tuple(sorted(self.issues, key=lambda issue: issue.row))
 
+    def of_distinct(self, codes: npt.NDArray[np.intp]) -> "IssueLog":
+        """A log for the distinct values of a column: a value refused there refuses here every row that has it."""
+        return _DistinctLog(self, codes)
+
     def _issues(
         self, mask: npt.ArrayLike, field: str, values: Sequence[object] | None, code: str, reason: str,
         reason_vi: str, hints: Sequence[object] | None,
@@ -116,3 +120,20 @@ class IssueLog:
             sheet = None if self.sheets is None else str(self.sheets[position])
             issues.append((position, RowIssue(int(self.row_numbers[position]), field, value, code, en, vi, sheet)))
         return issues
+
+
+class _DistinctLog(IssueLog):
+    def __init__(self, log: IssueLog, codes: npt.NDArray[np.intp]) -> None:
+        super().__init__(log.row_numbers, log.sheets)
+        self._log = log
+        self._codes = codes
+
+    def refuse(
+        self, mask: npt.ArrayLike, *, field: str, values: Sequence[object] | None, code: str,
+        reason: str, reason_vi: str, hints: Sequence[object] | None = None,
+    ) -> None:  # fmt: skip
+        rows = np.asarray(mask, dtype=bool)[self._codes]
+        if not rows.any():
+            return
+        of_rows = None if values is None else np.array(values, dtype=object)[self._codes].tolist()
+        self._log.refuse(rows, field=field, values=of_rows, code=code, reason=reason, reason_vi=reason_vi, hints=hints)

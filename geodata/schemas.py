@@ -4,9 +4,11 @@ One table, `LAYERS`, says what every layer holds; import reads its ranges from i
 a whole frame against it before it is stored. Coordinates are EPSG:4326 (lon, lat).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 import pandera.errors
 import pandera.pandas as pa
@@ -287,13 +289,20 @@ def _schema_column(column: Column) -> pa.Column:
 
 def _words_check(choices: tuple[str, ...]) -> pa.Check:
     """Every element of a list joined by ";" is one of the words."""
-    return pa.Check(
-        lambda value: all(part in choices for part in str(value).split(";")),
-        element_wise=True,
-        name=f"is one of {', '.join(choices)}",
-        ignore_na=True,
+    return _distinct_check(
+        lambda value: all(part in choices for part in str(value).split(";")), f"is one of {', '.join(choices)}"
     )
 
 
 def _text_check() -> pa.Check:
-    return pa.Check(lambda value: isinstance(value, str), element_wise=True, name="is text", ignore_na=True)
+    return _distinct_check(lambda value: isinstance(value, str), "is text")
+
+
+def _distinct_check(good: Callable[[object], bool], name: str) -> pa.Check:
+    """A check of single values, made once for each distinct one."""
+
+    def check(series: pd.Series) -> pd.Series:
+        codes, values = pd.factorize(series, use_na_sentinel=True)
+        return pd.Series(np.array([*map(good, values), True], dtype=bool)[codes], index=series.index)
+
+    return pa.Check(check, name=name, ignore_na=True)

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from phusong.geodata.cells import distinct
 from phusong.geodata.reports import IssueLog
 from phusong.geodata.schemas import Column, Layer
 
@@ -45,7 +46,8 @@ def parse_columns(frame: pd.DataFrame, layer: Layer, log: IssueLog) -> tuple[pd.
             raw = np.where(empty, column.fill, raw)
             if empty.any():
                 filled[column.name] = int(empty.sum())
-        parsed[column.name] = _parse_column(raw, column, log)
+        codes, texts = distinct(raw)
+        parsed[column.name] = _parse_column(np.array(texts, dtype=object), column, log.of_distinct(codes))[codes]
     values = pd.DataFrame({name: pd.Series(cells, dtype=object) for name, cells in parsed.items()})
     for column in layer.columns:
         if column.kind == "number":
@@ -249,9 +251,10 @@ def _refuse_reversed_dates(values: pd.DataFrame, log: IssueLog) -> None:
 
 def _refuse_unequal_lists(values: pd.DataFrame, log: IssueLog) -> None:
     """One value holds for all sectors; otherwise as many as azimuths (one where there is none)."""
-    lengths = {
-        name: np.array([0 if text is None else len(text.split(";")) for text in values[name]]) for name in _SECTOR_LISTS
-    }
+    lengths = {}
+    for name in _SECTOR_LISTS:
+        codes, texts = distinct(values[name].to_numpy(dtype=object))
+        lengths[name] = np.array([0 if text is None else text.count(";") + 1 for text in texts])[codes]
     sectors = np.maximum(lengths["azimuths_deg"], 1)
     for name in _SECTOR_LISTS[1:]:
         log.refuse(
