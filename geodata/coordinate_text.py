@@ -7,7 +7,7 @@ A text that can be read in two ways is not read at all.
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
@@ -98,6 +98,27 @@ def parse_metres(text: str) -> float | None:
         if form.fullmatch(number):
             return float(number.translate({ord(mark): None for mark in group}).replace(decimal, "."))
     return None
+
+
+def without_grouping(columns: Sequence[Sequence[str | None]]) -> list[list[str | None]]:
+    """Take the thousands marks out of columns of metres, where the columns show beyond doubt which mark it is.
+
+    One `1.958.486` or `553.920,21` tells that the point of `553.920` groups thousands too.
+    """
+    cells = [cell for column in columns for cell in column if cell is not None]
+    found = {
+        mark for mark, decimal in ((".", ","), (",", "."))
+        if any(cell.count(mark) > 1 or (mark in cell and cell.rfind(decimal) > cell.rfind(mark)) for cell in cells)
+    }  # fmt: skip
+    if len(found) != 1:
+        return [list(column) for column in columns]
+    mark = found.pop()
+    decimal = "," if mark == "." else "."
+    form = re.compile(rf"[+-]?\d{{1,3}}(\{mark}\d{{3}})+(\{decimal}\d+)?", re.ASCII)
+    return [
+        [cell.replace(mark, "").replace(decimal, ".") if cell and form.fullmatch(cell) else cell for cell in column]
+        for column in columns
+    ]
 
 
 def parse_pair(text: str, parse: Callable[[str], Part | None]) -> tuple[Part, Part] | None:

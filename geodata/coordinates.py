@@ -13,7 +13,14 @@ from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
 from pyproj.transformer import TransformerGroup
 
-from phusong.geodata.coordinate_text import Angle, axis_of, parse_angle, parse_metres, parse_pair
+from phusong.geodata.coordinate_text import (
+    Angle,
+    axis_of,
+    parse_angle,
+    parse_metres,
+    parse_pair,
+    without_grouping,
+)
 from phusong.geodata.errors import InputError
 from phusong.geodata.joins import COORDINATES
 from phusong.geodata.readers import Table
@@ -214,9 +221,10 @@ def _parse_texts(
 ) -> Coordinates:
     count = len(texts[0])
     x, y, text_lon, text_lat = (np.full(count, np.nan) for _ in range(4))
-    if len(texts) == 2:
-        x, y = (_plain_numbers(cells) for cells in texts)
     geographic = is_geographic(crs)
+    if len(texts) == 2:
+        texts_plain = texts if geographic else without_grouping(texts)
+        x, y = (_plain_numbers(cells) for cells in texts_plain)
     given = np.all([[text is not None for text in cells] for cells in texts], axis=0)
     unread = np.zeros((len(names), count), dtype=bool)
     for row in np.flatnonzero(given & ~(np.isfinite(x) & np.isfinite(y))).tolist():
@@ -242,7 +250,12 @@ def _parse_texts(
 
 
 def _plain_numbers(cells: Sequence[str | None]) -> Floats:
-    numbers = pd.to_numeric(np.array(cells, dtype=object), errors="coerce").astype(float)
+    """The plain numbers among texts, with a decimal point or comma; NaN for the others."""
+    pointed = [
+        cell.replace(",", ".") if cell is not None and cell.count(",") == 1 and "." not in cell else cell
+        for cell in cells
+    ]
+    numbers = pd.to_numeric(np.array(pointed, dtype=object), errors="coerce").astype(float)
     return np.where(np.isfinite(numbers), numbers, np.nan)
 
 

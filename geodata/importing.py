@@ -17,9 +17,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from phusong.geodata.antenna_files import known_antennas, read_antennas
-from phusong.geodata.areas import Area, assign_communes, current_communes, read_area
+from phusong.geodata.areas import assign_communes, current_communes
 from phusong.geodata.cell_text import normalise_cells
-from phusong.geodata.coordinates import has_coordinates, read_coordinates, resolve_crs
 from phusong.geodata.errors import InputError, RefusedRowsError
 from phusong.geodata.headers import find_words
 from phusong.geodata.joins import (
@@ -32,12 +31,11 @@ from phusong.geodata.joins import (
     choose_columns,
 )
 from phusong.geodata.matching import apply_factors, complete_mapping, refuse_bare_formulas, require_columns
-from phusong.geodata.placing import REPAIRS, Placed, place_points
-from phusong.geodata.polygons import place_polygons
-from phusong.geodata.readers import Table, read_table
+from phusong.geodata.placing import REPAIRS
+from phusong.geodata.positions import place_rows
+from phusong.geodata.readers import read_table
 from phusong.geodata.reports import ImportReport, IssueLog
 from phusong.geodata.schemas import STORAGE_CRS, Layer, find_layer
-from phusong.geodata.stated_communes import StatedCommunes, find_stated
 from phusong.geodata.station_lists import assume_missing, name_masts, split_technologies
 from phusong.geodata.validation import parse_columns, refuse_duplicates
 from phusong.geodata.workspace import Workspace
@@ -139,7 +137,7 @@ def import_layer(
     _add(counts, filled)
     refuse_duplicates(parsed, described, log)
     own_lonlat = {"lon", "lat"} <= set(frame.columns) & set(table.frame.columns) - set(mapping or {})
-    placed, place_notes = _place(
+    placed, place_notes = place_rows(
         workspace, described, table=table, frame=frame, values=parsed, crs=crs, own_lonlat=own_lonlat,
         repairs=accept_repairs, log=log, file=file.name,
     )  # fmt: skip
@@ -221,51 +219,6 @@ def validate_repairs(codes: Collection[str]) -> None:
                 f"{code!r} cannot be repaired; what can is {known}.",
                 vi=f"{code!r} không tự sửa được; các lỗi sửa được là {known}.",
             )
-
-
-def _place(
-    workspace: Workspace, layer: Layer, *, table: Table, frame: pd.DataFrame, values: pd.DataFrame, crs: str | None,
-    own_lonlat: bool, repairs: Collection[str], log: IssueLog, file: str,
-) -> tuple[Placed, list[str]]:  # fmt: skip
-    if layer.geometry is None:
-        return Placed(np.full(len(frame), None, dtype=object)), []
-    area = read_area(workspace)
-    if layer.geometry == "polygon":
-        source_crs, note = resolve_crs(table, crs, own_lonlat=False, file=file)
-        shapes = place_polygons(table, values, source_crs, area=area, log=log, file=file)
-        bare = sum(shape is None for shape in shapes[~log.refused])
-        notes = [f"{bare} former units have no polygon: no map of them"] if bare else []
-        return Placed(shapes), [note, *notes] if note else notes
-    if not has_coordinates(table, frame):
-        read_coordinates(table, frame, STORAGE_CRS, log=log, file=file)
-    source_crs, note = resolve_crs(table, crs, own_lonlat=own_lonlat, file=file)
-    given = read_coordinates(table, frame, source_crs, log=log, file=file)
-    stated = _stated_communes(workspace, values)
-    placed = place_points(given, layer, area, stated=stated, repairs=repairs, log=log, file=file)
-    return placed, [*([note] if note else []), *_unchecked(area, layer, values, stated)]
-
-
-def _stated_communes(workspace: Workspace, values: pd.DataFrame) -> StatedCommunes:
-    """The commune that rows state beside their position; of settlements without any, their code."""
-    names = list(values["commune"]) if "commune" in values else []
-    if not any(names) and "commune_code" in values:
-        return find_stated(list(values["commune_code"]), workspace, binding=False)
-    return find_stated(names or [None] * len(values), workspace, binding=True)
-
-
-def _unchecked(area: Area, layer: Layer, values: pd.DataFrame, stated: StatedCommunes) -> list[str]:
-    """Notes on the checks that could not be made."""
-    notes = []
-    if area.terrain is None and layer.name == "stations":
-        notes.append("no terrain yet: whether stations lie inside it was not checked; phusong check does it")
-    states = "commune" in values and bool(values["commune"].notna().any())
-    if area.province is None and (states or layer.name in ("stations", "settlements", "places")):
-        what = "the province and the commune that they state" if states else "the province"
-        notes.append(f"no communes yet: whether points lie in {what} was not checked; phusong check does it")
-    elif stated.unknown and stated.binding:
-        shown = ", ".join(stated.unknown[:3])
-        notes.append(f"{len(stated.unknown)} stated communes are not known ({shown}): not compared with the positions")
-    return notes
 
 
 def _relate(

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phusong.geodata.coordinate_text import parse_angle, parse_metres, parse_pair
+from phusong.geodata.coordinate_text import parse_angle, parse_metres, parse_pair, without_grouping
 
 MINUTES = ("'", "’", "′", "‘", "´", "`")
 SECONDS = ('"', "”", "″", "''", "’’", "′′")
@@ -86,3 +86,17 @@ def test_no_text_stops_the_readers(text: str) -> None:
     parse_angle(text)
     parse_metres(text)
     parse_pair(text, parse_angle)
+
+
+@pytest.mark.parametrize(
+    ("given", "plain"),
+    [
+        ([["553.920"], ["1.958.486"]], [["553920"], ["1958486"]]),
+        ([["553.920,21"], ["1.958.485,82"]], [["553920.21"], ["1958485.82"]]),
+        ([["553,920"], ["1,958,486"]], [["553920"], ["1958486"]]),
+        ([["553.920"], ["1958485.82"]], [["553.920"], ["1958485.82"]]),
+        ([["553.92", "1.958.486"], ["1,958,486", None]], [["553.92", "1.958.486"], ["1,958,486", None]]),
+    ],
+)
+def test_a_thousands_mark_is_known_by_the_columns(given: list[list[str]], plain: list[list[str]]) -> None:
+    assert without_grouping(given) == plain

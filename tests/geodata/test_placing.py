@@ -3,14 +3,22 @@ from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pyproj import Transformer
 from shapely import box
 
-from phusong.geodata.coordinates import from_lonlat
+from phusong.geodata.areas import Area
+from phusong.geodata.coordinates import from_lonlat, read_coordinates
 from phusong.geodata.errors import InputError, RefusedRowsError
 from phusong.geodata.importing import import_layer
-from phusong.geodata.reports import ImportReport
+from phusong.geodata.placing import place_points
+from phusong.geodata.readers import Table
+from phusong.geodata.reports import ImportReport, IssueLog
+from phusong.geodata.schemas import find_layer
+from phusong.geodata.stated_communes import no_communes
 from phusong.geodata.workspace import Workspace
 
 STATION = {
@@ -191,3 +199,23 @@ def test_mapped_longitude_and_latitude_need_a_crs(workspace: Workspace, tmp_path
     path = write_rows(tmp_path, ("106.62", "17.46", HOI[0]))
     with pytest.raises(InputError, match="does not say its CRS; give it with --crs"):
         import_layer(workspace, "stations", path, mapping={"lon": "x", "lat": "y"})
+
+
+CELLS = (
+    st.none() | st.text(max_size=20) | st.floats(width=32).map(str) | st.sampled_from(["17042’23.4’’N", X, Y, "106"])
+)
+
+
+@given(st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=6), st.sampled_from(["EPSG:9211", "EPSG:4326"]))
+def test_whatever_stands_in_the_cells_every_row_is_placed_or_refused(
+    rows: list[tuple[str | None, str | None]], crs: str
+) -> None:
+    frame = pd.DataFrame(rows, columns=["x", "y"], dtype=object)
+    log = IssueLog(np.arange(len(rows)))
+    given_points = read_coordinates(Table(frame, log.row_numbers), frame, crs, log=log, file="f")
+    placed = place_points(
+        given_points, find_layer("stations"), Area(box(105, 16, 107, 18), None),
+        stated=no_communes(len(rows)), repairs=("xy_swapped", "dms_text"), log=log, file="f",
+    )  # fmt: skip
+    for point, refused in zip(placed.points, log.refused, strict=True):
+        assert refused or (abs(point.x) <= 180 and abs(point.y) <= 90)
