@@ -39,7 +39,7 @@ def print_json(value: BaseModel | Mapping[str, Any]) -> None:
 
 
 def print_csv(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
-    """Print rows as CSV on stdout, UTF-8 with the byte-order mark that Excel needs.
+    """Print rows as CSV on stdout, UTF-8 with the byte-order mark that Excel needs; no cell can be run as a formula.
 
     Parameters
     ----------
@@ -48,10 +48,12 @@ def print_csv(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None
     columns
         Columns in order; printed even when there is no row.
     """
+    from phusong.geodata.cells import safe_cell
+
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, fieldnames=columns, lineterminator="\r\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({name: safe_cell(value) for name, value in row.items()} for row in rows)
     typer.echo(buffer.getvalue().encode("utf-8-sig"), nl=False)
 
 

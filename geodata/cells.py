@@ -2,6 +2,7 @@
 
 import datetime
 import math
+import re
 import unicodedata
 from collections.abc import Sequence
 from typing import Any
@@ -12,6 +13,9 @@ import pandas as pd
 
 Texts = npt.NDArray[np.object_]
 """A column: text or None."""
+
+_FORMULA = re.compile(r"[=+\-@\t\r\n]")
+_PLAIN_NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)?", re.ASCII)
 
 
 class PlainNumber(str):
@@ -49,6 +53,17 @@ def clean_column(values: Sequence[Any]) -> Texts:
         known = {value: clean_text(value) for value in dict.fromkeys(values)}
         return np.array([known[value] for value in values], dtype=object)
     return np.array([clean_text(value) for value in values], dtype=object)  # True equals 1: one by one
+
+
+def safe_cell(value: Any) -> Any:
+    """Make a value safe for a cell that a spreadsheet program opens: text that it would run as a formula gets a quote.
+
+    A text that begins with `=`, `+`, `-`, `@`, a tab or a line end is one, unless it is a number; other values stay.
+    Source: OWASP, "CSV Injection".
+    """
+    if isinstance(value, str) and _FORMULA.match(value) and not _PLAIN_NUMBER.fullmatch(value):
+        return f"'{value}"
+    return value
 
 
 def distinct(values: npt.NDArray[np.object_]) -> tuple[npt.NDArray[np.intp], list[str | None]]:

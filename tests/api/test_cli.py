@@ -9,7 +9,7 @@ from collections import Counter
 
 import pytest
 
-from phusong.api.console import print_table
+from phusong.api.console import print_csv, print_table
 from phusong.api.models import CoverageAnswer, RunsAnswer, SettlementsAnswer
 from phusong.geodata.workspace import Workspace
 
@@ -282,3 +282,11 @@ def test_the_command_works_as_a_process_with_data_on_stdout_alone(computed):
 
 def test_shell_completion_is_offered():
     assert "--install-completion" in run("--help").stdout
+
+
+def test_no_cell_of_a_printed_csv_can_be_run_as_a_formula(capsys):
+    names = ["=1+1", "+cmd|x", "-2+3", "@SUM(A1)", "\t=1", "-95,5", "Bản Một"]
+    print_csv([{"name": name, "rsrp_dbm": -95.5} for name in names], ["name", "rsrp_dbm"])
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out.removeprefix("\ufeff"))))
+    assert [row["name"] for row in rows] == ["'=1+1", "'+cmd|x", "'-2+3", "'@SUM(A1)", "'\t=1", "-95,5", "Bản Một"]
+    assert {row["rsrp_dbm"] for row in rows} == {"-95.5"}
