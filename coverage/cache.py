@@ -1,15 +1,17 @@
-"""Path-loss fields kept on disk under the hash of everything they depend on.
+"""What a computation may reuse, kept on disk under the hash of everything it depends on.
 
-The folder may be emptied at any time; a file is written aside and renamed, so a half-written one is never read.
+A file is written aside and renamed, so a half-written one is never read; its own hash is checked at every reading, and
+a damaged one counts as missing. The folder may be emptied at any time.
 """
 
 import hashlib
 import json
 import os
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +21,10 @@ from rasterio.errors import RasterioIOError
 from phusong.geodata.grid import Grid
 
 Loss = npt.NDArray[np.int16]
+Arrays = dict[str, npt.NDArray[Any]]
+T = TypeVar("T")
+ALIGNMENT = 64  # of an array within its file [bytes]
+HASH_TAG = "PHUSONG_SHA256"
 
 
 def content_key(parameters: Mapping[str, Any], *arrays: npt.NDArray[Any]) -> str:
@@ -30,35 +36,154 @@ def content_key(parameters: Mapping[str, Any], *arrays: npt.NDArray[Any]) -> str
     return digest.hexdigest()
 
 
-class FieldCache:
-    """Fields as GeoTIFFs of int16 [0.01 dB], one band a frequency, named by their key."""
+class Cache:
+    """Fields of path loss, and arrays of other stages, by key.
+
+    Parameters
+    ----------
+    folder
+        Where they are kept; made if missing.
+
+    Attributes
+    ----------
+    damaged
+        Names of the files found damaged and computed again.
+    """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
+        self._fields = folder / "fields"
+        self._arrays = folder / "arrays"
+        self.damaged: list[str] = []
+        for part in (self._fields, self._arrays):
+            part.mkdir(parents=True, exist_ok=True)
 
-    def fetch(self, key: str, grid: Grid, compute: Callable[[], Loss]) -> Loss:
-        """The field of a key `[n_freq, ny, nx]`: read if it is there and whole, else computed and kept."""
-        path = self._folder / f"{key}.tif"
-        if path.exists():
-            try:
-                with rasterio.open(path) as file:
-                    kept: Loss = file.read()
-                if kept.shape[1:] == grid.shape:
-                    return kept
-            except RasterioIOError:
-                path.unlink()  # damaged: computed again below
+    def holds_field(self, key: str) -> bool:
+        """Whether a field is kept."""
+        return self._field_path(key).exists()
+
+    def fetch_field(self, key: str, grid: Grid, compute: Callable[[], Loss]) -> Loss:
+        """The field of a key [0.01 dB], `[n_freq, ny, nx]`: read if it is there and whole, else computed and kept."""
+        path = self._field_path(key)
+        kept = self._read(path, _read_field)
+        if kept is not None:
+            return kept
         loss = compute()
-        aside = path.with_name(f".{key}-{uuid.uuid4().hex}.tif")
-        with rasterio.open(
+        with _aside(path) as aside, rasterio.open(
             aside, "w", driver="GTiff", width=grid.shape[1], height=grid.shape[0], count=loss.shape[0], dtype="int16",
             crs=grid.crs, transform=grid.transform, nodata=-32768, compress="zstd", zstd_level=1, predictor=2,
         ) as file:  # fmt: skip
             file.write(loss)
-        os.replace(aside, path)
+            file.update_tags(**{HASH_TAG: content_key({}, loss)})
         return loss
 
+    def fetch_arrays(self, key: str, compute: Callable[[], Arrays]) -> Arrays:
+        """Named arrays of a key, mapped from their file if it is there and whole, else computed and kept."""
+        path = self._arrays / f"{key}.bin"
+        kept = self._read(path, _read_arrays)
+        if kept is not None:
+            return kept
+        arrays = compute()
+        with _aside(path) as aside:
+            _write_arrays(aside, arrays)
+        return arrays
+
     def clear(self) -> None:
-        """Forget every field."""
-        for path in self._folder.glob("*.tif"):
+        """Forget everything, files that a killed process left included."""
+        for path in (*self._fields.iterdir(), *self._arrays.iterdir()):
             path.unlink(missing_ok=True)
+
+    def trim(self, limit_bytes: float) -> int:
+        """Forget what was used longest ago until the rest fits; the number of bytes kept."""
+        found = sorted((status.st_mtime_ns, status.st_size, path) for path in self._files() for status in [path.stat()])
+        size = sum(part[1] for part in found)
+        for _, bytes_held, path in found:
+            if size <= limit_bytes:
+                break
+            path.unlink(missing_ok=True)
+            size -= bytes_held
+        return size
+
+    def _field_path(self, key: str) -> Path:
+        return self._fields / f"{key}.tif"
+
+    def _files(self) -> Iterator[Path]:
+        found = (*self._fields.iterdir(), *self._arrays.iterdir())
+        return (path for path in found if not path.name.startswith("."))
+
+    def _read(self, path: Path, read: Callable[[Path], T | None]) -> T | None:
+        """What a file holds; None where it is missing or damaged. A reading makes it the most recently used."""
+        try:
+            kept = read(path)
+        except FileNotFoundError:
+            return None
+        if kept is None:
+            self.damaged.append(path.name)
+            path.unlink(missing_ok=True)
+            return None
+        os.utime(path)
+        return kept
+
+
+@contextmanager
+def _aside(path: Path) -> Iterator[Path]:
+    """A file to write that takes the place of `path` at the end, or vanishes."""
+    aside = path.with_name(f".{path.stem}-{uuid.uuid4().hex}{path.suffix}")
+    try:
+        yield aside
+        os.replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _read_field(path: Path) -> Loss | None:
+    if not path.exists():
+        raise FileNotFoundError(path)
+    try:
+        with rasterio.open(path) as file:
+            loss: Loss = file.read()
+            expected = file.tags().get(HASH_TAG)
+    except RasterioIOError:
+        return None
+    return loss if content_key({}, loss) == expected else None
+
+
+def _write_arrays(path: Path, arrays: Arrays) -> None:
+    """One line of JSON (name, type, shape and place of every array, hash of the rest), then the arrays."""
+    parts, places, place = [], [], 0
+    for name, array in arrays.items():
+        content = np.ascontiguousarray(array)
+        places.append({"name": name, "dtype": content.dtype.str, "shape": content.shape, "place": place})
+        parts.append(content)
+        place += -(-content.nbytes // ALIGNMENT) * ALIGNMENT
+    header = json.dumps({"arrays": places, "sha256": _hash_of(parts)}).encode()
+    with path.open("wb") as file:
+        file.write(header.ljust(-(-(len(header) + 1) // ALIGNMENT) * ALIGNMENT - 1) + b"\n")
+        for content in parts:
+            file.write(content.data)
+            file.write(bytes(-content.nbytes % ALIGNMENT))
+
+
+def _read_arrays(path: Path) -> Arrays | None:
+    with path.open("rb") as file:
+        line = file.readline()
+    try:
+        header = json.loads(line)
+    except ValueError:
+        return None
+    body = np.asarray(np.memmap(path, np.uint8, mode="c"))[len(line) :]
+    arrays = {}
+    for part in header["arrays"]:
+        dtype, shape = np.dtype(part["dtype"]), tuple(part["shape"])
+        size = int(np.prod(shape)) * dtype.itemsize
+        content = body[part["place"] : part["place"] + size]
+        if content.size != size:
+            return None
+        arrays[part["name"]] = content.view(dtype).reshape(shape)
+    return arrays if _hash_of(list(arrays.values())) == header["sha256"] else None
+
+
+def _hash_of(arrays: list[npt.NDArray[Any]]) -> str:
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(array.data)
+    return digest.hexdigest()

@@ -6,36 +6,31 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from phusong.coverage.cache import FieldCache
+from phusong.coverage.cache import Cache
 from phusong.coverage.dictionary import INTERFERENCE_NOTE, terrain_note
 from phusong.coverage.figures import compute_figures
-from phusong.coverage.indoor import (
-    indoor_grids,
-    indoor_note,
-    indoor_points,
-    indoor_rows,
-    indoor_settings,
-    indoor_signal,
-)
+from phusong.coverage.ground import Population, read_population
+from phusong.coverage.indoor import indoor_note, indoor_points, indoor_rows, indoor_settings, indoor_signal
+from phusong.coverage.levels import Levels
+from phusong.coverage.masts import find_geometries
 from phusong.coverage.models import find_model
-from phusong.coverage.people import Residents, index_residents
-from phusong.coverage.prepare import SEA, Prepared, prepare
-from phusong.coverage.radio import Progress, Radio, compute_radio, find_geometries, window_of
+from phusong.coverage.mosaic import INDOORS, OUTDOORS, Mosaic, MosaicMaker
+from phusong.coverage.prepare import Prepared, prepare, read_sources
+from phusong.coverage.radio import Base, Network, Progress, Radio, compute_radio, find_network
 from phusong.coverage.results import Results, current_run_id
-from phusong.coverage.runs import Outcome, publish
+from phusong.coverage.runs import Outcome, circumstances, publish
 from phusong.coverage.service import without_spread_at_sea
 from phusong.coverage.settlements import compute_place_table, compute_settlement_table
 from phusong.coverage.uplink import level_floor_dbm
-from phusong.geodata.population import Allocation, allocate_population
-from phusong.geodata.settings import Indoor, Settings, UplinkSettings
+from phusong.geodata.errors import StoreError
+from phusong.geodata.settings import Settings, UplinkSettings
 from phusong.geodata.workspace import Workspace
 
 SAMPLE_US = 1.2  # measured cost of one pixel of one mast on one thread [µs], `scripts/bench`
@@ -107,64 +102,119 @@ def compute(
         The layers do not fit together.
     """
     clock = _Clock()
-    settings = workspace.settings
-    day = as_of or date.today()
+    settings, day = workspace.settings, as_of or date.today()
+    cache = Cache(workspace.cache_dir)
     with clock.stage("read"):
-        prepared = prepare(workspace, day)
-        points = _points(prepared)
-    with clock.stage("radio"):
-        cache = FieldCache(workspace.cache_dir)
+        sources = read_sources(workspace)
+        given = circumstances(sources.inputs, settings.model_dump(mode="json"), day)
+        before = current_run(workspace)
+        if before and not full and given.items() <= before.manifest.items():
+            return Computed(before.run_id, False, before.manifest["warnings"], before.manifest)
         if full:
             cache.clear()
-        radio = compute_radio(
-            prepared, settings.model, cache, points=points, calibration=settings.calibration, threads=threads,
-            progress=progress,
-        )  # fmt: skip
+        prepared = prepare(workspace, day, sources=sources, cache=cache)
+        population = read_population(workspace, cache, prepared.ground, prepared.units, sources.raster_hashes)
+    with clock.stage("radio"):
+        levels = Levels(prepared, settings.model, settings.calibration, cache)
+        network = find_network(levels, find_geometries(prepared, 1e3 * settings.model.radius_km))
+        base = Base() if full or before is None else _base_of(before, prepared)
+        radio = _radio(levels, network, base, threads, progress)
     with clock.stage("people"):
-        allocation = allocate_people(prepared, settings.population_weight)
-        residents = index_residents(
-            allocation.people, allocation.cell, units=prepared.units, min_people=settings.residential_cell_min_people
+        stations = prepared.eligible.table.assign(signal_key=network.signal_key)
+        workspace.store_dir.mkdir(parents=True, exist_ok=True)
+        maker = MosaicMaker.of(
+            prepared.grid, stations, network.geometries, population, settings, cache, workspace.store_dir
         )
+        mosaic = maker.finish(radio, threads)
     with clock.stage("figures"):
-        layers, units, stations = prepared.layers, prepared.units, prepared.eligible.table
-        levels = without_spread_at_sea(radio.points, points, prepared.zone)
-        radio = replace(radio, points=_with_uplink(levels, stations, settings.uplink))
-        of_settlement = _signal_of(radio.points, "s")
-        of_place = _signal_of(radio.points, "p")
-        fibre = layers.get("fibre_endpoints")
-        settlements = compute_settlement_table(
-            layers["settlements"], of_settlement, units=units, settings=settings, stations=stations, as_of=day,
-            fibre=fibre, observations=layers.get("observations"),
-        )  # fmt: skip
-        places = compute_place_table(_places(prepared), of_place, units=units, settings=settings, fibre=fibre)
-        figures = compute_figures(
-            radio.grids, residents, units=units, stations=stations, settlements=settlements,
-            settlement_signal=of_settlement, places=places, place_signal=of_place, settings=settings,
-        )  # fmt: skip
-        if settings.indoor is not None:
-            rows, signal = _indoors(settings, settings.indoor, prepared, radio, residents, settlements, places)
-            figures = pd.concat([figures, rows], ignore_index=True)
-            settlements = settlements.assign(indoor_signal=signal)
+        tables = _tables(settings, prepared, population, radio, mosaic, day)
     outcome = Outcome(
         grid=prepared.grid,
-        signal_grids=list(radio.grids),
+        layers=mosaic.tiles,
         eligible=stations,
-        settlements=settlements,
-        places=places,
-        figures=figures,
-        units=units.geometries,
-        population=allocation.people,
-        inputs=prepared.inputs,
-        settings=settings.model_dump(mode="json"),
+        signals=radio.points,
+        **tables,
+        units=prepared.units.geometries,
+        people=population.people,
+        inputs=sources.inputs,
+        ground=prepared.ground.key,
+        settings=given["settings"],
         as_of=day,
-        warnings=[*prepared.eligible.warnings, *_moved_people(allocation)],
+        warnings=[*prepared.eligible.warnings, *_moved_people(population)],
         notes=[INTERFERENCE_NOTE, *_model_notes(settings, prepared.terrain_kind)],
         timings=clock.seconds,
         peak_memory_mb=_peak_memory_mb(),
     )
-    before = current_run_id(workspace)
     run_id = publish(workspace, outcome)
-    return Computed(run_id, run_id != before, outcome.warnings, Results.open(workspace, run_id).manifest)
+    return Computed(
+        run_id,
+        before is None or run_id != before.run_id,
+        [*outcome.warnings, *_damage(cache)],
+        Results.open(workspace, run_id).manifest,
+    )
+
+
+def current_run(workspace: Workspace) -> Results | None:
+    """The published run, None before the first."""
+    return Results.open(workspace) if current_run_id(workspace) else None
+
+
+def _base_of(before: Results, prepared: Prepared) -> Base:
+    """What the published run knows that still holds."""
+    if before.grid != prepared.grid or "signals" not in before.manifest["tables"]:
+        return Base()
+    stations = before.stations
+    keys: dict[tuple[str, str], dict[str, str]] = {}
+    for station in stations.itertuples():
+        keys.setdefault((str(station.technology), str(station.operator)), {})[str(station.station_id)] = str(
+            station.signal_key
+        )
+    points = before.signals if before.manifest["ground"] == prepared.ground.key else before.signals.iloc[:0]
+    return Base(keys, before.tiles, before.store_dir, points)
+
+
+def _radio(levels: Levels, network: Network, base: Base, threads: int | None, progress: Progress | None) -> Radio:
+    """The radio stage; from nothing where a tile of the base is damaged."""
+    points = _points(levels.prepared)
+    try:
+        return compute_radio(levels, network, points, base=base, threads=threads, progress=progress)
+    except StoreError:
+        return compute_radio(levels, network, points, base=Base(), threads=threads, progress=progress)
+
+
+def _tables(
+    settings: Settings, prepared: Prepared, population: Population, radio: Radio, mosaic: Mosaic, day: date
+) -> dict[str, pd.DataFrame]:
+    """The tables of settlements, places and figures."""
+    layers, units, stations = prepared.layers, prepared.units, prepared.eligible.table
+    levels = without_spread_at_sea(radio.points, _points(prepared), prepared.zone)
+    points = _with_uplink(levels, stations, settings.uplink)
+    fibre = layers.get("fibre_endpoints")
+    settlements = compute_settlement_table(
+        layers["settlements"], _signal_of(points, "s"), units=units, settings=settings, stations=stations, as_of=day,
+        fibre=fibre, observations=layers.get("observations"),
+    )  # fmt: skip
+    places = compute_place_table(
+        _places(prepared), _signal_of(points, "p"), units=units, settings=settings, fibre=fibre
+    )
+    shared = {
+        "residents": population.residents, "units": units, "stations": stations, "settlements": settlements,
+        "places": places,
+    }  # fmt: skip
+    figures = compute_figures(
+        mosaic.tallies[OUTDOORS], **shared, settings=settings,
+        settlement_signal=_signal_of(points, "s"), place_signal=_signal_of(points, "p"),
+    )  # fmt: skip
+    indoor = settings.indoor
+    if indoor is not None:
+        inside, limited = indoor_points(points, indoor), indoor_settings(settings, indoor)
+        rows = compute_figures(
+            mosaic.tallies[INDOORS], **shared, settings=limited,
+            settlement_signal=_signal_of(inside, "s"), place_signal=_signal_of(inside, "p"),
+        )  # fmt: skip
+        figures = pd.concat([figures, indoor_rows(rows)], ignore_index=True)
+        settlements = settlements.assign(indoor_signal=indoor_signal(settlements, _signal_of(inside, "s"), limited))
+    return {"settlements": settlements, "places": places, "figures": figures}
 
 
 def plan(workspace: Workspace, *, as_of: date | None = None, threads: int | None = None) -> Plan:
@@ -177,16 +227,16 @@ def plan(workspace: Workspace, *, as_of: date | None = None, threads: int | None
     """
     prepared = prepare(workspace, as_of or date.today())
     radius_m = 1e3 * workspace.settings.model.radius_km
-    geometries = find_geometries(prepared)
+    geometries = find_geometries(prepared, radius_m)
     pixels = stored = 0
     cost_us = 0.0
     for geometry in geometries:
-        window = window_of(prepared, geometry, radius_m)
-        if window is None:
+        if geometry.window is None:
             continue
-        xs, ys = (axis[part] for axis, part in zip(prepared.grid.centres(), reversed(window), strict=True))
-        near = np.hypot(xs[None, :] - geometry.x_m, ys[:, None] - geometry.y_m) <= radius_m
-        count = int((near & prepared.wanted.values[window]).sum())
+        rows, cols = geometry.window.slices
+        xs, ys = prepared.grid.centres()
+        near = np.hypot(xs[None, cols] - geometry.x_m, ys[rows, None] - geometry.y_m) <= radius_m
+        count = int((near & prepared.wanted.values[rows, cols]).sum())
         pixels += count
         stored += count * len(geometry.freqs_ghz)
         cost_us += count * (SAMPLE_US + BAND_US * (len(geometry.freqs_ghz) - 1))
@@ -221,26 +271,6 @@ def _signal_of(points: pd.DataFrame, prefix: str) -> pd.DataFrame:
     return chosen.assign(point_id=chosen["point_id"].str[1:]).reset_index(drop=True)
 
 
-def _indoors(
-    settings: Settings,
-    indoor: Indoor,
-    prepared: Prepared,
-    radio: Radio,
-    residents: Residents,
-    settlements: pd.DataFrame,
-    places: pd.DataFrame,
-) -> tuple[pd.DataFrame, "pd.Series[str]"]:
-    """The figures indoors, and the signal of every settlement indoors."""
-    inside, limited = indoor_points(radio.points, indoor), indoor_settings(settings, indoor)
-    of_settlement, stations = _signal_of(inside, "s"), prepared.eligible.table
-    figures = compute_figures(
-        indoor_grids(radio.grids, stations["band_mhz"], indoor), residents, units=prepared.units, stations=stations,
-        settlements=settlements, settlement_signal=of_settlement, places=places,
-        place_signal=_signal_of(inside, "p"), settings=limited,
-    )  # fmt: skip
-    return indoor_rows(figures), indoor_signal(settlements, of_settlement, limited)
-
-
 def _model_notes(settings: Settings, terrain_kind: str) -> list[dict[str, str]]:
     """What an answer says of its model, of the terrain where the model reads it, and of its figures indoors."""
     notes = list(find_model(settings.model).notes) or [terrain_note(terrain_kind)]
@@ -254,30 +284,26 @@ def _places(prepared: Prepared) -> Any:
     return prepared.layers["settlements"].iloc[:0].assign(place_id="", has_fixed_broadband="")
 
 
-def allocate_people(prepared: Prepared, weights: dict[str, float]) -> Allocation:
-    """Put the people of the source on the grid: on land, by the weight of the land cover.
-
-    Parameters
-    ----------
-    weights
-        Relative number of people by land-cover code.
-    """
-    table = np.zeros(256)
-    for code, weight in weights.items():
-        table[int(code)] = weight
-    land: npt.NDArray[np.bool_] = prepared.zone.values != SEA
-    return allocate_population(prepared.people_source, prepared.grid, land, table[prepared.clutter.values])
-
-
-def _moved_people(allocation: Allocation) -> list[dict[str, str]]:
-    if not allocation.moved:
+def _moved_people(population: Population) -> list[dict[str, str]]:
+    cells, people = population.moved
+    if not cells:
         return []
-    people = round(sum(moved for _, moved in allocation.moved))
-    cells = len(allocation.moved)
     return [
         {
             "en": f"{people} people of {cells} population cells without land went to the nearest land pixel",
             "vi": f"{people} người của {cells} ô dân số không có đất phù hợp được chuyển sang ô đất gần nhất",
+        }
+    ]
+
+
+def _damage(cache: Cache) -> list[dict[str, str]]:
+    if not cache.damaged:
+        return []
+    names = ", ".join(sorted(cache.damaged)[:5])
+    return [
+        {
+            "en": f"{len(cache.damaged)} damaged files of the cache were computed again: {names}",
+            "vi": f"{len(cache.damaged)} tệp bộ đệm bị hỏng đã được tính lại: {names}",
         }
     ]
 

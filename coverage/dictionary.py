@@ -168,7 +168,23 @@ DATA_DICTIONARY: dict[str, dict[str, dict[str, str]]] = {
         },
         "reason": {"en": "why there is no figure, or what was left out", "vi": "lý do không có số liệu"},
     },
-    "stations": {"station_id": {"en": "row position = server code of the rasters", "vi": "thứ tự dòng = mã trạm"}},
+    "stations": {
+        "station_id": {"en": "row position = server code of the rasters", "vi": "thứ tự dòng = mã trạm"},
+        "signal_key": {
+            "en": "hash of all that the station's level depends on",
+            "vi": "mã băm của mọi yếu tố quyết định mức thu của trạm",
+        },
+    },
+    "signals": {
+        "point_id": {
+            "en": "settlement_id after s, place_id after p",
+            "vi": "settlement_id sau chữ s, place_id sau chữ p",
+        },
+        "station_id": {
+            "en": "best station of the technology and operator, on the exact path",
+            "vi": "trạm tốt nhất của công nghệ và nhà mạng, theo đường truyền chính xác",
+        },
+    },
     "units": {"reason": {"en": "why the unit has no polygon", "vi": "lý do không có ranh giới"}},
     "tiles": {
         "band 1": {"en": "best level [0.01 dBm], −32768 none", "vi": "mức thu tốt nhất [0,01 dBm]"},

@@ -29,17 +29,14 @@ from phusong.coverage.service import (
     WEAK,
     Classes,
     Layer,
-    SignalLayer,
     group_class,
     point_layers,
     rate_points,
-    station_sigma_db,
     technology_groups,
 )
 from phusong.coverage.settlements import NO, UNKNOWN, YES, rows_of_units
-from phusong.coverage.tally import SHIFTS, PlotTally, Tally, tally_people
+from phusong.coverage.tally import SHIFTS, PlotTally, Tally
 from phusong.coverage.units import NEEDS_POLYGON, OUTSIDE, IntArray, UnitIndex
-from phusong.coverage.uplink import level_floor_dbm
 from phusong.geodata.settings import Settings, ThresholdProfile
 
 NUMBERS = ("numerator", "denominator", "share", "low", "high")
@@ -95,7 +92,7 @@ class _Shares:
 
 
 def compute_figures(
-    signal_grids: Sequence[SignalLayer],
+    tallies: Mapping[str, Tally],
     residents: Residents,
     *,
     units: UnitIndex,
@@ -121,8 +118,8 @@ def compute_figures(
 
     Parameters
     ----------
-    signal_grids
-        Best signal by technology and operator.
+    tallies
+        People by plot and service, by name of the profile.
     residents
         Populated pixels, from `people.index_residents`.
     units
@@ -142,19 +139,9 @@ def compute_figures(
     interval.
     """
     points = _point_sets(settlements, settlement_signal, places, place_signal, units)
-    operators = sorted(set(stations["operator"].astype(str)))
-    floor_dbm = level_floor_dbm(stations, settings.uplink)
     rows: list[dict[str, Any]] = []
     for profile in settings.profiles:
-        tally = tally_people(
-            signal_grids,
-            residents,
-            profile=profile,
-            sigma_l_db=station_sigma_db(stations, units.grid.resolution_m),
-            floor_dbm=floor_dbm,
-            model_sigma_db=settings.model_error.sigma_db,
-            operators=operators,
-        )
+        tally = tallies[profile.name]
         placed = [_shifted_points(found, profile, settings.model_error.sigma_db) for found in points]
         for technology, operator in tally.by_label:
             counts = _resident_counts(residents, tally.by_label[technology, operator], units)

@@ -3,8 +3,6 @@
 The serving station is the outdoor one, so that between bands of one operator the indoor answer is a lower bound.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -12,7 +10,7 @@ import pandas as pd
 from phusong.coverage.propagation.p2109 import building_entry_loss_db
 from phusong.coverage.service import ANY, CLASS_NAMES, NO_SIGNAL_CDBM, group_class, point_layers, rate_points
 from phusong.coverage.settlements import UNKNOWN
-from phusong.coverage.signal import SignalGrid
+from phusong.coverage.signal import SignalTile
 from phusong.geodata.settings import Indoor, Settings, ThresholdProfile
 
 PREFIX = "indoor:"
@@ -33,13 +31,13 @@ def indoor_settings(settings: Settings, indoor: Indoor) -> Settings:
     return settings.model_copy(update={"profiles": tuple(profile for profile in profiles if profile.thresholds)})
 
 
-def indoor_grids(signal_grids: Sequence[SignalGrid], bands_mhz: npt.ArrayLike, indoor: Indoor) -> list[SignalGrid]:
-    """Levels indoors: those outdoors less building entry loss at the serving station's frequency.
+def indoor_level(signal: SignalTile, bands_mhz: npt.ArrayLike, indoor: Indoor) -> SignalTile:
+    """Level indoors: that outdoors less building entry loss at the serving station's frequency.
 
     Parameters
     ----------
-    signal_grids
-        Best signal outdoors by technology and operator.
+    signal
+        Best signal outdoors.
     bands_mhz
         Band of every station, in the order of the server codes `[n_station]` [MHz].
     indoor
@@ -52,12 +50,9 @@ def indoor_grids(signal_grids: Sequence[SignalGrid], bands_mhz: npt.ArrayLike, i
     """
     losses = np.array([indoor_loss_db(float(band) / 1000.0, indoor) for band in np.atleast_1d(bands_mhz)])
     loss_cdb = np.append(np.rint(100.0 * losses), 0.0).astype(np.int32)  # the last one is read by server -1
-    grids = []
-    for grid in signal_grids:
-        level = np.maximum(grid.rsrp_cdbm - loss_cdb[grid.server], NO_SIGNAL_CDBM + 1)
-        level = np.where(grid.rsrp_cdbm == NO_SIGNAL_CDBM, NO_SIGNAL_CDBM, level)
-        grids.append(SignalGrid(grid.technology, grid.operator, level.astype(np.int16), grid.server))
-    return grids
+    level = np.maximum(signal.rsrp_cdbm - loss_cdb[signal.server], NO_SIGNAL_CDBM + 1)
+    level = np.where(signal.rsrp_cdbm == NO_SIGNAL_CDBM, NO_SIGNAL_CDBM, level)
+    return SignalTile(level.astype(np.int16), signal.server)
 
 
 def indoor_points(signal: pd.DataFrame, indoor: Indoor) -> pd.DataFrame:

@@ -4,12 +4,15 @@ People are counted in whole micro-persons, so that a sum does not depend on the 
 units of a level add up exactly to the province wherever they cover it.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from phusong.coverage.service import GOOD, WEAK, Classes
+from phusong.coverage.tiles import TILE_PX
 from phusong.coverage.units import LEVELS, OUTSIDE, IntArray, UnitIndex
 
 MICRO = 1_000_000  # micro-persons in a person
@@ -22,13 +25,15 @@ class Residents:
     """The populated pixels of the province `[n]`, grouped into plots `[n_plot]` and population cells `[n_cell]`.
 
     A plot is the part of a population cell inside one unit of every base layer: sums over plots give both cells
-    and units. `pixel` flat row-major position; `micro_people` whole micro-persons (as doubles, exact);
+    and units. `pixel` flat row-major position, tile by tile of the store and in order inside each; `tile_start` where
+    the pixels of every tile begin `[n_tile + 1]`; `micro_people` whole micro-persons (as doubles, exact);
     `plot` row of the plot. `plot_cell` and `plot_unit` (by base layer, −1 outside) say where a plot lies.
     `cell_micro` is a cell's people inside the province, `cell_unit` by level the unit that holds most of them
     (ties to the smaller code, −1 none), `is_residential` whether they are at least N.
     """
 
     pixel: Int64s
+    tile_start: Int64s
     micro_people: npt.NDArray[np.float64]
     plot: Int64s
     plot_cell: Int64s
@@ -36,6 +41,31 @@ class Residents:
     cell_micro: Int64s
     cell_unit: dict[str, IntArray]
     is_residential: npt.NDArray[np.bool_]
+
+    def of_tile(self, tile: int) -> slice:
+        """Where the pixels of a tile are."""
+        return slice(int(self.tile_start[tile]), int(self.tile_start[tile + 1]))
+
+    def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Every part by name; the dictionaries as `name/key`."""
+        arrays = {}
+        for part in fields(self):
+            value = getattr(self, part.name)
+            named = value.items() if isinstance(value, dict) else [("", value)]
+            arrays.update({f"{part.name}/{key}": array for key, array in named})
+        return arrays
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> "Residents":
+        """The inverse of `to_arrays`; names without a slash are left out."""
+        parts: dict[str, Any] = {}
+        for name, array in arrays.items():
+            part, slash, key = name.partition("/")
+            if key:
+                parts.setdefault(part, {})[key] = array
+            elif slash:
+                parts[part] = array
+        return cls(**parts)
 
 
 def index_residents(
@@ -54,7 +84,7 @@ def index_residents(
     min_people
         People in the province that make a population cell residential (N).
     """
-    pixel = np.flatnonzero((people > 0) & units.in_province())
+    pixel, tile_start = _by_tile(np.flatnonzero((people > 0) & units.in_province()), units.grid.shape)
     micro = np.rint(people.ravel()[pixel] * MICRO)
     key = cell.ravel()[pixel].astype(np.int64)
     for base, raster in units.base_raster.items():
@@ -71,6 +101,7 @@ def index_residents(
     np.add.at(cell_micro, plot_cell, plot_micro)
     return Residents(
         pixel=pixel,
+        tile_start=tile_start,
         micro_people=micro,
         plot=plot,
         plot_cell=plot_cell,
@@ -84,20 +115,13 @@ def index_residents(
     )
 
 
-def sum_plots(residents: Residents, classes: Classes) -> Int64s:
-    """Micro-persons of every plot by service class, `[n_plot, 3]`.
-
-    Parameters
-    ----------
-    residents
-        The populated pixels and their plots.
-    classes
-        Class of every populated pixel `[n]`.
-    """
-    n_plot = len(residents.plot_cell)
-    # doubles hold whole numbers up to 9e15, that is 9e9 people: the sums are exact in any order
-    sums = np.bincount(residents.plot * 3 + classes, weights=residents.micro_people, minlength=3 * n_plot)
-    return sums.reshape(n_plot, 3).astype(np.int64)
+def _by_tile(pixel: Int64s, shape: tuple[int, int]) -> tuple[Int64s, Int64s]:
+    """Pixels ordered by tile, and where those of every tile begin."""
+    row, col = np.divmod(pixel, shape[1])
+    across = -(-shape[1] // TILE_PX)
+    tile = row // TILE_PX * across + col // TILE_PX
+    counts = np.bincount(tile, minlength=across * -(-shape[0] // TILE_PX))
+    return pixel[np.argsort(tile, kind="stable")], np.append(0, np.cumsum(counts))
 
 
 def compute_people(plots: Int64s, residents: Residents, units: UnitIndex) -> dict[str, Int64s]:
@@ -106,7 +130,7 @@ def compute_people(plots: Int64s, residents: Residents, units: UnitIndex) -> dic
     Parameters
     ----------
     plots
-        Micro-persons of every plot by class, from `sum_plots`, or in other columns `[n_plot, n_column]`.
+        Micro-persons of every plot by class, or in other columns `[n_plot, n_column]`.
     residents
         The plots.
     units
@@ -127,7 +151,7 @@ def classify_cells(plots: Int64s, residents: Residents) -> Classes:
     Parameters
     ----------
     plots
-        Micro-persons of every plot by class, from `sum_plots`.
+        Micro-persons of every plot by class.
     residents
         The plots and their cells.
     """

@@ -1,9 +1,10 @@
 """What a computation reads: layers and rasters of a workspace, placed on the analysis grid and hashed."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
@@ -13,52 +14,62 @@ import pandas as pd
 from pyproj import Transformer
 
 from phusong.coverage.antenna import Pattern, read_patterns
+from phusong.coverage.cache import Cache
+from phusong.coverage.ground import Ground, burn_cached, read_ground
 from phusong.coverage.link import reference_signal
 from phusong.coverage.propagation.errors import OutOfValidityError
 from phusong.coverage.stations import Eligible, Station, eligible_stations, parse_stations
 from phusong.coverage.units import UnitIndex, build_units
+from phusong.geodata.antenna_files import antenna_paths
 from phusong.geodata.errors import InputError, MissingLayerError
 from phusong.geodata.grid import Grid, Raster
-from phusong.geodata.rasters import clutter_height, zone_codes
-from phusong.geodata.workspace import Workspace
+from phusong.geodata.workspace import RASTERS, Workspace
 
 REQUIRED_LAYERS = ("communes", "settlements", "stations")
 OPTIONAL_LAYERS = ("crosswalk", "fibre_endpoints", "places", "observations")
-RASTERS = ("terrain", "clutter", "population")
-SEA = 1
 
 
 @dataclass(frozen=True, eq=False)
-class Prepared:
-    """Everything an answer depends on, in memory.
+class Sources:
+    """The layers and the hash of everything a workspace was given.
 
     Attributes
     ----------
     layers
         Vector layers by name; optional ones that were not imported are absent.
-    terrain, clutter, clutter_m, zone
-        Rasters on the analysis grid: height [m amsl], land-cover code, representative clutter height [m], zone code.
-    people_source
-        Population as it was given, on its own grid [persons per cell].
-    wanted
-        Pixels an answer is asked for: in the province and not at sea.
-    patterns
-        Patterns of the antennas of those stations that have a file, by name.
-    stations, x_m, y_m
-        The stations that serve, and their position `[n_station]` in the CRS of the grid [m].
-    mid_lat_deg
-        Latitude given to the propagation model.
     inputs
-        sha256 and number of rows (or pixels) of every input.
+        sha256 and number of rows, bytes or files of every input.
     """
 
     layers: dict[str, pd.DataFrame]
-    terrain: Raster
-    clutter: Raster
-    clutter_m: Raster
-    zone: Raster
-    people_source: Raster
-    wanted: Raster
+    inputs: dict[str, dict[str, Any]]
+
+    @property
+    def raster_hashes(self) -> dict[str, str]:
+        """sha256 of the raster files by name."""
+        return {name: self.inputs[name]["sha256"] for name in RASTERS}
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """Everything an answer depends on.
+
+    Attributes
+    ----------
+    sources
+        Layers and hashes.
+    ground, units
+        Rasters on the analysis grid, and the units valid on the date.
+    patterns
+        Patterns of the antennas of those stations that have a file, by name.
+    eligible, stations, x_m, y_m
+        The stations that serve, and their position `[n_station]` in the CRS of the grid [m].
+    mid_lat_deg
+        Latitude given to the propagation model.
+    """
+
+    sources: Sources
+    ground: Ground
     units: UnitIndex
     eligible: Eligible
     patterns: dict[str, Pattern]
@@ -67,12 +78,41 @@ class Prepared:
     y_m: npt.NDArray[np.float64]
     mid_lat_deg: float
     terrain_kind: str
-    inputs: dict[str, dict[str, Any]]
+
+    @property
+    def layers(self) -> dict[str, pd.DataFrame]:
+        """Vector layers by name."""
+        return self.sources.layers
+
+    @property
+    def terrain(self) -> Raster:
+        """Height of the ground [m amsl]."""
+        return self.ground.terrain
+
+    @property
+    def clutter(self) -> Raster:
+        """Land-cover codes."""
+        return self.ground.clutter
+
+    @property
+    def clutter_m(self) -> Raster:
+        """Representative clutter height [m]."""
+        return self.ground.clutter_m
+
+    @property
+    def zone(self) -> Raster:
+        """Radio-climatic zone codes."""
+        return self.ground.zone
+
+    @property
+    def wanted(self) -> Raster:
+        """Pixels an answer is asked for: in the province and not at sea."""
+        return self.ground.wanted
 
     @property
     def grid(self) -> Grid:
         """The analysis grid."""
-        return self.terrain.grid
+        return self.units.grid
 
     def points_of(self, layer: str) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Position of a layer's points in the CRS of the grid [m]."""
@@ -80,8 +120,32 @@ class Prepared:
         return points.x.to_numpy(), points.y.to_numpy()
 
 
-def prepare(workspace: Workspace, as_of: date) -> Prepared:
+def read_sources(workspace: Workspace) -> Sources:
+    """Read the layers and hash every input.
+
+    Raises
+    ------
+    MissingLayerError
+        A layer or raster is missing or empty.
+    """
+    layers = _read_layers(workspace)
+    files = {name: workspace.existing_raster(name) for name in RASTERS}
+    return Sources(layers, _hashes(layers, files, antenna_paths(workspace.path)))
+
+
+def prepare(
+    workspace: Workspace, as_of: date, *, sources: Sources | None = None, cache: Cache | None = None
+) -> Prepared:
     """Read and check everything a computation needs.
+
+    Parameters
+    ----------
+    as_of
+        The date the answer is for.
+    sources
+        Answer of `read_sources`; None reads them.
+    cache
+        Where what follows from the rasters is kept; None is that of the workspace.
 
     Raises
     ------
@@ -92,51 +156,31 @@ def prepare(workspace: Workspace, as_of: date) -> Prepared:
         terrain.
     """
     settings = workspace.settings
-    layers = _read_layers(workspace)
-    rasters = {name: workspace.read_raster(name) for name in RASTERS}
-    terrain, clutter = rasters["terrain"], rasters["clutter"]
-    if clutter.grid != terrain.grid:
-        raise InputError(
-            "rasters/clutter.tif lies on another grid than rasters/terrain.tif; import the clutter again",
-            vi="rasters/clutter.tif khác lưới với rasters/terrain.tif; hãy nhập lại lớp phủ",
-        )
+    sources = sources or read_sources(workspace)
+    cache = cache or Cache(workspace.cache_dir)
+    layers, grid = sources.layers, workspace.raster_grid("terrain")
     units = build_units(
-        layers["communes"],
-        terrain.grid,
-        as_of=as_of,
-        crosswalk=layers.get("crosswalk"),
-        settlements=layers["settlements"],
-        province_name=settings.name,
-    )
+        layers["communes"], grid, as_of=as_of, crosswalk=layers.get("crosswalk"), settlements=layers["settlements"],
+        province_name=settings.name, burn=burn_cached(cache),
+    )  # fmt: skip
+    ground = read_ground(workspace, cache, units, sources.raster_hashes)
     eligible = eligible_stations(layers["stations"], settings, as_of)
     stations = parse_stations(eligible.table)
-    patterns = read_patterns(workspace.path, {sector.antenna for s in stations for sector in s.sectors})
-    placed = eligible.table.geometry.to_crs(terrain.grid.crs)
+    placed = eligible.table.geometry.to_crs(grid.crs)
     x_m, y_m = placed.x.to_numpy(), placed.y.to_numpy()
-    _require_inside(terrain.grid, eligible.table, x_m, y_m)
+    _require_inside(grid, eligible.table, x_m, y_m)
     _require_bandwidths(eligible.table)
-    kind = workspace.terrain_kind
-    table = settings.clutter_height_m if kind == "dtm" else settings.clutter_height_on_dsm_m
-    zone = zone_codes(terrain, units.in_province(), sea_max_elevation_m=settings.sea.max_elevation_m)
     return Prepared(
-        layers=layers,
-        terrain=terrain,
-        clutter=clutter,
-        clutter_m=clutter_height(clutter, table),
-        zone=zone,
-        people_source=rasters["population"],
-        wanted=Raster(units.in_province() & (zone.values != SEA), terrain.grid),
+        sources=sources,
+        ground=ground,
         units=units,
         eligible=eligible,
-        patterns=patterns,
+        patterns=read_patterns(workspace.path, {sector.antenna for s in stations for sector in s.sectors}),
         stations=stations,
         x_m=x_m,
         y_m=y_m,
-        mid_lat_deg=_middle_latitude(terrain.grid)
-        if settings.model.mid_lat_deg is None
-        else settings.model.mid_lat_deg,
-        terrain_kind=kind,
-        inputs=_hashes(layers, rasters, patterns),
+        mid_lat_deg=_middle_latitude(grid) if settings.model.mid_lat_deg is None else settings.model.mid_lat_deg,
+        terrain_kind=workspace.terrain_kind,
     )
 
 
@@ -189,21 +233,19 @@ def _middle_latitude(grid: Grid) -> float:
 
 
 def _hashes(
-    layers: Mapping[str, pd.DataFrame], rasters: Mapping[str, Raster], patterns: Mapping[str, Pattern]
+    layers: Mapping[str, pd.DataFrame], rasters: Mapping[str, Path], antennas: Sequence[Path]
 ) -> dict[str, dict[str, Any]]:
-    """sha256 of the content of every input, whatever file held it, with its rows, pixels or files."""
+    """sha256 of every input: of a layer its content, whatever file held it; of a raster its file."""
     found = {}
     for name, frame in layers.items():
         table = pd.DataFrame(frame.to_wkb(hex=True)) if isinstance(frame, gpd.GeoDataFrame) else frame
         text = table.to_json(orient="split", index=False, double_precision=15, force_ascii=False)
         found[name] = {"sha256": hashlib.sha256(text.encode()).hexdigest(), "rows": len(frame)}
-    for name, raster in rasters.items():
-        digest = hashlib.sha256(repr((raster.grid.crs, tuple(raster.grid.transform), raster.grid.shape)).encode())
-        digest.update(np.ascontiguousarray(raster.values).data)
-        found[name] = {"sha256": digest.hexdigest(), "pixels": int(raster.values.size)}
-    if patterns:
-        digest = hashlib.sha256()
-        for name, pattern in sorted(patterns.items()):
-            digest.update(repr((name, pattern.horizontal_db.tolist(), pattern.vertical_db.tolist())).encode())
-        found["antennas"] = {"sha256": digest.hexdigest(), "files": len(patterns)}
+    for name, path in rasters.items():
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256")
+        found[name] = {"sha256": digest.hexdigest(), "bytes": path.stat().st_size}
+    if antennas:
+        digest = hashlib.sha256(b"".join(path.name.encode() + path.read_bytes() for path in antennas))
+        found["antennas"] = {"sha256": digest.hexdigest(), "files": len(antennas)}
     return dict(sorted(found.items()))

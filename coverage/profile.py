@@ -12,13 +12,14 @@ from pyproj import Transformer
 
 from phusong.coverage.antenna import depression_deg, read_patterns
 from phusong.coverage.dictionary import INTERFERENCE_NOTE, terrain_note
+from phusong.coverage.ground import SEA
 from phusong.coverage.indoor import indoor_path_note
+from phusong.coverage.levels import path_terms
 from phusong.coverage.models import find_model, terminal_clutter_db
 from phusong.coverage.path_geometry import LossParts, OpenPath, open_path
 from phusong.coverage.path_level import Level, rate_level
-from phusong.coverage.prepare import SEA, Prepared, prepare
+from phusong.coverage.prepare import Prepared, prepare
 from phusong.coverage.propagation.p1812 import make_link
-from phusong.coverage.radio import path_terms
 from phusong.coverage.signal import compute_point_levels_dbm, sector_gains_db, sectors_of
 from phusong.coverage.stations import Sector, Station, parse_stations
 from phusong.coverage.units import OUTSIDE

@@ -1,109 +1,123 @@
-"""The radio stage of a computation: fields of every mast, best server per pixel, levels at settlements and places.
+"""The radio stage: best server per pixel and per point, starting from what the published run already knows.
 
-One task a geometry (position, height), independent of the others; merging is order-free. Fields come from the cache.
+A station is *kept* when its signal key is that of the run it starts from. The best of several stations is a maximum, so
+a new station is merged into the tiles and points it reaches; where a station that is gone or changed served, the pixels
+and points are decided anew from every station that reaches them. The result is that of a computation from nothing.
 """
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from phusong.coverage.cache import FieldCache, Loss, content_key
-from phusong.coverage.calibration import calibrate_levels, offsets_cdb
+from phusong.coverage.levels import Levels
 from phusong.coverage.link import location_sigma_db
-from phusong.coverage.model import PathTerms
-from phusong.coverage.models import find_model
-from phusong.coverage.prepare import Prepared
-from phusong.coverage.propagation._formulas import effective_radius_km
-from phusong.coverage.propagation._sample import bilinear
-from phusong.coverage.signal import (
-    BestServer,
-    SignalGrid,
-    compute_levels_cdbm,
-    compute_point_levels_dbm,
-    quantise_cdb,
-    sectors_of,
-)
-from phusong.coverage.versions import field_versions
-from phusong.geodata.grid import Raster
-from phusong.geodata.settings import Calibration, ModelSettings
+from phusong.coverage.masts import Geometry
+from phusong.coverage.service import NO_SIGNAL_CDBM, Layer
+from phusong.coverage.signal import SignalTile
+from phusong.coverage.tiles import GONE, Box, Corner, StoredTile, read_tile, tile_boxes
 
-Floats = npt.NDArray[np.float64]
 Progress = Callable[[int, int], None]
-RAY_MARGIN_PX = 2  # a ray passes a pixel it serves at most this far away
+Place = tuple[Layer, Corner]
+Jobs = list[tuple[int, Place, Box]]  # station, tile it goes to, pixels
+POINT_COLUMNS = (
+    "point_id",
+    "x_m",
+    "y_m",
+    "technology",
+    "operator",
+    "rsrp_dbm",
+    "station_id",
+    "distance_km",
+    "freq_ghz",
+)
 
 
-@dataclass(frozen=True)
-class Geometry:
-    """A position and height with everything that stands there: one field, all bands in one pass.
+@dataclass(frozen=True, eq=False)
+class Base:
+    """The run that a computation starts from; the default is none.
 
-    `stations` are rows of the eligible table, `freqs_ghz` their bands, ascending.
+    Attributes
+    ----------
+    signal_keys
+        Signal key of every station by (technology, operator) and id.
+    tiles
+        Stored tiles by layer and corner, in `store_dir`.
+    points
+        Its best station of every point, `POINT_COLUMNS`.
     """
 
-    x_m: float
-    y_m: float
-    height_agl_m: float
-    freqs_ghz: tuple[float, ...]
-    stations: tuple[int, ...]
+    signal_keys: Mapping[Layer, Mapping[str, str]] = field(default_factory=dict)
+    tiles: Mapping[Layer, Mapping[Corner, StoredTile]] = field(default_factory=dict)
+    store_dir: Path = Path()
+    points: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(POINT_COLUMNS)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Radio:
-    """Best server per pixel of every technology and operator, and per point, technology and operator.
+    """Best server of every pixel and point.
 
-    `points` has point_id, technology, operator, rsrp_dbm, station_id, distance_km, freq_ghz, sigma_l_db.
+    Attributes
+    ----------
+    tiles
+        By layer and corner: tiles that may have changed, and stored ones that have not.
+    points
+        `POINT_COLUMNS` and sigma_l_db, sorted by point, technology and operator.
+    geometries
+        Masts and heights that had something to compute.
     """
 
-    grids: list[SignalGrid]
+    tiles: dict[Layer, dict[Corner, SignalTile | StoredTile]]
     points: pd.DataFrame
+    geometries: int
 
 
-def find_geometries(prepared: Prepared) -> list[Geometry]:
-    """Group the stations that serve by position and height, in the order of their first station."""
-    groups: dict[tuple[float, float, float], list[int]] = {}
-    for code, station in enumerate(prepared.stations):
-        key = (float(prepared.x_m[code]), float(prepared.y_m[code]), station.height_agl_m)
-        groups.setdefault(key, []).append(code)
-    return [
-        Geometry(*key, tuple(sorted({prepared.stations[c].band_mhz / 1000.0 for c in codes})), tuple(codes))
-        for key, codes in groups.items()
-    ]
+@dataclass(frozen=True, eq=False)
+class Network:
+    """The stations of a run: their geometries, and by code their layer, id and signal key."""
+
+    geometries: list[Geometry]
+    field_keys: list[str]
+    layer: list[Layer]
+    station_id: list[str]
+    signal_key: list[str]
+
+    @property
+    def keys_by_layer(self) -> dict[Layer, dict[str, str]]:
+        """Signal keys by layer and station id."""
+        found: dict[Layer, dict[str, str]] = defaultdict(dict)
+        for layer, station_id, key in zip(self.layer, self.station_id, self.signal_key, strict=True):
+            found[layer][station_id] = key
+        return dict(sorted(found.items()))
 
 
-def window_of(prepared: Prepared, geometry: Geometry, radius_m: float) -> tuple[slice, slice] | None:
-    """Rows and columns that hold the wanted pixels within the radius, the mast, and what rays between them touch.
-
-    None where no pixel is wanted.
-    """
-    grid = prepared.grid
-    row, col = (int(v) for v in grid.index(geometry.x_m, geometry.y_m))
-    reach = int(np.ceil(radius_m / grid.resolution_m)) + 1
-    top, left = max(row - reach, 0), max(col - reach, 0)
-    wanted = prepared.wanted.values[top : row + reach + 1, left : col + reach + 1]
-    rows, cols = np.flatnonzero(wanted.any(axis=1)), np.flatnonzero(wanted.any(axis=0))
-    if rows.size == 0:
-        return None
-    first_row, last_row = min(top + int(rows[0]), row), max(top + int(rows[-1]), row)
-    first_col, last_col = min(left + int(cols[0]), col), max(left + int(cols[-1]), col)
-    return (
-        slice(max(first_row - RAY_MARGIN_PX, 0), min(last_row + RAY_MARGIN_PX + 1, grid.shape[0])),
-        slice(max(first_col - RAY_MARGIN_PX, 0), min(last_col + RAY_MARGIN_PX + 1, grid.shape[1])),
-    )
+def find_network(levels: Levels, geometries: list[Geometry]) -> Network:
+    """Hash what the field of every geometry and the signal of every station depend on."""
+    stations = levels.prepared.stations
+    signal_key = [""] * len(stations)
+    field_keys = [levels.field_key(geometry) for geometry in geometries]
+    for geometry, field_key in zip(geometries, field_keys, strict=True):
+        for code in geometry.stations:
+            signal_key[code] = levels.signal_key(code, field_key)
+    return Network(
+        geometries, field_keys, [(s.technology, s.operator) for s in stations], [s.station_id for s in stations],
+        signal_key,
+    )  # fmt: skip
 
 
 def compute_radio(
-    prepared: Prepared,
-    model: ModelSettings,
-    cache: FieldCache,
-    *,
+    levels: Levels,
+    network: Network,
     points: pd.DataFrame,
-    calibration: Calibration | None = None,
+    *,
+    base: Base,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Radio:
@@ -111,157 +125,233 @@ def compute_radio(
 
     Parameters
     ----------
+    levels
+        Where the levels of stations come from.
     points
         point_id, x_m, y_m of the settlements and places [m].
-    calibration
-        Offsets added to the levels; None adds nothing.
+    base
+        The run to start from.
     threads
         Worker threads, None for one a processor; the result does not depend on it.
     progress
         Called with geometries done and in all.
+
+    Raises
+    ------
+    StoreError
+        A tile of the base is missing or damaged.
     """
-    geometries = find_geometries(prepared)
-    layers = {
-        (s.technology, s.operator): BestServer(s.technology, s.operator, prepared.grid.shape) for s in prepared.stations
+    kept = {
+        code
+        for code, (layer, station_id, key) in enumerate(
+            zip(network.layer, network.station_id, network.signal_key, strict=True)
+        )
+        if base.signal_keys.get(layer, {}).get(station_id) == key
     }
-    locks = {key: threading.Lock() for key in layers}
-    positions, inverse = np.unique(points[["x_m", "y_m"]].to_numpy(float), axis=0, return_inverse=True)
+    canvas = _Canvas.of(levels, network, base, kept)
+    asked = _PointQuestions.of(levels, network, base, kept, points)
+    work = [
+        (number, jobs, asked.of_geometry(geometry))
+        for number, geometry in enumerate(network.geometries)
+        for jobs in [canvas.jobs(geometry, kept)]
+    ]
+    work = [(number, jobs, ask) for number, jobs, ask in work if jobs or ask]
     found: list[pd.DataFrame] = []
 
-    def run(geometry: Geometry) -> pd.DataFrame:
-        for code, levels, row, col in _field_levels(prepared, model, cache, geometry, calibration):
-            key = (prepared.stations[code].technology, prepared.stations[code].operator)
-            with locks[key]:
-                layers[key].merge(levels, code, row, col)
-        return _point_levels(prepared, model, geometry, positions, calibration)
+    def run(number: int, jobs: Jobs, ask: dict[int, npt.NDArray[np.intp]]) -> pd.DataFrame | None:
+        geometry = network.geometries[number]
+        if jobs:
+            loss = levels.loss_cdb(geometry, network.field_keys[number])
+            for code, place, box in jobs:
+                canvas.merge(place, levels.at_pixels(geometry, code, loss, box), code, box)
+        return asked.answer(geometry, ask)
 
     with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
-        tasks = [pool.submit(run, geometry) for geometry in geometries]
+        tasks = [pool.submit(run, *part) for part in work]
         try:
             for done, task in enumerate(as_completed(tasks), start=1):
-                found.append(task.result())
+                answer = task.result()
+                if answer is not None:
+                    found.append(answer)
                 if progress:
                     progress(done, len(tasks))
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-    best = _best_points(prepared, pd.concat(found, ignore_index=True))
-    members = pd.DataFrame({"point_id": points["point_id"].to_numpy(), "position": inverse.ravel()})
-    table = members.merge(best, on="position").drop(columns="position")
-    table = table.sort_values(["point_id", "technology", "operator"], kind="stable").reset_index(drop=True)
-    return Radio([layers[key].grid() for key in sorted(layers)], table)
+    return Radio(canvas.tiles(), asked.table(found), len(work))
 
 
-def _field_levels(
-    prepared: Prepared, model: ModelSettings, cache: FieldCache, geometry: Geometry, calibration: Calibration | None
-) -> Iterator[tuple[int, Loss, int, int]]:
-    """The levels of every station of a geometry: station, window of levels, its first row and column."""
-    window = window_of(prepared, geometry, 1e3 * model.radius_km)
-    if window is None:
-        return
-    rows, cols = window
-    grid = prepared.grid.window(rows.start, cols.start, (rows.stop - rows.start, cols.stop - cols.start))
-    terrain, clutter, zone, wanted = (
-        Raster(raster.values[window], grid)
-        for raster in (prepared.terrain, prepared.clutter_m, prepared.zone, prepared.wanted)
-    )
-    link = path_terms(prepared, model)
-    place: dict[str, Any] = {
-        "x_m": geometry.x_m,
-        "y_m": geometry.y_m,
-        "tx_height_agl_m": geometry.height_agl_m,
-        "freqs_ghz": geometry.freqs_ghz,
-        "radius_m": 1e3 * model.radius_km,
-    }
+class _Canvas:
+    """The tiles being filled, those of the base that nothing touches, and the pixels to decide anew."""
 
-    def compute() -> Loss:
-        field = find_model(model).field(terrain, clutter, zone=zone, wanted=wanted, threads=1, link=link, **place)
-        return quantise_cdb(field.path_loss_db)
+    def __init__(self, boxes: dict[Corner, Box], layers: Iterable[Layer]) -> None:
+        self._boxes = boxes
+        self._stored: dict[Layer, dict[Corner, StoredTile]] = {layer: {} for layer in layers}
+        self._filled: dict[Place, SignalTile] = {}
+        self._open: dict[Place, Box] = {}
+        self._locks: dict[Place, threading.Lock] = defaultdict(threading.Lock)
+        self._layer_of: list[Layer] = []
 
-    chosen = model.model_dump(include={"name", "environment", "clutter_loss"})
-    described = {**place, **asdict(link), "model": chosen, **field_versions(), "grid": (grid.crs, *grid.transform)}
-    key = content_key(described, terrain.values, clutter.values, zone.values, wanted.values)
-    loss = cache.fetch(key, grid, compute)
-    ground_m = _heights_m(terrain, np.array([geometry.x_m]), np.array([geometry.y_m]))[0]
-    for code in geometry.stations:
-        band = geometry.freqs_ghz.index(prepared.stations[code].band_mhz / 1000.0)
-        levels = compute_levels_cdbm(
-            sectors_of(prepared.stations[code], prepared.patterns),
-            loss[band], terrain.values, grid, x_m=geometry.x_m, y_m=geometry.y_m,
-            antenna_amsl_m=ground_m + geometry.height_agl_m, rx_height_agl_m=model.rx_height_agl_m,
-            effective_radius_km=effective_radius_km(model.delta_n),
-        )  # fmt: skip
-        offsets = offsets_cdb(calibration, prepared.stations[code].band_mhz)
-        yield code, calibrate_levels(levels, prepared.clutter.values[window], offsets), rows.start, cols.start
+    @classmethod
+    def of(cls, levels: Levels, network: Network, base: Base, kept: set[int]) -> "_Canvas":
+        """Take over from the base what no new station reaches, and open what stations that are gone served."""
+        canvas = cls(tile_boxes(levels.prepared.grid.shape), sorted(set(network.layer)))
+        canvas._layer_of = network.layer
+        touched = {
+            (network.layer[code], corner)
+            for geometry in network.geometries
+            for code in geometry.stations
+            if code not in kept
+            for corner, _ in geometry.tiles()
+        }
+        kept_rows: dict[Layer, dict[str, int]] = defaultdict(dict)
+        for code in sorted(kept):
+            kept_rows[network.layer[code]][network.station_id[code]] = code
+        for layer in canvas._stored:
+            rows, before = kept_rows[layer], base.signal_keys.get(layer, {})
+            for corner, stored in base.tiles.get(layer, {}).items() if rows else ():
+                canvas._take(
+                    layer,
+                    corner,
+                    stored,
+                    rows,
+                    base.store_dir,
+                    read=(layer, corner) in touched or len(rows) < len(before),
+                )
+        return canvas
+
+    def _take(
+        self, layer: Layer, corner: Corner, stored: StoredTile, rows: Mapping[str, int], store_dir: Path, *, read: bool
+    ) -> None:
+        """Take a tile of the base; read it only where it will change."""
+        self._stored[layer][corner] = stored
+        if not read:
+            return
+        tile = read_tile(stored, store_dir=store_dir, row_of_station=rows)
+        gone = tile.server == GONE
+        if gone.any():
+            tile.rsrp_cdbm[gone], tile.server[gone] = NO_SIGNAL_CDBM, -1
+            down, across = np.flatnonzero(gone.any(axis=1)), np.flatnonzero(gone.any(axis=0))
+            top, left = corner
+            self._open[layer, corner] = Box(
+                top + int(down[0]), left + int(across[0]), top + int(down[-1]) + 1, left + int(across[-1]) + 1
+            )
+        self._filled[layer, corner] = tile
+
+    def jobs(self, geometry: Geometry, kept: set[int]) -> Jobs:
+        """What the stations of a geometry give to the tiles: new ones all, kept ones what is open."""
+        found = []
+        for corner, part in geometry.tiles():
+            for code in geometry.stations:
+                place = (self._layer_of[code], corner)
+                box = part.cut(self._boxes[corner])
+                if code in kept:
+                    box = box.cut(self._open.get(place, Box(0, 0, 0, 0)))
+                if not box.is_empty:
+                    found.append((code, place, box))
+        return found
+
+    def merge(self, place: Place, levels_cdbm: npt.NDArray[np.int16], code: int, box: Box) -> None:
+        """Take the levels of a station in a box of a tile."""
+        if (levels_cdbm == NO_SIGNAL_CDBM).all():
+            return
+        whole = self._boxes[place[1]]
+        with self._locks[place]:
+            if place not in self._filled:
+                self._filled[place] = SignalTile.empty((whole.bottom - whole.top, whole.right - whole.left))
+            self._filled[place].merge(levels_cdbm, code, box.top - whole.top, box.left - whole.left)
+
+    def tiles(self) -> dict[Layer, dict[Corner, SignalTile | StoredTile]]:
+        """Every tile, filled or as stored."""
+        found: dict[Layer, dict[Corner, SignalTile | StoredTile]] = {
+            layer: dict(stored) for layer, stored in self._stored.items()
+        }
+        for (layer, corner), tile in self._filled.items():
+            found[layer][corner] = tile
+        return found
 
 
-def path_terms(prepared: Prepared, model: ModelSettings) -> PathTerms:
-    """What every path of a run has in common."""
-    return PathTerms(
-        rx_height_agl_m=model.rx_height_agl_m,
-        time_pct=model.time_pct,
-        polarization=model.polarization,
-        mid_lat_deg=prepared.mid_lat_deg,
-        delta_n=model.delta_n,
-        surface_refractivity=model.surface_refractivity,
-        spacing_m=model.spacing_m or prepared.grid.resolution_m,
-        end_clearance_m=model.end_clearance_m,
-    )
+class _PointQuestions:
+    """Which stations are to be asked at which points, and the best of their answers and the base's."""
 
+    def __init__(self, levels: Levels, network: Network, points: pd.DataFrame) -> None:
+        self._levels = levels
+        self._network = network
+        self._points = points
+        self._positions = points[["x_m", "y_m"]].to_numpy(float)
+        self._open: dict[Layer, npt.NDArray[np.bool_]] = {}
+        self._kept: set[int] = set()
+        self._answers: list[pd.DataFrame] = []
 
-def _heights_m(terrain: Raster, x_m: Floats, y_m: Floats) -> Floats:
-    """Ground height at points, between cell centres [m amsl]."""
-    cols, rows = terrain.grid.pixel_position(x_m, y_m)
-    return np.array([bilinear(terrain.values, col, row) for col, row in zip(cols, rows, strict=True)])
+    @classmethod
+    def of(
+        cls, levels: Levels, network: Network, base: Base, kept: set[int], points: pd.DataFrame
+    ) -> "_PointQuestions":
+        """Keep the answers of the base for points that stand where they stood, from stations that are kept."""
+        questions = cls(levels, network, points)
+        questions._kept = kept
+        code_of = {network.station_id[code]: code for code in kept}
+        before = base.points[base.points["station_id"].isin(list(code_of))]
+        place = pd.DataFrame({"x_m": points["x_m"], "y_m": points["y_m"], "row": np.arange(len(points))}, copy=True)
+        place.insert(0, "point_id", points["point_id"].to_numpy())
+        known = before.merge(place, on=["point_id", "x_m", "y_m"])
+        stood = place.merge(base.points[["point_id", "x_m", "y_m"]].drop_duplicates(), on=["point_id", "x_m", "y_m"])
+        for layer in set(network.layer):
+            questions._open[layer] = np.ones(len(points), np.bool_)
+        gone = base.points[~base.points["station_id"].isin(list(code_of))]
+        for layer, is_open in questions._open.items():
+            if not any(network.layer[code] == layer for code in kept):
+                continue
+            is_open[stood["row"].to_numpy()] = False
+            lost = gone[(gone["technology"] == layer[0]) & (gone["operator"] == layer[1])]
+            is_open[:] |= points["point_id"].isin(lost["point_id"]).to_numpy()
+        codes = known["station_id"].map(code_of).to_numpy(dtype=np.int64)
+        parts = {"position": known["row"].to_numpy(), "code": codes, "rsrp_dbm": known["rsrp_dbm"].to_numpy(float)}
+        questions._answers.append(pd.DataFrame({**parts, "distance_km": known["distance_km"].to_numpy(float)}))
+        return questions
 
+    def of_geometry(self, geometry: Geometry) -> dict[int, npt.NDArray[np.intp]]:
+        """Points to ask by station: a new station all within its radius, a kept one those that are open."""
+        east, north = self._positions[:, 0] - geometry.x_m, self._positions[:, 1] - geometry.y_m
+        near = np.hypot(east, north) <= 1e3 * self._levels.model.radius_km
+        asked = {}
+        for code in geometry.stations:
+            rows = np.flatnonzero(near & self._open[self._network.layer[code]] if code in self._kept else near)
+            if rows.size:
+                asked[code] = rows
+        return asked
 
-def _point_levels(
-    prepared: Prepared,
-    model: ModelSettings,
-    geometry: Geometry,
-    positions: npt.NDArray[np.float64],
-    calibration: Calibration | None,
-) -> pd.DataFrame:
-    """Levels of every station of a geometry at the positions within its radius, each over its own path."""
-    east, north = positions[:, 0] - geometry.x_m, positions[:, 1] - geometry.y_m
-    near = np.flatnonzero(np.hypot(east, north) <= 1e3 * model.radius_km)
-    if near.size == 0:
-        return pd.DataFrame({"position": [], "code": [], "rsrp_dbm": [], "distance_km": []}).astype(
-            {"position": np.int64, "code": np.int64}
+    def answer(self, geometry: Geometry, asked: Mapping[int, npt.NDArray[np.intp]]) -> pd.DataFrame | None:
+        """Levels of the stations at the points asked of each."""
+        if not asked:
+            return None
+        groups: dict[bytes, list[int]] = defaultdict(list)
+        for code, rows in asked.items():
+            groups[rows.tobytes()].append(code)
+        parts = []
+        for codes in groups.values():
+            rows = asked[codes[0]]
+            found = self._levels.at_points(geometry, codes, self._positions[rows])
+            parts.append(found.assign(position=rows[found["position"].to_numpy()]))
+        return pd.concat(parts, ignore_index=True)
+
+    def table(self, found: Iterable[pd.DataFrame]) -> pd.DataFrame:
+        """The best station of every point, technology and operator; of equal levels the smaller id wins."""
+        prepared = self._levels.prepared
+        stations = prepared.eligible.table
+        answers = pd.concat([*self._answers, *found], ignore_index=True)
+        code = answers["code"].to_numpy(dtype=np.int64)
+        table = answers.assign(
+            technology=stations["technology"].to_numpy()[code],
+            operator=stations["operator"].to_numpy()[code],
+            station_id=stations["station_id"].to_numpy()[code],
+            freq_ghz=stations["band_mhz"].to_numpy(float)[code] / 1000.0,
         )
-    loss = find_model(model).points(
-        prepared.terrain, prepared.clutter_m, zone=prepared.zone, x_m=geometry.x_m, y_m=geometry.y_m,
-        to_x_m=positions[near, 0], to_y_m=positions[near, 1], tx_height_agl_m=geometry.height_agl_m,
-        freqs_ghz=geometry.freqs_ghz, link=path_terms(prepared, model),
-    )  # fmt: skip
-    ground = _heights_m(prepared.terrain, np.array([geometry.x_m]), np.array([geometry.y_m]))[0]
-    drop = ground + geometry.height_agl_m - _heights_m(prepared.terrain, *positions[near].T) - model.rx_height_agl_m
-    clutter = prepared.clutter.values[prepared.grid.index(*positions[near].T)]
-    parts = []
-    for code in geometry.stations:
-        levels = compute_point_levels_dbm(
-            sectors_of(prepared.stations[code], prepared.patterns),
-            loss[geometry.freqs_ghz.index(prepared.stations[code].band_mhz / 1e3)],
-            east_m=east[near], north_m=north[near], drop_m=drop,
-            effective_radius_km=effective_radius_km(model.delta_n),
-        )  # fmt: skip
-        levels += offsets_cdb(calibration, prepared.stations[code].band_mhz)[clutter] / 100.0
-        distance = np.hypot(east[near], north[near]) / 1e3
-        parts.append(pd.DataFrame({"position": near, "code": code, "rsrp_dbm": levels, "distance_km": distance}))
-    return pd.concat(parts, ignore_index=True)
-
-
-def _best_points(prepared: Prepared, levels: pd.DataFrame) -> pd.DataFrame:
-    """The best station of every position, technology and operator; of equal levels the smaller id wins."""
-    stations = prepared.eligible.table
-    code = levels["code"].to_numpy()
-    table = levels.assign(
-        technology=stations["technology"].to_numpy()[code],
-        operator=stations["operator"].to_numpy()[code],
-        station_id=stations["station_id"].to_numpy()[code],
-        freq_ghz=stations["band_mhz"].to_numpy(float)[code] / 1000.0,
-    )
-    table = table.sort_values(["rsrp_dbm", "code"], ascending=[False, True], kind="stable")
-    table = table.drop_duplicates(["position", "technology", "operator"]).drop(columns="code")
-    width_m = prepared.grid.resolution_m
-    return table.assign(sigma_l_db=[location_sigma_db(f, width_m) for f in table["freq_ghz"]])
+        table = table.sort_values(["rsrp_dbm", "code"], ascending=[False, True], kind="stable")
+        table = table.drop_duplicates(["position", "technology", "operator"])
+        row = table["position"].to_numpy(dtype=np.int64)
+        table = table.assign(**{name: self._points[name].to_numpy()[row] for name in ("point_id", "x_m", "y_m")})
+        table = table.sort_values(["point_id", "technology", "operator"], kind="stable").reset_index(drop=True)
+        width_m = prepared.grid.resolution_m
+        sigma_of = {freq: location_sigma_db(freq, width_m) for freq in table["freq_ghz"].unique()}
+        return table[list(POINT_COLUMNS)].assign(sigma_l_db=table["freq_ghz"].map(sigma_of).astype(float))

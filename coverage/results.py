@@ -17,12 +17,13 @@ from phusong.coverage.service import (
     NO_SIGNAL_CDBM,
     NOT_ASKED,
     WEAK,
+    Layer,
     best_class,
     classify_levels,
     station_sigma_db,
     technology_groups,
 )
-from phusong.coverage.tiles import StoredTile, read_signal
+from phusong.coverage.tiles import Corner, StoredTile, read_signal
 from phusong.coverage.units import OUTSIDE, burn_units
 from phusong.coverage.uplink import level_floor_dbm
 from phusong.geodata.errors import UnknownNameError
@@ -78,7 +79,7 @@ class Results:
     def __init__(self, workspace: Workspace, folder: Path) -> None:
         self.run_id = folder.name
         self._folder = folder
-        self._store_dir = workspace.store_dir
+        self.store_dir = workspace.store_dir
         self.manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         grid = self.manifest["grid"]
         self.grid = Grid(grid["crs"], Affine(*grid["transform"]), (grid["shape"][0], grid["shape"][1]))
@@ -113,6 +114,11 @@ class Results:
     def stations(self) -> gpd.GeoDataFrame:
         """The stations that serve; the row position is the server code."""
         return gpd.read_parquet(self._folder / "stations.parquet")
+
+    @cached_property
+    def signals(self) -> pd.DataFrame:
+        """The best station of every settlement ("s…") and place ("p…"), technology and operator."""
+        return pd.read_parquet(self._folder / "signals.parquet")
 
     @cached_property
     def profiles(self) -> dict[str, ThresholdProfile]:
@@ -270,10 +276,21 @@ class Results:
             if layer["technology"] in wanted and operator in (ANY, layer["operator"])
         ]
 
+    @cached_property
+    def tiles(self) -> dict[Layer, dict[Corner, StoredTile]]:
+        """The stored tiles by technology and operator, and by their first row and column."""
+        return {
+            (layer["technology"], layer["operator"]): {
+                (tile["row"], tile["col"]): StoredTile(**tile) for tile in layer["tiles"]
+            }
+            for layer in self.manifest["layers"]
+        }
+
     def _read_layer(self, layer: dict[str, Any]) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int32]]:
         row_of_station = {name: row for row, name in enumerate(self.stations["station_id"].astype(str))}
-        tiles = [StoredTile(**tile) for tile in layer["tiles"]]
-        return read_signal(tiles, self.grid, store_dir=self._store_dir, row_of_station=row_of_station)
+        tiles = list(self.tiles[layer["technology"], layer["operator"]].values())
+        whole = read_signal(tiles, self.grid, store_dir=self.store_dir, row_of_station=row_of_station)
+        return whole.rsrp_cdbm, whole.server
 
     def _best_signal(self, technology: str, operator: str) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int32]]:
         _require_known("technology", technology, self.technologies)

@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
@@ -18,21 +18,17 @@ from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from phusong.coverage.dictionary import DATA_DICTIONARY, INTERFERENCE_NOTE
 from phusong.coverage.results import CURRENT, MANIFEST
-from phusong.coverage.service import (
-    SignalLayer,
-)
-from phusong.coverage.tiles import render_vrt, store_layer
+from phusong.coverage.service import Layer
+from phusong.coverage.tiles import StoredTile, render_vrt
 from phusong.coverage.versions import engine_version, library_versions
 from phusong.geodata.grid import Grid
 from phusong.geodata.workspace import Workspace
 
-TABLES = ("settlements", "places", "figures", "stations", "units")
+TABLES = ("settlements", "places", "figures", "stations", "signals", "units")
 SUMMARY_INDICATORS = ("people", "residential_cells", "settlements")
 
 
@@ -40,20 +36,24 @@ SUMMARY_INDICATORS = ("people", "residential_cells", "settlements")
 class Outcome:
     """What a computation hands over to be published.
 
-    `eligible` is the table of the stations that serve (row position = server code); `population` people per
-    pixel `[y, x]`; `inputs` the sha256 and row count per input; `settings` JSON-ready; `warnings` and `notes`
-    as {"en", "vi"}; `timings` seconds per stage (not part of the run's id).
+    `layers` are the stored tiles by technology and operator; `eligible` is the table of the stations that serve (row
+    position = server code) with their signal keys; `signals` the best station of every settlement and place (ids "s…"
+    and "p…"); `people` the number of people on the grid; `inputs` the sha256 and row count per input; `ground` the hash
+    of what paths cross; `settings` JSON-ready; `warnings` and `notes` as {"en", "vi"}; `timings` seconds per stage (not
+    part of the run's id).
     """
 
     grid: Grid
-    signal_grids: list[SignalLayer]
+    layers: Mapping[Layer, Sequence[StoredTile]]
     eligible: gpd.GeoDataFrame
+    signals: pd.DataFrame
     settlements: pd.DataFrame
     places: pd.DataFrame
     figures: pd.DataFrame
     units: gpd.GeoDataFrame
-    population: npt.NDArray[np.float64]
+    people: float
     inputs: dict[str, dict[str, Any]]
+    ground: str
     settings: dict[str, Any]
     as_of: date
     warnings: list[dict[str, str]] = field(default_factory=list)
@@ -75,7 +75,7 @@ def publish(workspace: Workspace, outcome: Outcome) -> str:
     workspace.runs_dir.mkdir(parents=True, exist_ok=True)
     workspace.store_dir.mkdir(parents=True, exist_ok=True)
     with _folder_aside(workspace.runs_dir) as aside:
-        layers = _write_layers(outcome, aside, workspace.store_dir)
+        layers = _write_layers(outcome, aside)
         tables = _write_tables(outcome, aside)
         identity = _identity(outcome, layers, tables)
         run_id = hashlib.sha256(_canonical_json(identity).encode()).hexdigest()[:16]
@@ -104,16 +104,13 @@ def _folder_aside(parent: Path) -> Iterator[Path]:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def _write_layers(outcome: Outcome, folder: Path, store_dir: Path) -> list[dict[str, Any]]:
-    station_ids = outcome.eligible["station_id"].astype(str).tolist()
+def _write_layers(outcome: Outcome, folder: Path) -> list[dict[str, Any]]:
     layers = []
-    for layer in sorted(outcome.signal_grids, key=lambda grid: (grid.technology, grid.operator)):
-        tiles = store_layer(layer, outcome.grid, station_ids=station_ids, store_dir=store_dir)
-        vrt = f"{_file_name(layer.technology)}_{_file_name(layer.operator)}.vrt"
-        text = render_vrt(tiles, outcome.grid, store_from_vrt="../../store")
-        (folder / vrt).write_text(text, encoding="utf-8")
+    for (technology, operator), tiles in sorted(outcome.layers.items()):
+        vrt = f"{_file_name(technology)}_{_file_name(operator)}.vrt"
+        (folder / vrt).write_text(render_vrt(tiles, outcome.grid, store_from_vrt="../../store"), encoding="utf-8")
         stored = [asdict(tile) for tile in tiles]
-        layers.append({"technology": layer.technology, "operator": layer.operator, "vrt": vrt, "tiles": stored})
+        layers.append({"technology": technology, "operator": operator, "vrt": vrt, "tiles": stored})
     return layers
 
 
@@ -123,6 +120,7 @@ def _write_tables(outcome: Outcome, folder: Path) -> dict[str, dict[str, Any]]:
         "places": outcome.places,
         "figures": outcome.figures,
         "stations": outcome.eligible,
+        "signals": outcome.signals,
         "units": outcome.units,
     }
     tables = {}
@@ -137,15 +135,23 @@ def _write_tables(outcome: Outcome, folder: Path) -> dict[str, dict[str, Any]]:
 def _identity(outcome: Outcome, layers: list[dict[str, Any]], tables: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """What the run's id is a hash of."""
     return {
-        "inputs": outcome.inputs,
-        "settings": outcome.settings,
-        "as_of": outcome.as_of.isoformat(),
-        "engine": engine_version(),
-        "libraries": library_versions(),
+        **circumstances(outcome.inputs, outcome.settings, outcome.as_of),
+        "ground": outcome.ground,
         "outputs": {
             "tables": {name: table["sha256"] for name, table in tables.items()},
             "layers": [[*(layer[key] for key in ("technology", "operator", "tiles"))] for layer in layers],
         },
+    }
+
+
+def circumstances(inputs: dict[str, dict[str, Any]], settings: dict[str, Any], as_of: date) -> dict[str, Any]:
+    """All that an answer follows from, as a manifest holds it."""
+    return {
+        "inputs": inputs,
+        "settings": settings,
+        "as_of": as_of.isoformat(),
+        "engine": engine_version(),
+        "libraries": library_versions(),
     }
 
 
@@ -158,13 +164,13 @@ def _manifest(
     tables: dict[str, dict[str, Any]],
 ) -> dict[str, Any]:
     grid = outcome.grid
-    inputs = {key: identity[key] for key in ("inputs", "settings", "as_of", "engine", "libraries")}
+    inputs = {key: value for key, value in identity.items() if key != "outputs"}
     return {
         "run_id": run_id,
         "created_at": datetime.now(UTC).isoformat(timespec="microseconds"),
         **inputs,
         "grid": {"crs": grid.crs, "transform": list(grid.transform)[:6], "shape": list(grid.shape)},
-        "people_on_grid": float(outcome.population.sum()),
+        "people_on_grid": outcome.people,
         "layers": layers,
         "tables": tables,
         "figures": _summary(outcome),

@@ -8,7 +8,6 @@ Interference, load and indoor loss are left out.
 import math
 from collections.abc import Iterable, Mapping
 from statistics import NormalDist
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -26,22 +25,6 @@ CLASS_NAMES = ("none", "weak", "good")
 NO_SIGNAL_CDBM = -32768
 SEA = 1  # zone code
 ANY = "any"
-
-
-class SignalLayer(Protocol):
-    """Best signal of one technology and operator on the analysis grid, arrays `[y, x]`.
-
-    `rsrp_cdbm` in 0.01 dBm (−32768 no signal computed); `server` the row of the serving station (−1 none).
-    """
-
-    @property
-    def technology(self) -> str: ...  # noqa: D102
-    @property
-    def operator(self) -> str: ...  # noqa: D102
-    @property
-    def rsrp_cdbm(self) -> npt.NDArray[np.int16]: ...  # noqa: D102
-    @property
-    def server(self) -> npt.NDArray[np.int32]: ...  # noqa: D102
 
 
 def location_allowance_db(sigma_l_db: npt.ArrayLike, location_pct: float) -> npt.NDArray[np.float64]:

@@ -6,7 +6,6 @@ result depends neither on the order of the stations nor on the number of threads
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -27,31 +26,12 @@ from phusong.coverage.propagation._compile import compiled
 from phusong.coverage.service import NO_SIGNAL_CDBM
 from phusong.coverage.stations import Sector, Station
 from phusong.geodata.errors import InputError
-from phusong.geodata.grid import Grid
 from phusong.geodata.schemas import ANTENNAS
 
 NO_LOSS_CDB = -32768  # a loss that was not computed
 NO_PATTERN, TR36814 = -2, -1  # antennas without cuts
 NO_FILES: Mapping[str, Pattern] = MappingProxyType({})
 Floats = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
-class SignalGrid:
-    """Best signal of one technology and operator on the analysis grid.
-
-    Attributes
-    ----------
-    rsrp_cdbm
-        Best level `[y, x]`, -32768 where none was computed [0.01 dBm].
-    server
-        Row of the serving station in the eligible table `[y, x]`, -1 none.
-    """
-
-    technology: str
-    operator: str
-    rsrp_cdbm: npt.NDArray[np.int16]
-    server: npt.NDArray[np.int32]
 
 
 class Shapes(NamedTuple):
@@ -171,8 +151,8 @@ def _shaped_gain_db(i, azimuth_deg, electrical_deg, shapes, bearing_deg, below_d
 
 @compiled
 def _levels(
-    level_dbm, azimuth_deg, electrical_deg, shapes, loss_cdb, terrain, col, row, pixel_m, antenna_amsl_m, rx_agl_m,
-    radius_m, out,
+    level_dbm, azimuth_deg, electrical_deg, shapes, loss_cdb, terrain, top, left, row, col, pixel_m, antenna_amsl_m,
+    rx_agl_m, radius_m, out,
 ):  # fmt: skip
     ny, nx = loss_cdb.shape
     for i in range(ny):
@@ -181,7 +161,7 @@ def _levels(
             if loss == NO_LOSS_CDB:
                 out[i, j] = NO_SIGNAL_CDBM
                 continue
-            east, north = (j - col) * pixel_m, (row - i) * pixel_m
+            east, north = (left + j - col) * pixel_m, (row - (top + i)) * pixel_m
             drop = antenna_amsl_m - terrain[i, j] - rx_agl_m
             level = _strongest_dbm(level_dbm, azimuth_deg, electrical_deg, shapes, east, north, drop, radius_m)
             out[i, j] = min(max(round(level * 100.0) - loss, NO_SIGNAL_CDBM + 1), 32767)
@@ -216,15 +196,17 @@ def compute_levels_cdbm(
     sectors: Sectors,
     loss_cdb: npt.NDArray[np.int16],
     terrain_m: npt.NDArray[np.float32],
-    grid: Grid,
     *,
-    x_m: float,
-    y_m: float,
+    pixel_m: float,
+    corner: tuple[int, int],
+    mast: tuple[float, float],
     antenna_amsl_m: float,
     rx_height_agl_m: float,
     effective_radius_km: float,
 ) -> npt.NDArray[np.int16]:
-    """Level of a station at the pixels of its field, strongest sector [0.01 dBm].
+    """Level of a station at pixels of its field, strongest sector [0.01 dBm].
+
+    The same for a pixel whatever other pixels are asked for.
 
     Parameters
     ----------
@@ -234,15 +216,18 @@ def compute_levels_cdbm(
         Path loss `[y, x]`, -32768 where not computed [0.01 dB].
     terrain_m
         Terrain height of the same pixels `[y, x]` [m amsl].
-    grid
-        Grid of those pixels.
-    x_m, y_m, antenna_amsl_m
-        The antenna in the CRS of the grid, and above sea level [m].
+    pixel_m
+        Side of a pixel [m].
+    corner
+        Row and column of the first pixel on the analysis grid.
+    mast
+        Row and column of the mast there, whole numbers at the centre of a pixel.
+    antenna_amsl_m
+        The antenna above sea level [m].
     """
-    col, row = (float(part) for part in grid.pixel_position(x_m, y_m))
     out = np.empty(loss_cdb.shape, np.int16)
     _levels(
-        *sectors, loss_cdb, terrain_m, col, row, grid.resolution_m, antenna_amsl_m, rx_height_agl_m,
+        *sectors, loss_cdb, terrain_m, *corner, *mast, pixel_m, antenna_amsl_m, rx_height_agl_m,
         1e3 * effective_radius_km, out,
     )  # fmt: skip
     return out
@@ -284,22 +269,28 @@ def _merge(best, server, levels, code, top, left):
                 server[top + i, left + j] = code
 
 
-class BestServer:
-    """The best signal of one technology and operator, filled station by station.
+class SignalTile:
+    """The best signal of one technology and operator in one tile, filled station by station.
 
-    Merging is associative and commutative: (higher level, then smaller station code).
+    Merging is associative, commutative and idempotent: (higher level, then smaller station code).
+
+    Attributes
+    ----------
+    rsrp_cdbm
+        Best level `[y, x]`, −32768 where none was computed [0.01 dBm].
+    server
+        Row of the serving station in the eligible table `[y, x]`, −1 none.
     """
 
-    def __init__(self, technology: str, operator: str, shape: tuple[int, int]) -> None:
-        self.technology = technology
-        self.operator = operator
-        self._rsrp = np.full(shape, NO_SIGNAL_CDBM, np.int16)
-        self._server = np.full(shape, -1, np.int32)
+    def __init__(self, rsrp_cdbm: npt.NDArray[np.int16], server: npt.NDArray[np.int32]) -> None:
+        self.rsrp_cdbm = rsrp_cdbm
+        self.server = server
+
+    @classmethod
+    def empty(cls, shape: tuple[int, int]) -> "SignalTile":
+        """A tile without a signal."""
+        return cls(np.full(shape, NO_SIGNAL_CDBM, np.int16), np.full(shape, -1, np.int32))
 
     def merge(self, levels_cdbm: npt.NDArray[np.int16], code: int, row: int, col: int) -> None:
-        """Take the levels of station `code` whose window begins at `row`, `col`."""
-        _merge(self._rsrp, self._server, levels_cdbm, code, row, col)
-
-    def grid(self) -> SignalGrid:
-        """The result so far."""
-        return SignalGrid(self.technology, self.operator, self._rsrp, self._server)
+        """Take the levels of station `code` at the pixels that begin at `row`, `col` of the tile."""
+        _merge(self.rsrp_cdbm, self.server, levels_cdbm, code, row, col)

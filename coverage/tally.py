@@ -5,28 +5,29 @@ the model lower or higher (errors of neighbouring pixels are not independent, so
 by location probability, and the people whom at least two operators serve. Blocks of pixels bound the memory.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from phusong.coverage.people import Int64s, Residents, sum_plots
+from phusong.coverage.cache import Arrays
+from phusong.coverage.people import Int64s
 from phusong.coverage.propagation._compile import compiled
 from phusong.coverage.service import (
     ANY,
     NO_SIGNAL_CDBM,
     Classes,
     Layer,
-    SignalLayer,
     location_probability,
     required_cdbm,
     technology_groups,
 )
+from phusong.coverage.signal import SignalTile
 from phusong.geodata.settings import ThresholdProfile
 
-BLOCK_PX = 1 << 18  # populated pixels worked on at once
 SHIFTS = (-1.0, 0.0, 1.0)  # of the whole field, in standard errors of the model: low, as computed, high
 WHOLE = 65535  # probabilities are kept in steps of 1/65535
 TAIL = 5.0  # standard deviations beyond which a share of places is 0 or 1, to less than one step
@@ -74,27 +75,27 @@ class _Rules(NamedTuple):
     places: npt.NDArray[np.uint16]  # [n_sigma, n_step] by level above the threshold, of WHOLE
 
 
-def tally_people(
-    signal_grids: Sequence[SignalLayer],
-    residents: Residents,
-    *,
-    profile: ThresholdProfile,
-    sigma_l_db: Floats,
-    floor_dbm: Floats,
-    model_sigma_db: float,
-    operators: Iterable[str],
-) -> Tally:
-    """Count the people of every plot by class, by expectation and by number of operators.
+@dataclass(frozen=True, eq=False)
+class Rules:
+    """What decides the service of every technology label and operator by one profile."""
 
-    Of several operators or technologies a pixel has the best class and the largest share of places: the places
-    that one serves are taken to lie among those that the best serves.
+    technologies: dict[str, _Rules]
+    groups: dict[str, tuple[str, ...]]
+    operators: tuple[str, ...]
+
+    @property
+    def layers(self) -> list[Layer]:
+        """Technology labels and operators answered for, "any" last."""
+        return list(product(self.groups, (*self.operators, ANY)))
+
+
+def make_rules(
+    profile: ThresholdProfile, *, sigma_l_db: Floats, floor_dbm: Floats, model_sigma_db: float, operators: Iterable[str]
+) -> Rules:
+    """The rules of a profile.
 
     Parameters
     ----------
-    signal_grids
-        Best signal by technology and operator; technologies without a threshold are left out.
-    residents
-        The populated pixels.
     profile
         Thresholds and location percentage.
     sigma_l_db
@@ -106,33 +107,84 @@ def tally_people(
     operators
         Operators to answer for, beside "any".
     """
-    layers = [layer for layer in signal_grids if layer.technology in profile.thresholds]
     rules = {name: _rules(profile, name, sigma_l_db, floor_dbm, model_sigma_db) for name in profile.thresholds}
-    named = [*operators]
-    groups = technology_groups(profile)
-    n_plot, n = len(residents.plot_cell), len(residents.pixel)
-    sums = {
-        (label, operator): (np.zeros((n_plot, 16)), np.zeros((n_plot, 2)))
-        for label in groups
-        for operator in (*named, ANY)
+    return Rules(rules, technology_groups(profile), tuple(operators))
+
+
+def tally_pixels(signals: Mapping[Layer, SignalTile], plot: Int64s, micro_people: Floats, rules: Rules) -> Arrays:
+    """Count the people of some pixels by plot, class, expectation and number of operators.
+
+    Of several operators or technologies a pixel has the best class and the largest share of places: the places
+    that one serves are taken to lie among those that the best serves.
+
+    Parameters
+    ----------
+    signals
+        Best signal of the pixels by technology and operator, arrays `[n]`; technologies without a threshold are
+        left out.
+    plot, micro_people
+        Plot and micro-persons of every pixel `[n]`.
+
+    Returns
+    -------
+    Micro-persons of every plot met, `plots` `[m]`: `classes` `[n_layer, 3, m, 3]` by shift of the field and class,
+    `expected` `[n_layer, m, 2]` by service, in the order of `Rules.layers`; `by_two` `[n_group, m, 3]` by the class
+    that at least two operators give.
+    """
+    n = len(plot)
+    plots, local = _renumber(plot)
+    m = len(plots)
+    rated = {
+        layer: _rate(signal, rules.technologies[layer[0]])
+        for layer, signal in signals.items()
+        if layer[0] in rules.technologies
     }
-    redundant = {label: np.zeros(n, dtype=np.uint8) for label in groups}
-    for block in _blocks(n):
-        rated = {(layer.technology, layer.operator): _rate(layer, residents, block, rules) for layer in layers}
-        plot, micro = residents.plot[block], residents.micro_people[block]
-        for label, parts in groups.items():
-            of_operator = [_best([rated[t, name] for t in parts if (t, name) in rated], len(plot)) for name in named]
-            for name, served in zip((*named, ANY), (*of_operator, _best(of_operator, len(plot))), strict=True):
-                _add(plot, micro, served.codes, served.places, *sums[label, name])
-            redundant[label][block] = _by_two(of_operator, len(plot))
+    classes = np.empty((len(rules.layers), len(SHIFTS), m, 3), np.int64)
+    expected = np.empty((len(rules.layers), m, 2), np.int64)
+    by_two = np.empty((len(rules.groups), m, 3), np.int64)
+    row = 0
+    for group, parts in enumerate(rules.groups.values()):
+        served = [_best([rated[t, name] for t in parts if (t, name) in rated], n) for name in rules.operators]
+        for of_layer in (*served, _best(served, n)):
+            bins, sums = np.zeros((m, 16)), np.zeros((m, 2))
+            _add(local, micro_people, of_layer.codes, of_layer.places, bins, sums)
+            classes[row], expected[row] = _classes(bins), sums
+            row += 1
+        counts = np.bincount(local * 3 + _by_two(served, n), weights=micro_people, minlength=3 * m)
+        by_two[group] = counts.reshape(m, 3)
+    return {"plots": plots, "classes": classes, "expected": expected, "by_two": by_two}
+
+
+def sum_tallies(parts: Iterable[Arrays], rules: Rules, n_plot: int) -> Tally:
+    """Add up what `tally_pixels` counted on several sets of pixels.
+
+    Parameters
+    ----------
+    parts
+        Its answers by the same rules.
+    n_plot
+        Plots in all.
+    """
+    layers, groups = rules.layers, list(rules.groups)
+    classes = np.zeros((len(layers), len(SHIFTS), n_plot, 3), np.int64)
+    expected = np.zeros((len(layers), n_plot, 2), np.int64)
+    by_two = np.zeros((len(groups), n_plot, 3), np.int64)
+    for part in parts:
+        plots = part["plots"]  # each once in a part
+        classes[:, :, plots] += part["classes"]
+        expected[:, plots] += part["expected"]
+        by_two[:, plots] += part["by_two"]
     return Tally(
-        {key: PlotTally(_classes(bins), expected.astype(np.int64)) for key, (bins, expected) in sums.items()},
-        {label: sum_plots(residents, classes) for label, classes in redundant.items()},
+        {layer: PlotTally(classes[row], expected[row]) for row, layer in enumerate(layers)},
+        {group: by_two[row] for row, group in enumerate(groups)},
     )
 
 
-def _blocks(n: int) -> Iterator[slice]:
-    return (slice(first, min(first + BLOCK_PX, n)) for first in range(0, n, BLOCK_PX))
+def _renumber(plot: Int64s) -> tuple[Int64s, Int64s]:
+    """The plots met, ascending, and every pixel's position among them."""
+    met = np.zeros(int(plot.max(initial=-1)) + 1, np.bool_)
+    met[plot] = True
+    return np.flatnonzero(met), (np.cumsum(met) - 1)[plot]
 
 
 def _rules(
@@ -152,10 +204,9 @@ def _rules(
     return _Rules(in_order, np.rint(levels * 100).astype(np.int32), row, places)
 
 
-def _rate(layer: SignalLayer, residents: Residents, block: slice, rules: Mapping[str, _Rules]) -> _Served:
-    pixel = residents.pixel[block]
-    level, server, served = layer.rsrp_cdbm.ravel()[pixel], layer.server.ravel()[pixel], _nobody(len(pixel))
-    _rate_levels(level, server, *rules[layer.technology], served.codes, served.places)
+def _rate(signal: SignalTile, rules: _Rules) -> _Served:
+    served = _nobody(signal.rsrp_cdbm.size)
+    _rate_levels(signal.rsrp_cdbm, signal.server, *rules, served.codes, served.places)
     return served
 
 

@@ -10,10 +10,10 @@ import json
 import os
 import uuid
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
+from typing import NamedTuple
 from xml.sax.saxutils import escape
 
 import numpy as np
@@ -21,11 +21,49 @@ import numpy.typing as npt
 from rasterio.crs import CRS
 from rasterio.io import MemoryFile
 
-from phusong.coverage.service import NO_SIGNAL_CDBM, SignalLayer
+from phusong.coverage.service import NO_SIGNAL_CDBM
+from phusong.coverage.signal import SignalTile
+from phusong.geodata.errors import StoreError
 from phusong.geodata.grid import Grid
 
 TILE_PX = 512
 SERVERS_TAG = "PHUSONG_SERVERS"
+GONE = -2  # row of a server that is not among the stations
+
+Corner = tuple[int, int]  # first row and column of a tile
+
+
+class Box(NamedTuple):
+    """Rows `top` to `bottom - 1` and columns `left` to `right - 1` of the grid."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """As an index of arrays of the grid."""
+        return slice(self.top, self.bottom), slice(self.left, self.right)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it holds no pixel."""
+        return self.top >= self.bottom or self.left >= self.right
+
+    def cut(self, other: "Box") -> "Box":
+        """The part of another box that lies in this one; may be empty."""
+        return Box(
+            max(self.top, other.top), max(self.left, other.left),
+            min(self.bottom, other.bottom), min(self.right, other.right),
+        )  # fmt: skip
+
+
+def tile_boxes(shape: tuple[int, int]) -> dict[Corner, Box]:
+    """The tiles of a grid by corner, row by row."""
+    whole = Box(0, 0, *shape)
+    corners = product(range(0, shape[0], TILE_PX), range(0, shape[1], TILE_PX))
+    return {(row, col): whole.cut(Box(row, col, row + TILE_PX, col + TILE_PX)) for row, col in corners}
 
 
 @dataclass(frozen=True)
@@ -80,42 +118,65 @@ def encode_tile(
         return bytes(memory.getbuffer())
 
 
-def store_layer(layer: SignalLayer, grid: Grid, *, station_ids: Sequence[str], store_dir: Path) -> list[StoredTile]:
-    """Store the tiles of one layer that hold a signal, row by row.
+def store_tile(
+    tile: SignalTile, corner: Corner, grid: Grid, *, station_ids: Sequence[str], store_dir: Path
+) -> StoredTile | None:
+    """Store a tile; None for one without any signal.
 
     Parameters
     ----------
-    layer
+    tile
         Signal of one technology and operator.
+    corner
+        Its first row and column.
     grid
-        Its grid.
+        The whole grid.
     station_ids
         Station ids by server row.
     store_dir
         Folder of the content-addressed tiles; a tile that is there already is not written again.
     """
+    if (tile.rsrp_cdbm == NO_SIGNAL_CDBM).all():
+        return None
+    shape = (tile.rsrp_cdbm.shape[0], tile.rsrp_cdbm.shape[1])
+    content = encode_tile(tile.rsrp_cdbm, tile.server, station_ids, grid.window(*corner, shape))
+    digest = hashlib.sha256(content).hexdigest()
+    _write_once(store_dir / f"{digest}.tif", content)
+    return StoredTile(*corner, *shape, digest)
 
-    def store(corner: tuple[int, int]) -> StoredTile | None:
-        row, col = corner
-        window = np.s_[row : row + TILE_PX, col : col + TILE_PX]
-        rsrp_cdbm = np.ascontiguousarray(layer.rsrp_cdbm[window])
-        if (rsrp_cdbm == NO_SIGNAL_CDBM).all():
-            return None
-        place = grid.window(row, col, (rsrp_cdbm.shape[0], rsrp_cdbm.shape[1]))
-        content = encode_tile(rsrp_cdbm, layer.server[window], station_ids, place)
-        digest = hashlib.sha256(content).hexdigest()
-        _write_once(store_dir / f"{digest}.tif", content)
-        return StoredTile(row, col, *place.shape, digest)
 
-    corners = product(range(0, grid.shape[0], TILE_PX), range(0, grid.shape[1], TILE_PX))
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        return [tile for tile in pool.map(store, corners) if tile is not None]
+def read_tile(tile: StoredTile, *, store_dir: Path, row_of_station: Mapping[str, int]) -> SignalTile:
+    """Read a stored tile back.
+
+    Parameters
+    ----------
+    store_dir
+        Folder of the content-addressed tiles.
+    row_of_station
+        Row of every station id; of one that is not there the pixels have server `GONE`.
+
+    Raises
+    ------
+    StoreError
+        The tile is missing from the store or damaged.
+    """
+    path = store_dir / f"{tile.sha256}.tif"
+    content = path.read_bytes() if path.exists() else b""
+    if hashlib.sha256(content).hexdigest() != tile.sha256:
+        raise StoreError(
+            f"{path} is missing or damaged; run `phusong compute {store_dir.parent} --full`",
+            vi=f"{path} bị thiếu hoặc hỏng; hãy chạy `phusong compute {store_dir.parent} --full`",
+        )
+    with MemoryFile(content) as memory, memory.open() as file:
+        names = json.loads(file.tags()[SERVERS_TAG])
+        rows = np.array([-1, *(row_of_station.get(name, GONE) for name in names)], dtype=np.int32)
+        return SignalTile(file.read(1), rows[file.read(2)])
 
 
 def read_signal(
     tiles: Sequence[StoredTile], grid: Grid, *, store_dir: Path, row_of_station: Mapping[str, int]
-) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int32]]:
-    """Read one layer back: best level `[y, x]` [0.01 dBm] (−32768 none) and row of the server (−1 none).
+) -> SignalTile:
+    """Read one layer back as one tile of the size of the grid.
 
     Parameters
     ----------
@@ -123,26 +184,20 @@ def read_signal(
         The stored tiles of the layer.
     grid
         The whole grid.
-    store_dir
-        Folder of the content-addressed tiles.
-    row_of_station
-        Row of every station id.
+    store_dir, row_of_station
+        As in `read_tile`.
 
     Raises
     ------
-    FileNotFoundError
-        A tile is missing from the store.
+    StoreError
+        A tile is missing from the store or damaged.
     """
-    rsrp_cdbm = np.full(grid.shape, NO_SIGNAL_CDBM, dtype=np.int16)
-    server = np.full(grid.shape, -1, dtype=np.int32)
+    whole = SignalTile.empty(grid.shape)
     for tile in tiles:
         window = np.s_[tile.row : tile.row + tile.height, tile.col : tile.col + tile.width]
-        content = (store_dir / f"{tile.sha256}.tif").read_bytes()
-        with MemoryFile(content) as memory, memory.open() as file:
-            rows = [-1, *(row_of_station[name] for name in json.loads(file.tags()[SERVERS_TAG]))]
-            rsrp_cdbm[window] = file.read(1)
-            server[window] = np.array(rows, dtype=np.int32)[file.read(2)]
-    return rsrp_cdbm, server
+        part = read_tile(tile, store_dir=store_dir, row_of_station=row_of_station)
+        whole.rsrp_cdbm[window], whole.server[window] = part.rsrp_cdbm, part.server
+    return whole
 
 
 def render_vrt(tiles: Sequence[StoredTile], grid: Grid, *, store_from_vrt: str) -> str:
@@ -178,7 +233,7 @@ def render_vrt(tiles: Sequence[StoredTile], grid: Grid, *, store_from_vrt: str) 
 
 
 def _write_once(path: Path, content: bytes) -> None:
-    if path.exists():
+    if path.exists() and path.read_bytes() == content:
         return
     aside = path.with_name(f".{path.stem}-{uuid.uuid4().hex}")
     with aside.open("wb") as file:

@@ -5,6 +5,7 @@ province. Old communes are answered from their own polygons only; figures are ne
 without a polygon.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
@@ -104,6 +105,7 @@ def build_units(
     crosswalk: pd.DataFrame | None = None,
     settlements: pd.DataFrame | None = None,
     province_name: str = "",
+    burn: Callable[[gpd.GeoDataFrame, Grid], IntArray] | None = None,
 ) -> UnitIndex:
     """Put the units of every level on a grid.
 
@@ -127,6 +129,8 @@ def build_units(
         The `settlements` layer, or None.
     province_name
         Name of the province in the answers.
+    burn
+        `burn_units`, or a function that gives its answers from a cache.
 
     Raises
     ------
@@ -155,7 +159,7 @@ def build_units(
     return UnitIndex(
         grid=grid,
         levels=levels,
-        base_raster={name: burn_units(frame, grid) for name, frame in bases.items()},
+        base_raster={name: (burn or burn_units)(frame, grid) for name, frame in bases.items()},
         geometries=_unit_geometries(levels, bases),
     )
 

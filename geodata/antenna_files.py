@@ -34,10 +34,15 @@ class AntennaFile:
     vertical_db: Floats
 
 
+def antenna_paths(workspace_path: Path) -> list[Path]:
+    """The pattern files of a workspace, sorted."""
+    return sorted((workspace_path / ANTENNAS_DIR).glob(f"*{SUFFIX}"))
+
+
 def known_antennas(workspace_path: Path) -> tuple[str, ...]:
     """Names that a station's `antenna` may have: the built-in ones, then those of the pattern files."""
-    files = (path.stem for path in (workspace_path / ANTENNAS_DIR).glob(f"*{SUFFIX}"))
-    return (*ANTENNAS, *sorted(name for name in files if name not in ANTENNAS))
+    files = (path.stem for path in antenna_paths(workspace_path))
+    return (*ANTENNAS, *(name for name in files if name not in ANTENNAS))
 
 
 def read_antennas(workspace_path: Path, names: Collection[str]) -> dict[str, AntennaFile]:

@@ -53,3 +53,7 @@ class AmbiguousNameError(InputError):
 
 class WorkspaceError(PhusongError, OSError):
     """The folder is no workspace, or cannot be made one."""
+
+
+class StoreError(PhusongError, OSError):
+    """A stored piece of a run is missing or damaged."""

@@ -212,7 +212,7 @@ class Workspace:
         MissingLayerError
             The raster has not been imported.
         """
-        with rasterio.open(self._existing_raster(name)) as file:
+        with rasterio.open(self.existing_raster(name)) as file:
             return grid_of(file)
 
     def read_raster(self, name: str) -> Raster:
@@ -223,7 +223,7 @@ class Workspace:
         MissingLayerError
             The raster has not been imported.
         """
-        return read_raster_file(self._existing_raster(name), unit=RASTERS[name])
+        return read_raster_file(self.existing_raster(name), unit=RASTERS[name])
 
     @property
     def terrain_kind(self) -> str:
@@ -236,7 +236,7 @@ class Workspace:
         SettingsError
             The terrain does not say its kind.
         """
-        with rasterio.open(self._existing_raster("terrain")) as file:
+        with rasterio.open(self.existing_raster("terrain")) as file:
             kind = str(file.tags().get("TERRAIN_KIND", ""))
         if kind not in ("dtm", "dsm"):
             raise SettingsError(
@@ -245,7 +245,16 @@ class Workspace:
             )
         return kind
 
-    def _existing_raster(self, name: str) -> Path:
+    def existing_raster(self, name: str) -> Path:
+        """Path of a raster that has been imported.
+
+        Raises
+        ------
+        MissingLayerError
+            It has not.
+        UnknownNameError
+            There is no raster of that name.
+        """
         path = self.raster_path(name)
         if not path.is_file():
             raise MissingLayerError(

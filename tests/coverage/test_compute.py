@@ -1,8 +1,11 @@
+import shutil
+
 import numpy as np
 import pytest
 from pyproj import Transformer
 
-from phusong.coverage.compute import allocate_people, compute, plan
+from phusong.coverage.compute import compute, plan
+from phusong.coverage.ground import allocate_people
 from phusong.coverage.prepare import prepare
 from phusong.coverage.results import Results, current_run_id
 from phusong.geodata.errors import InputError, MissingLayerError
@@ -32,7 +35,7 @@ def results(sample, computed):
 
 def test_people_of_the_communes_are_the_people_allocated_inside_the_province(sample, results):
     prepared = prepare(sample, AS_OF)
-    allocation = allocate_people(prepared, sample.settings.population_weight)
+    allocation = allocate_people(sample.read_raster("population"), prepared.ground, sample.settings)
     inside = allocation.people[prepared.units.in_province()].sum()
     of_communes = results.figures.query("level == 'commune' and indicator == 'people' and service == 'weak'")
     one = of_communes[(of_communes["technology"] == "any") & (of_communes["operator"] == "any")]
@@ -147,9 +150,13 @@ def test_the_same_inputs_give_the_same_run_whatever_the_threads(copied):
 
 
 def test_a_damaged_cached_field_is_computed_again(copied, computed):
-    for path in sorted(copied.cache_dir.glob("*.tif"))[:5]:
+    fields = sorted((copied.cache_dir / "fields").glob("*.tif"))[:5]
+    for path in fields:
         path.write_bytes(path.read_bytes()[:200])
-    assert compute(copied, as_of=AS_OF).run_id == computed.run_id
+    shutil.rmtree(copied.runs_dir)
+    again = compute(copied, as_of=AS_OF)
+    assert again.run_id == computed.run_id
+    assert again.warnings[-1]["en"].startswith(f"{len(fields)} damaged files of the cache were computed again")
 
 
 def test_the_plan_counts_what_the_computation_does(sample, computed):

@@ -18,16 +18,19 @@ from phusong.coverage.people import (
     compute_people,
     compute_residential_cells,
     index_residents,
-    sum_plots,
 )
+from phusong.coverage.service import station_sigma_db
 from phusong.coverage.settlements import compute_place_table, compute_settlement_table
-from phusong.coverage.signal import SignalGrid
+from phusong.coverage.tally import make_rules
 from phusong.coverage.units import NEEDS_OLD_POLYGONS, build_units
+from phusong.coverage.uplink import level_floor_dbm
 from phusong.geodata.grid import Grid
 from phusong.geodata.settings import Threshold, default_settings
+from tests.coverage.signals import Signal, sum_plots, tally
 
 DAY = date(2025, 8, 1)
 SHAPE = (4, 6)
+
 GRID = Grid("EPSG:32648", Affine(100.0, 0, 600_000, 0, -100.0, 1_900_000), SHAPE)
 BASE = default_settings()
 PROFILE = BASE.profiles[0].model_copy(update={"location_pct": 50.0})
@@ -66,7 +69,7 @@ SIGNAL_COLUMNS = ["point_id", "technology", "operator", "rsrp_dbm", "station_id"
 
 
 def make_grid(technology, operator, rsrp_cdbm, station):
-    return SignalGrid(technology, operator, rsrp_cdbm, np.full(SHAPE, station, dtype=np.int32))
+    return Signal(technology, operator, rsrp_cdbm, np.full(SHAPE, station, dtype=np.int32))
 
 
 def figures_of(people, grids, *, chosen=SETTINGS, fibre=None, connected=(), households=(10.0, 20.0), old=None):
@@ -83,9 +86,16 @@ def figures_of(people, grids, *, chosen=SETTINGS, fibre=None, connected=(), hous
     observed = pd.DataFrame(connected, columns=["settlement_id", "value"])
     observed = observed.assign(indicator="households_connected", observed_on="2025-01-01")
     shared = {"units": units, "settings": chosen}
+    residents = index_residents(people, CELL, units=units, min_people=10.0)
+    known = {
+        "sigma_l_db": station_sigma_db(STATIONS, GRID.resolution_m),
+        "floor_dbm": level_floor_dbm(STATIONS, chosen.uplink),
+        "model_sigma_db": chosen.model_error.sigma_db,
+        "operators": ["Alpha", "Beta"],
+    }
     return compute_figures(
-        grids,
-        index_residents(people, CELL, units=units, min_people=10.0),
+        {profile.name: tally(grids, residents, make_rules(profile, **known)) for profile in chosen.profiles},
+        residents,
         stations=STATIONS,
         settlements=compute_settlement_table(
             settlements, signal, stations=STATIONS, as_of=DAY, fibre=fibre, observations=observed, **shared

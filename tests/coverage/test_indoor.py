@@ -3,11 +3,11 @@ import pandas as pd
 import pytest
 
 from phusong.coverage.compute import compute
-from phusong.coverage.indoor import indoor_grids, indoor_loss_db, indoor_points
+from phusong.coverage.indoor import indoor_level, indoor_loss_db, indoor_points
 from phusong.coverage.propagation.errors import OutOfValidityError
 from phusong.coverage.results import Results
 from phusong.coverage.service import NO_SIGNAL_CDBM
-from phusong.coverage.signal import SignalGrid
+from phusong.coverage.signal import SignalTile
 from phusong.geodata.errors import SettingsError
 from phusong.geodata.settings import Indoor, default_settings, parse_settings, render_settings
 from phusong.geodata.workspace import Workspace
@@ -35,10 +35,10 @@ def test_a_new_workspace_answers_outdoors_alone():
 def test_every_station_loses_by_its_own_frequency():
     level = np.array([[-8000, -8000, NO_SIGNAL_CDBM, -32700]], np.int16)
     server = np.array([[0, 1, -1, 0]], np.int32)
-    grid = indoor_grids([SignalGrid("4G", "A", level, server)], [900.0, 2600.0], TRADITIONAL)[0]
+    inside = indoor_level(SignalTile(level, server), [900.0, 2600.0], TRADITIONAL)
     first, second = (round(100 * indoor_loss_db(f, TRADITIONAL)) for f in (0.9, 2.6))
     assert first != second
-    assert grid.rsrp_cdbm.tolist() == [[-8000 - first, -8000 - second, NO_SIGNAL_CDBM, NO_SIGNAL_CDBM + 1]]
+    assert inside.rsrp_cdbm.tolist() == [[-8000 - first, -8000 - second, NO_SIGNAL_CDBM, NO_SIGNAL_CDBM + 1]]
 
 
 def test_points_lose_the_same_as_pixels():

@@ -8,6 +8,7 @@ import pytest
 from affine import Affine
 
 from phusong.coverage.field import point_loss_db
+from phusong.coverage.levels import path_terms
 from phusong.coverage.models import find_model
 from phusong.coverage.path_geometry import CLEAR_FRESNEL_SHARE, open_path
 from phusong.coverage.prepare import prepare
@@ -15,7 +16,6 @@ from phusong.coverage.profile import explain_path
 from phusong.coverage.propagation.errors import OutOfValidityError
 from phusong.coverage.propagation.p1812 import make_link
 from phusong.coverage.propagation.p2109 import building_entry_loss_db
-from phusong.coverage.radio import path_terms
 from phusong.coverage.results import Results
 from phusong.geodata.errors import InputError, SettingsError, UnknownNameError
 from phusong.geodata.grid import Grid, Raster

@@ -9,16 +9,17 @@ import rasterio
 from affine import Affine
 from shapely.geometry import box
 
+from phusong.coverage import runs
 from phusong.coverage.results import Results, list_runs
-from phusong.coverage.runs import Outcome, publish
+from phusong.coverage.runs import Outcome
 from phusong.coverage.service import GOOD, NO_SIGNAL_CDBM, NONE, NOT_ASKED, WEAK
-from phusong.coverage.signal import SignalGrid
 from phusong.coverage.tiles import encode_tile
 from phusong.coverage.units import build_units
 from phusong.geodata.errors import UnknownNameError
 from phusong.geodata.grid import Grid
 from phusong.geodata.settings import default_settings
 from phusong.geodata.workspace import Workspace
+from tests.coverage.signals import Signal, stored
 
 GRID = Grid("EPSG:32648", Affine(100.0, 0, 600_000, 0, -100.0, 1_900_000), (600, 700))
 DAY = date(2025, 8, 1)
@@ -28,7 +29,7 @@ def make_signal(operator, rsrp_dbm, station, technology="4G", window=np.s_[:10, 
     rsrp = np.full(GRID.shape, NO_SIGNAL_CDBM, dtype=np.int16)
     server = np.full(GRID.shape, -1, dtype=np.int32)
     rsrp[window], server[window] = round(rsrp_dbm * 100), station
-    return SignalGrid(technology, operator, rsrp, server)
+    return Signal(technology, operator, rsrp, server)
 
 
 def make_outcome(*signals, **changes):
@@ -63,18 +64,27 @@ def make_outcome(*signals, **changes):
     settings["profiles"][0]["location_pct"] = 50.0
     outcome = Outcome(
         grid=GRID,
-        signal_grids=list(signals),
+        layers=signals,
         eligible=stations,
         settlements=pd.DataFrame({"settlement_id": ["T1"], "name": ["Bản Mẫu"]}),
         places=pd.DataFrame({"place_id": ["P1"]}),
         figures=figures,
         units=build_units(commune, GRID, as_of=DAY).geometries,
-        population=np.zeros(GRID.shape),
+        people=0.0,
         inputs={"stations": {"sha256": "ab", "rows": 3}},
+        ground="",
+        signals=pd.DataFrame({"point_id": ["sT1"]}),
         settings=settings,
         as_of=DAY,
     )
     return replace(outcome, **changes)
+
+
+def publish(workspace, outcome):
+    layers = stored(
+        outcome.layers, GRID, station_ids=outcome.eligible["station_id"].tolist(), store_dir=workspace.store_dir
+    )
+    return runs.publish(workspace, replace(outcome, layers=layers))
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from phusong.coverage.antenna import make_pattern
 from phusong.coverage.service import NO_SIGNAL_CDBM
 from phusong.coverage.signal import (
     NO_LOSS_CDB,
-    BestServer,
     Sectors,
+    SignalTile,
     compute_levels_cdbm,
     compute_point_levels_dbm,
     quantise_cdb,
@@ -30,7 +30,7 @@ EAST = Sectors(np.array([30.0]), np.array([90.0]), np.array([0.0]))
 def levels_of(sectors, loss_cdb=None):
     loss = np.full(GRID.shape, 10_000, np.int16) if loss_cdb is None else loss_cdb
     return compute_levels_cdbm(
-        sectors, loss, FLAT, GRID, x_m=1050.0, y_m=1050.0, antenna_amsl_m=1.5, rx_height_agl_m=1.5,
+        sectors, loss, FLAT, pixel_m=100.0, corner=(0, 0), mast=(10.0, 10.0), antenna_amsl_m=1.5, rx_height_agl_m=1.5,
         effective_radius_km=8500.0,
     )  # fmt: skip
 
@@ -129,10 +129,10 @@ def test_the_best_server_does_not_depend_on_the_order_of_merging():
     stations = [rng.integers(-9000, -8990, (4, 4)).astype(np.int16) for _ in range(3)]
     found = []
     for order in permutations(range(3)):
-        best = BestServer("4G", "A", (6, 6))
+        best = SignalTile.empty((6, 6))
         for code in order:
             best.merge(stations[code], code, 1, 2)
-        found.append(best.grid())
+        found.append(best)
     assert all(np.array_equal(found[0].rsrp_cdbm, other.rsrp_cdbm) for other in found)
     assert all(np.array_equal(found[0].server, other.server) for other in found)
     window = found[0].rsrp_cdbm[1:5, 2:6]

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from phusong.coverage.people import Residents, sum_plots
+from phusong.coverage.people import Residents
 from phusong.coverage.service import (
     NO_SIGNAL_CDBM,
     classify_levels,
@@ -13,10 +13,10 @@ from phusong.coverage.service import (
     location_probability,
     technology_groups,
 )
-from phusong.coverage.signal import SignalGrid
-from phusong.coverage.tally import BLOCK_PX, SHIFTS, tally_people
+from phusong.coverage.tally import SHIFTS, make_rules
 from phusong.geodata.grid import Grid
 from phusong.geodata.settings import Threshold, default_settings
+from tests.coverage.signals import Signal, sum_plots, tally
 
 SHAPE = (3, 8)
 GRID = Grid("EPSG:32648", Affine(100.0, 0, 600_000, 0, -100.0, 1_900_000), SHAPE)
@@ -28,11 +28,12 @@ LAYERS = st.lists(LEVELS, min_size=len(KEYS), max_size=len(KEYS))
 MODEL_SIGMA_DB = st.floats(0, 12)
 
 
-def residents_of(shape, n_plot=2):
+def residents_of(shape, n_plot=2, tile_start=()):
     n = shape[0] * shape[1]
     empty = np.zeros(n_plot, dtype=np.int64)
     return Residents(
         pixel=np.arange(n),
+        tile_start=np.array([0, *tile_start, n]),
         micro_people=np.arange(n, dtype=float) * 1e5 + 7,
         plot=np.arange(n) % n_plot,
         plot_cell=empty,
@@ -48,17 +49,17 @@ RESIDENTS = residents_of(SHAPE)
 
 def grids_of(levels):
     return [
-        SignalGrid(*key, level, np.where(level == NO_SIGNAL_CDBM, -1, n % 2).astype(np.int32))
+        Signal(*key, level, np.where(level == NO_SIGNAL_CDBM, -1, n % 2).astype(np.int32))
         for n, (key, level) in enumerate(zip(KEYS, levels, strict=True))
     ]
 
 
 def tally_of(levels, model_sigma_db=8.0, residents=RESIDENTS):
-    return tally_people(
-        grids_of(levels), residents, profile=PROFILE, sigma_l_db=SIGMA_L_DB, model_sigma_db=model_sigma_db,
-        floor_dbm=np.full(2, -np.inf),
+    rules = make_rules(
+        PROFILE, sigma_l_db=SIGMA_L_DB, model_sigma_db=model_sigma_db, floor_dbm=np.full(2, -np.inf),
         operators=["Alpha", "Beta"],
     )  # fmt: skip
+    return tally(grids_of(levels), residents, rules)
 
 
 def classes_of(levels, shift_db):
@@ -118,10 +119,10 @@ def test_people_of_two_operators_are_those_whom_each_of_the_two_serves(levels):
         np.testing.assert_array_equal(tally.two_operators[label], sum_plots(RESIDENTS, np.minimum(*both)))
 
 
-def test_the_blocks_of_a_large_province_add_up():
-    shape = (2, BLOCK_PX)
+def test_the_tiles_of_a_large_province_add_up():
+    shape = (2, 1000)
     levels = [np.full(shape, -9000, dtype=np.int16)] * len(KEYS)
-    residents = residents_of(shape, n_plot=3)
+    residents = residents_of(shape, n_plot=3, tile_start=(0, 700, 1500))
     plots = tally_of(levels, residents=residents).by_label["4G", "any"]
     assert plots.classes[1].sum() == residents.micro_people.sum()
     assert plots.expected[:, 1].tolist() == plots.classes[1][:, 2].tolist()

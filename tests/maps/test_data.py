@@ -7,13 +7,13 @@ import pytest
 
 from phusong.coverage.results import Results
 from phusong.coverage.runs import Outcome, publish
-from phusong.coverage.signal import SignalGrid
 from phusong.coverage.units import build_units
 from phusong.geodata.raster_files import write_raster
 from phusong.geodata.schemas import find_layer
 from phusong.geodata.workspace import Workspace
 from phusong.maps.data import page_data
 from phusong.maps.page import render_map
+from tests.coverage.signals import Signal, stored
 
 
 @pytest.fixture(scope="module")
@@ -42,13 +42,18 @@ def results(workspace, data):
     profile, figures = workspace.settings.profile().name, data.figures
     outcome = Outcome(
         grid=grid,
-        signal_grids=[SignalGrid("4G", "Viettel", level, np.zeros(grid.shape, dtype=np.int32))],
+        layers=stored(
+            [Signal("4G", "Viettel", level, np.zeros(grid.shape, dtype=np.int32))], grid,
+            station_ids=stations["station_id"].tolist(), store_dir=workspace.store_dir,
+        ),
+        signals=pd.DataFrame({"point_id": []}),
         eligible=stations,
         settlements=data.settlements,
         places=pd.DataFrame({"place_id": []}),
         figures=figures.assign(profile=profile, share=figures["numerator"] / figures["denominator"]),
         units=build_units(data.communes, grid, as_of=date(2025, 8, 1)).geometries,
-        population=np.zeros(grid.shape),
+        people=0.0,
+        ground="",
         inputs={"stations": {"sha256": "ab" * 32, "rows": 3}, "terrain": {"sha256": "cd" * 32, "rows": None}},
         settings=workspace.settings.model_dump(mode="json"),
         as_of=date(2025, 8, 1),

@@ -1,0 +1,199 @@
+"""What the answers of a workspace stand on whatever its stations: terrain, zones, wanted pixels, units, residents.
+
+Each part is a pure function of the files and settings it is made from, kept in the cache under their hash.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import numpy.typing as npt
+
+from phusong.coverage.cache import Arrays, Cache, content_key
+from phusong.coverage.people import Residents, index_residents
+from phusong.coverage.units import IntArray, UnitIndex, burn_units
+from phusong.geodata.errors import InputError
+from phusong.geodata.grid import Grid, Raster
+from phusong.geodata.population import Allocation, allocate_population
+from phusong.geodata.rasters import clutter_height, zone_codes
+from phusong.geodata.settings import Settings
+from phusong.geodata.workspace import Workspace
+
+SEA = 1
+BLOCK_PX = 256  # side of the squares by which the ground is hashed
+HASH_BYTES = 16
+
+Digests = npt.NDArray[np.uint8]  # [block row, block column, HASH_BYTES]
+
+
+@dataclass(frozen=True, eq=False)
+class Ground:
+    """Rasters on the analysis grid, and the hash of every square of them.
+
+    Attributes
+    ----------
+    terrain, clutter, zone, wanted
+        Height [m amsl], land-cover code, radio-climatic zone, and whether an answer is asked for (in the province and
+        not at sea).
+    digests
+        Hash of every square of `BLOCK_PX`, of the ground and of what is wanted of it.
+    key
+        Hash of all that paths cross.
+    """
+
+    terrain: Raster
+    clutter: Raster
+    zone: Raster
+    wanted: Raster
+    clutter_height_m: dict[str, float]
+    digests: tuple[Digests, Digests]
+    key: str
+
+    @cached_property
+    def clutter_m(self) -> Raster:
+        """Representative height of the land cover [m]."""
+        return clutter_height(self.clutter, self.clutter_height_m)
+
+    def hash_window(self, rows: slice, cols: slice) -> str:
+        """Hash of the squares that a window touches."""
+        blocks = np.s_[
+            rows.start // BLOCK_PX : -(-rows.stop // BLOCK_PX), cols.start // BLOCK_PX : -(-cols.stop // BLOCK_PX)
+        ]
+        return content_key(self.clutter_height_m, *(part[blocks] for part in self.digests))
+
+
+def burn_cached(cache: Cache) -> Any:
+    """`units.burn_units` with its answers kept in a cache."""
+
+    def burn(units: gpd.GeoDataFrame, grid: Grid) -> IntArray:
+        shapes = hashlib.sha256(b"".join(units.geometry.to_wkb())).hexdigest() if len(units) else ""
+        key = content_key({"stage": "units", "shapes": shapes, "crs": str(units.crs), **_place(grid)})
+        return cache.fetch_arrays(key, lambda: {"row": burn_units(units, grid)})["row"]
+
+    return burn
+
+
+def read_ground(workspace: Workspace, cache: Cache, units: UnitIndex, hashes: dict[str, str]) -> Ground:
+    """Read the rasters, or take them and what follows from them from the cache.
+
+    Parameters
+    ----------
+    units
+        The units on the grid of the terrain.
+    hashes
+        sha256 of the raster files by name.
+
+    Raises
+    ------
+    InputError
+        Land cover on another grid than the terrain.
+    """
+    settings = workspace.settings
+    kind = workspace.terrain_kind
+    grid = units.grid
+    if workspace.raster_grid("clutter") != grid:
+        raise InputError(
+            "rasters/clutter.tif lies on another grid than rasters/terrain.tif; import the clutter again",
+            vi="rasters/clutter.tif khác lưới với rasters/terrain.tif; hãy nhập lại lớp phủ",
+        )
+
+    def rasters() -> Arrays:
+        terrain, clutter = (workspace.read_raster(name).values for name in ("terrain", "clutter"))
+        return {"terrain": terrain, "clutter": clutter, "digests": _digests(terrain, clutter)}
+
+    read = cache.fetch_arrays(content_key({name: hashes[name] for name in ("terrain", "clutter")}), rasters)
+    terrain = Raster(read["terrain"], grid, unit="m")
+    inside = units.in_province()
+    level_m = settings.sea.max_elevation_m
+
+    def zones() -> Arrays:
+        zone = zone_codes(terrain, inside, sea_max_elevation_m=level_m).values
+        wanted = inside & (zone != SEA)
+        return {"zone": zone, "wanted": wanted, "digests": _digests(zone, wanted)}
+
+    asked = cache.fetch_arrays(content_key({"terrain": hashes["terrain"], "sea": level_m}, inside), zones)
+    table = settings.clutter_height_m if kind == "dtm" else settings.clutter_height_on_dsm_m
+    return Ground(
+        terrain=terrain,
+        clutter=Raster(read["clutter"], grid),
+        zone=Raster(asked["zone"], grid),
+        wanted=Raster(asked["wanted"], grid),
+        clutter_height_m=dict(table),
+        digests=(read["digests"], asked["digests"]),
+        key=content_key({**table, **_place(grid)}, read["digests"], asked["digests"]),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Population:
+    """The residents of the province and how they got to their pixels.
+
+    `moved` counts the population cells whose people went to the nearest land pixel, and those people; `people` is the
+    sum over the grid; `key` the hash of all of it.
+    """
+
+    residents: Residents
+    people: float
+    moved: tuple[int, int]
+    key: str
+
+
+def read_population(
+    workspace: Workspace, cache: Cache, ground: Ground, units: UnitIndex, hashes: dict[str, str]
+) -> Population:
+    """Put the people of the source on the grid and count them by plots, or take the answer from the cache.
+
+    Parameters
+    ----------
+    hashes
+        sha256 of the raster files by name.
+    """
+    settings = workspace.settings
+    levels = {name: [level.base, list(level.codes), level.parent.tolist()] for name, level in units.levels.items()}
+    described = {
+        "population": hashes["population"], "clutter": hashes["clutter"], "weights": settings.population_weight,
+        "min_people": settings.residential_cell_min_people, "levels": levels,
+    }  # fmt: skip
+    key = content_key(described, ground.digests[1], *units.base_raster.values())
+
+    def count() -> Arrays:
+        allocation = allocate_people(workspace.read_raster("population"), ground, settings)
+        residents = index_residents(
+            allocation.people, allocation.cell, units=units, min_people=settings.residential_cell_min_people
+        )
+        moved = (len(allocation.moved), round(sum(people for _, people in allocation.moved)))
+        total = np.array([float(allocation.people.sum()), *moved])
+        return {**residents.to_arrays(), "total": total}
+
+    arrays = cache.fetch_arrays(key, count)
+    people, *moved = arrays["total"].tolist()
+    return Population(Residents.from_arrays(arrays), people, (int(moved[0]), int(moved[1])), key)
+
+
+def allocate_people(source: Raster, ground: Ground, settings: Settings) -> Allocation:
+    """Put the people of the source on the grid: on land, by the weight of the land cover."""
+    table = np.zeros(256)
+    for code, weight in settings.population_weight.items():
+        table[int(code)] = weight
+    land: npt.NDArray[np.bool_] = ground.zone.values != SEA
+    return allocate_population(source, ground.zone.grid, land, table[ground.clutter.values])
+
+
+def _place(grid: Grid) -> dict[str, Any]:
+    return {"crs": grid.crs, "transform": list(grid.transform)[:6], "shape": list(grid.shape)}
+
+
+def _digests(*rasters: npt.NDArray[Any]) -> Digests:
+    """Hash of every square of some rasters of one shape."""
+    ny, nx = (-(-size // BLOCK_PX) for size in rasters[0].shape)
+    found = np.empty((ny, nx, HASH_BYTES), np.uint8)
+    for row, col in np.ndindex(ny, nx):
+        square = np.s_[row * BLOCK_PX : (row + 1) * BLOCK_PX, col * BLOCK_PX : (col + 1) * BLOCK_PX]
+        digest = hashlib.blake2b(digest_size=HASH_BYTES)
+        for raster in rasters:
+            digest.update(np.ascontiguousarray(raster[square]).data)
+        found[row, col] = np.frombuffer(digest.digest(), np.uint8)
+    return found

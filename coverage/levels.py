@@ -1,0 +1,178 @@
+"""Levels of stations at pixels and at points, and the keys that say what each depends on.
+
+A field of path loss depends on its mast's position, height and bands, on the model, and on the ground in its window;
+a station's signal also on its power, antennas and calibration. Both keys hold exactly that.
+"""
+
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from phusong.coverage.cache import Cache, Loss, content_key
+from phusong.coverage.calibration import calibrate_levels, offsets_cdb
+from phusong.coverage.masts import Geometry
+from phusong.coverage.model import PathTerms
+from phusong.coverage.models import find_model
+from phusong.coverage.prepare import Prepared
+from phusong.coverage.propagation._formulas import effective_radius_km
+from phusong.coverage.propagation._sample import bilinear
+from phusong.coverage.signal import Sectors, compute_levels_cdbm, compute_point_levels_dbm, quantise_cdb, sectors_of
+from phusong.coverage.tiles import Box
+from phusong.coverage.versions import field_versions
+from phusong.geodata.grid import Raster
+from phusong.geodata.settings import Calibration, ModelSettings
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Levels:
+    """Levels of the stations of a run, fields taken from a cache."""
+
+    prepared: Prepared
+    model: ModelSettings
+    calibration: Calibration | None
+    cache: Cache
+
+    @cached_property
+    def sectors(self) -> list[Sectors]:
+        """Sectors of every station by code."""
+        return [sectors_of(station, self.prepared.patterns) for station in self.prepared.stations]
+
+    def field_key(self, geometry: Geometry) -> str:
+        """Hash of everything the field of a geometry depends on."""
+        ground = geometry.window and self.prepared.ground.hash_window(*geometry.window.slices)
+        chosen = self.model.model_dump(include={"name", "environment", "clutter_loss"})
+        grid = self.prepared.grid
+        return content_key(
+            {
+                **self._place(geometry), **asdict(path_terms(self.prepared, self.model)), **field_versions(),
+                "model": chosen, "ground": ground, "window": geometry.window, "grid": [grid.crs, *grid.transform],
+            }
+        )  # fmt: skip
+
+    def signal_key(self, code: int, field_key: str) -> str:
+        """Hash of everything the level of a station depends on, at every pixel of its field."""
+        station = self.prepared.stations[code]
+        *arrays, shapes = self.sectors[code]
+        offsets = offsets_cdb(self.calibration, station.band_mhz)
+        described = {"field": field_key, "technology": station.technology, "operator": station.operator}
+        return content_key({**described, "band_mhz": station.band_mhz}, *arrays, *(shapes or ()), offsets)
+
+    def loss_cdb(self, geometry: Geometry, field_key: str) -> Loss:
+        """Path loss of a geometry in its window, `[n_freq, ny, nx]` [0.01 dB]."""
+        if geometry.window is None:
+            raise ValueError("a mast that reaches no wanted pixel has no field")
+        window = geometry.window
+        rows, cols = window.slices
+        grid = self.prepared.grid.window(window.top, window.left, (rows.stop - rows.start, cols.stop - cols.start))
+        terrain, clutter, zone, wanted = (
+            Raster(raster.values[rows, cols], grid)
+            for raster in (self.prepared.terrain, self.prepared.clutter_m, self.prepared.zone, self.prepared.wanted)
+        )
+
+        def compute() -> Loss:
+            field = find_model(self.model).field(
+                terrain, clutter, zone=zone, wanted=wanted, threads=1,
+                link=path_terms(self.prepared, self.model), **self._place(geometry),
+            )  # fmt: skip
+            return quantise_cdb(field.path_loss_db)
+
+        return self.cache.fetch_field(field_key, grid, compute)
+
+    def at_pixels(self, geometry: Geometry, code: int, loss: Loss, box: Box) -> npt.NDArray[np.int16]:
+        """Level of a station in a box of the analysis grid inside the window [0.01 dBm]; −32768 none.
+
+        Parameters
+        ----------
+        loss
+            Answer of `loss_cdb`.
+        """
+        window = geometry.window or box
+        station = self.prepared.stations[code]
+        inside = np.s_[box.top - window.top : box.bottom - window.top, box.left - window.left : box.right - window.left]
+        col, row = (float(part) for part in self.prepared.grid.pixel_position(geometry.x_m, geometry.y_m))
+        ground_m = _heights_m(self.prepared.terrain, np.array([geometry.x_m]), np.array([geometry.y_m]))[0]
+        levels = compute_levels_cdbm(
+            self.sectors[code],
+            loss[_band(geometry, station.band_mhz)][inside],
+            self.prepared.terrain.values[box.slices],
+            pixel_m=self.prepared.grid.resolution_m, corner=(box.top, box.left), mast=(row, col),
+            antenna_amsl_m=ground_m + geometry.height_agl_m, rx_height_agl_m=self.model.rx_height_agl_m,
+            effective_radius_km=effective_radius_km(self.model.delta_n),
+        )  # fmt: skip
+        offsets = offsets_cdb(self.calibration, station.band_mhz)
+        return calibrate_levels(levels, self.prepared.clutter.values[box.slices], offsets)
+
+    def at_points(self, geometry: Geometry, codes: list[int], positions: Floats) -> pd.DataFrame:
+        """Levels of some stations of a geometry at positions, each over its own path.
+
+        Parameters
+        ----------
+        positions
+            x and y of the points, all within the radius `[n, 2]` [m].
+
+        Returns
+        -------
+        position (row of `positions`), code, rsrp_dbm, distance_km; the points one station after the other.
+        """
+        prepared, model = self.prepared, self.model
+        loss = find_model(model).points(
+            prepared.terrain, prepared.clutter_m, zone=prepared.zone, x_m=geometry.x_m, y_m=geometry.y_m,
+            to_x_m=positions[:, 0], to_y_m=positions[:, 1], tx_height_agl_m=geometry.height_agl_m,
+            freqs_ghz=geometry.freqs_ghz, link=path_terms(prepared, model),
+        )  # fmt: skip
+        ground_m = _heights_m(prepared.terrain, np.array([geometry.x_m]), np.array([geometry.y_m]))[0]
+        drop_m = ground_m + geometry.height_agl_m - _heights_m(prepared.terrain, *positions.T) - model.rx_height_agl_m
+        cover = prepared.clutter.values[prepared.grid.index(*positions.T)]
+        east_m, north_m = positions[:, 0] - geometry.x_m, positions[:, 1] - geometry.y_m
+        parts = []
+        for code in codes:
+            station = prepared.stations[code]
+            levels = compute_point_levels_dbm(
+                self.sectors[code], loss[_band(geometry, station.band_mhz)],
+                east_m=east_m, north_m=north_m, drop_m=drop_m,
+                effective_radius_km=effective_radius_km(model.delta_n),
+            )  # fmt: skip
+            levels += offsets_cdb(self.calibration, station.band_mhz)[cover] / 100.0
+            distance_km = np.hypot(east_m, north_m) / 1e3
+            found = {"position": np.arange(len(positions)), "code": code, "rsrp_dbm": levels}
+            parts.append(pd.DataFrame({**found, "distance_km": distance_km}))
+        return pd.concat(parts, ignore_index=True)
+
+    def _place(self, geometry: Geometry) -> dict[str, Any]:
+        return {
+            "x_m": geometry.x_m,
+            "y_m": geometry.y_m,
+            "tx_height_agl_m": geometry.height_agl_m,
+            "freqs_ghz": geometry.freqs_ghz,
+            "radius_m": 1e3 * self.model.radius_km,
+        }
+
+
+def path_terms(prepared: Prepared, model: ModelSettings) -> PathTerms:
+    """What every path of a run has in common."""
+    return PathTerms(
+        rx_height_agl_m=model.rx_height_agl_m,
+        time_pct=model.time_pct,
+        polarization=model.polarization,
+        mid_lat_deg=prepared.mid_lat_deg,
+        delta_n=model.delta_n,
+        surface_refractivity=model.surface_refractivity,
+        spacing_m=model.spacing_m or prepared.grid.resolution_m,
+        end_clearance_m=model.end_clearance_m,
+    )
+
+
+def _band(geometry: Geometry, band_mhz: float) -> int:
+    return geometry.freqs_ghz.index(band_mhz / 1000.0)
+
+
+def _heights_m(terrain: Raster, x_m: Floats, y_m: Floats) -> Floats:
+    """Ground height at points, between cell centres [m amsl]."""
+    cols, rows = terrain.grid.pixel_position(x_m, y_m)
+    return np.array([bilinear(terrain.values, col, row) for col, row in zip(cols, rows, strict=True)])

@@ -1,0 +1,54 @@
+"""Whole layers of best signal for tests: stored as tiles, and people counted on them."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from phusong.coverage.signal import SignalTile
+from phusong.coverage.tally import sum_tallies, tally_pixels
+from phusong.coverage.tiles import store_tile, tile_boxes
+
+
+class Signal(NamedTuple):
+    technology: str
+    operator: str
+    rsrp_cdbm: np.ndarray
+    server: np.ndarray
+
+    @property
+    def layer(self):
+        return self.technology, self.operator
+
+
+def stored(signals, grid, *, station_ids, store_dir):
+    """The tiles of every layer, kept in a store."""
+    store_dir.mkdir(parents=True, exist_ok=True)
+    layers = {}
+    for signal in signals:
+        tiles = (
+            store_tile(
+                SignalTile(signal.rsrp_cdbm[box.slices], signal.server[box.slices]), corner, grid,
+                station_ids=station_ids, store_dir=store_dir,
+            )
+            for corner, box in tile_boxes(grid.shape).items()
+        )  # fmt: skip
+        layers[signal.layer] = [tile for tile in tiles if tile is not None]
+    return layers
+
+
+def tally(signals, residents, rules):
+    """The people of all tiles by some rules."""
+    parts = []
+    for tile in range(len(residents.tile_start) - 1):
+        here = residents.of_tile(tile)
+        pixel = residents.pixel[here]
+        seen = {s.layer: SignalTile(s.rsrp_cdbm.ravel()[pixel], s.server.ravel()[pixel]) for s in signals}
+        parts.append(tally_pixels(seen, residents.plot[here], residents.micro_people[here], rules))
+    return sum_tallies(parts, rules, len(residents.plot_cell))
+
+
+def sum_plots(residents, classes):
+    """Micro-persons of every plot by class, counted plainly."""
+    n_plot = len(residents.plot_cell)
+    sums = np.bincount(residents.plot * 3 + classes, weights=residents.micro_people, minlength=3 * n_plot)
+    return sums.reshape(n_plot, 3).astype(np.int64)
