@@ -81,7 +81,7 @@ def find_by_code(code: str, *, on: date) -> AdminUnit:
     UnknownNameError
         There is none; the message says when there was.
     """
-    of_code = [unit for unit in read_units() if unit.code == code]
+    of_code = _by_code().get(code, [])
     for unit in of_code:
         if unit.is_valid(on):
             return unit
@@ -174,6 +174,14 @@ def _day(cell: str) -> date | None:
 
 def _number(cell: str) -> float | None:
     return float(cell) if cell else None
+
+
+@lru_cache(maxsize=1)
+def _by_code() -> dict[str, list[AdminUnit]]:
+    found: dict[str, list[AdminUnit]] = {}
+    for unit in read_units():
+        found.setdefault(unit.code, []).append(unit)
+    return found
 
 
 @lru_cache(maxsize=1)

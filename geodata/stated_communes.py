@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 import shapely
 
+from phusong.geodata.crosswalks import national_crosswalk
 from phusong.geodata.names import name_key
 from phusong.geodata.workspace import Workspace
 
@@ -60,8 +61,9 @@ def no_communes(count: int) -> StatedCommunes:
 def find_stated(texts: Sequence[str | None], workspace: Workspace, *, binding: bool) -> StatedCommunes:
     """Find the polygons of the communes that rows state by name or code.
 
-    A name of before a merger stands for what its commune went to: the crosswalk says where. A name that several
-    communes have or had stands for all of them, so that nothing right is taken for wrong.
+    A name of before a merger stands for what its commune went to: the crosswalk says where, the layer's or the
+    package's. A name that several communes have or had stands for all of them, so that nothing right is taken for
+    wrong.
 
     Parameters
     ----------
@@ -105,12 +107,12 @@ def _polygons_by_key(workspace: Workspace) -> dict[str, list[shapely.Geometry]]:
     placed = communes[communes.geometry.notna() & ~communes.geometry.is_empty]
     found: dict[str, list[shapely.Geometry]] = {}
     _collect(found, placed["code"], placed["name"], placed.geometry)
-    if workspace.has_layer("crosswalk"):
-        crosswalk = workspace.read_layer("crosswalk")
-        current = placed[placed["valid_to"].isna()]
-        by_code = dict(zip(current["code"], current.geometry, strict=True))
-        moved = crosswalk[crosswalk["new_code"].isin(by_code)]
-        _collect(found, moved["old_code"], moved["old_name"], (by_code[code] for code in moved["new_code"]))
+    current = placed[placed["valid_to"].isna()]
+    by_code = dict(zip(current["code"], current.geometry, strict=True))
+    stored = workspace.has_layer("crosswalk")
+    crosswalk = workspace.read_layer("crosswalk") if stored else national_crosswalk(current)
+    moved = crosswalk[crosswalk["new_code"].isin(by_code)]
+    _collect(found, moved["old_code"], moved["old_name"], (by_code[code] for code in moved["new_code"]))
     return found
 
 

@@ -5,7 +5,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyproj import Transformer
 from shapely import box
@@ -160,6 +160,11 @@ def test_an_old_name_stands_for_what_the_commune_went_to(workspace: Workspace, t
     assert [(issue.row, issue.code) for issue in report.rows] == [(6, "wrong_commune")]
 
 
+def test_without_a_crosswalk_layer_that_of_the_country_knows_the_old_name(workspace: Workspace, tmp_path: Path) -> None:
+    report = importing(workspace, tmp_path, *GOOD, metres(("xã Minh Hóa", *PHU[1:])), (X, Y, "xã Minh Hóa"))
+    assert [(issue.row, issue.code) for issue in report.rows] == [(6, "wrong_commune")]
+
+
 def test_an_unknown_commune_is_noted_and_not_compared(workspace: Workspace, tmp_path: Path) -> None:
     report = importing(workspace, tmp_path, *GOOD, (X, Y, "Xã Lạ"))
     assert report.accepted == 4
@@ -206,6 +211,7 @@ CELLS = (
 )
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=6), st.sampled_from(["EPSG:9211", "EPSG:4326"]))
 def test_whatever_stands_in_the_cells_every_row_is_placed_or_refused(
     rows: list[tuple[str | None, str | None]], crs: str
