@@ -50,6 +50,8 @@ def complete_mapping(
         for ours, theirs in mapping.items()
     }
     found = dict(table.matched)
+    if "position" in found and _spans_columns(found["position"], headers):
+        del found["position"]
     notes = _orient(found, table)
     known = {
         *layer.column_names,
@@ -110,6 +112,12 @@ def apply_factors(frame: pd.DataFrame, factors: Mapping[str, float], mapped: Map
             frame[ours] = pd.Series(texts, index=frame.index, dtype=object)
             notes.append(f"{ours}: multiplied by {factor:g}, by the unit in its header")
     return notes
+
+
+def _spans_columns(name: str, headers: Sequence[str]) -> bool:
+    """Whether a header stands over a second column, which has none of its own: then it is no column by itself."""
+    after = headers.index(name) + 1
+    return after < len(headers) and headers[after].startswith("(column ")
 
 
 def _resolve(name: str, headers: Sequence[str]) -> str:

@@ -3,6 +3,9 @@
 import csv
 import datetime
 import tempfile
+import tomllib
+from collections import Counter
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,9 @@ from pyproj import Transformer
 
 from phusong.geodata.errors import InputError
 from phusong.geodata.importing import import_layer
+from phusong.geodata.names import search_key
 from phusong.geodata.reports import ImportReport
+from phusong.geodata.schemas import LAYERS
 from phusong.geodata.workspace import Workspace
 
 TO_VN2000 = Transformer.from_crs("EPSG:4326", "EPSG:9211", always_xy=True)
@@ -317,3 +322,21 @@ def test_an_old_workbook_is_read_with_its_merged_cells(workspace: Workspace, tmp
     book.save(str(tmp_path / "a.xls"))
     read(workspace, tmp_path / "a.xls")
     assert list(workspace.read_layer("stations")["operator"]) == ["VNPT", "VNPT"]
+
+
+def test_a_header_over_two_columns_is_no_column_of_positions(workspace: Workspace, tmp_path: Path) -> None:
+    header = [*HEADER[:3], "Tọa độ VN-2000", None, HEADER[5]]
+    row = ["B1", "VNPT", "4G", "1936073,05", "563989,81", "30"]
+    with pytest.raises(InputError, match="has no coordinates"):
+        read(workspace, simple(tmp_path / "a.xlsx", header, row), crs="EPSG:9211")
+
+
+def test_no_word_of_the_dictionary_means_two_columns_of_a_layer() -> None:
+    text = resources.files("phusong.geodata").joinpath("data/headers.toml").read_text(encoding="utf-8")
+    content = tomllib.loads(text)
+    for name, layer in LAYERS.items():
+        columns = content.get(name, {}).get("columns", {}) | (content["points"] if layer.geometry == "point" else {})
+        keys = Counter(key for words in columns.values() for key in {search_key(word) for word in words})
+        own = {"commune", "position"} | set(layer.column_names)
+        assert [key for key, count in keys.items() if count > 1] == []
+        assert set(columns) - set(content["points"]) <= own
