@@ -161,14 +161,15 @@ def _read_records(text: str, delimiter: str) -> list[list[str]]:
 
 
 def _lines(text: str) -> Iterator[str]:
-    """The lines of a text with their ends; a text without line feeds ends its lines by carriage returns."""
-    mark = "\n" if "\n" in text else "\r"
+    """The lines of a text, ended by line feeds or, in an old file, carriage returns; a stray other one is a space."""
+    mark, other = ("\n", "\r") if 2 * text.count("\n") >= text.count("\r") else ("\r", "\n")
     start = 0
-    while (end := text.find(mark, start)) >= 0:
-        yield text[start : end + 1]
+    while start < len(text):
+        end = text.find(mark, start)
+        end = len(text) if end < 0 else end
+        line = text[start:end]
+        yield (line.removesuffix(other).replace(other, " ") if other in line else line) + "\n"
         start = end + 1
-    if start < len(text):
-        yield text[start:]
 
 
 def _find_delimiter(text: str, words: Words | None, mapped: Sequence[str]) -> str:
