@@ -267,9 +267,9 @@ def _place(
 
 def _check_ground(terrain: npt.NDArray[Any], clutter: npt.NDArray[Any], zone: npt.NDArray[Any]) -> None:
     """Refuse what cannot stand in a profile: holes of the terrain, clutter that is no height, unknown zones."""
-    if np.isnan(terrain).any():
+    if terrain.size and math.isnan(terrain.min()):
         raise OutOfValidityError("the terrain has a hole under a path")
-    if not (clutter >= 0.0).all():
+    if clutter.size and not clutter.min() >= 0.0:
         raise OutOfValidityError(f"`clutter` must be at least 0, got {clutter[~(clutter >= 0.0)][0]:g} under a path")
     if not np.isin(zone, ZONES).all():
         raise OutOfValidityError(f"`zone` must be 1, 3 or 4, got {zone[~np.isin(zone, ZONES)][0]} under a path")
@@ -321,8 +321,11 @@ def _pixels(
     top, left = max(math.floor(place.row - touched), 0), max(math.floor(place.col - touched), 0)
     bottom, right = min(math.ceil(place.row + touched) + 1, ny), min(math.ceil(place.col + touched) + 1, nx)
     distance = np.hypot(np.arange(top, bottom)[:, None] - place.row, np.arange(left, right)[None, :] - place.col)
-    near = distance <= touched
-    _check_ground(*(part[top:bottom, left:right][near] if part.size else part for part in place[:3]))
+    around = [part[top:bottom, left:right] if part.size else part for part in place[:3]]
+    try:
+        _check_ground(*around)
+    except OutOfValidityError:  # perhaps only in the corners, which no path touches
+        _check_ground(*(part[distance <= touched] if part.size else part for part in around))
     near = distance <= reach
     if wanted is not None:
         near &= wanted.values[top:bottom, left:right].astype(bool)

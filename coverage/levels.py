@@ -13,15 +13,15 @@ import numpy.typing as npt
 import pandas as pd
 
 from phusong.coverage.cache import Cache, Loss, content_key
-from phusong.coverage.calibration import calibrate_levels, offsets_cdb
+from phusong.coverage.calibration import offsets_cdb
 from phusong.coverage.masts import Geometry
 from phusong.coverage.model import PathTerms
 from phusong.coverage.models import find_model
 from phusong.coverage.prepare import Prepared
 from phusong.coverage.propagation._formulas import effective_radius_km
 from phusong.coverage.propagation._sample import bilinear
-from phusong.coverage.signal import Sectors, compute_levels_cdbm, compute_point_levels_dbm, quantise_cdb, sectors_of
-from phusong.coverage.tiles import Box
+from phusong.coverage.signal import Emitter, Sectors, SignalTile, compute_point_levels_dbm, quantise_cdb, sectors_of
+from phusong.coverage.tiles import Box, Corner
 from phusong.coverage.versions import field_versions
 from phusong.geodata.grid import Raster
 from phusong.geodata.settings import Calibration, ModelSettings
@@ -84,29 +84,37 @@ class Levels:
 
         return self.cache.fetch_field(field_key, grid, compute)
 
-    def at_pixels(self, geometry: Geometry, code: int, loss: Loss, box: Box) -> npt.NDArray[np.int16]:
-        """Level of a station in a box of the analysis grid inside the window [0.01 dBm]; −32768 none.
+    def merge(self, geometry: Geometry, code: int, loss: Loss, box: Box, tile: SignalTile, corner: Corner) -> None:
+        """Give a tile the level of a station in a box of the analysis grid inside the window.
 
         Parameters
         ----------
         loss
             Answer of `loss_cdb`.
+        corner
+            First row and column of the tile.
         """
         window = geometry.window or box
-        station = self.prepared.stations[code]
         inside = np.s_[box.top - window.top : box.bottom - window.top, box.left - window.left : box.right - window.left]
-        col, row = (float(part) for part in self.prepared.grid.pixel_position(geometry.x_m, geometry.y_m))
-        ground_m = _heights_m(self.prepared.terrain, np.array([geometry.x_m]), np.array([geometry.y_m]))[0]
-        levels = compute_levels_cdbm(
-            self.sectors[code],
-            loss[_band(geometry, station.band_mhz)][inside],
-            self.prepared.terrain.values[box.slices],
-            pixel_m=self.prepared.grid.resolution_m, corner=(box.top, box.left), mast=(row, col),
-            antenna_amsl_m=ground_m + geometry.height_agl_m, rx_height_agl_m=self.model.rx_height_agl_m,
-            effective_radius_km=effective_radius_km(self.model.delta_n),
+        band = _band(geometry, self.prepared.stations[code].band_mhz)
+        ground = self.prepared.ground
+        tile.merge(
+            self._emitter(geometry, code), code, loss[band][inside], ground.terrain, ground.clutter.values,
+            corner=(box.top, box.left), at=(box.top - corner[0], box.left - corner[1]),
         )  # fmt: skip
-        offsets = offsets_cdb(self.calibration, station.band_mhz)
-        return calibrate_levels(levels, self.prepared.clutter.values[box.slices], offsets)
+
+    def _emitter(self, geometry: Geometry, code: int) -> Emitter:
+        terrain = self.prepared.terrain
+        col, row = (float(part) for part in terrain.grid.pixel_position(geometry.x_m, geometry.y_m))
+        return Emitter(
+            self.sectors[code],
+            row,
+            col,
+            float(bilinear(terrain.values, col, row)) + geometry.height_agl_m,
+            self.model.rx_height_agl_m,
+            effective_radius_km(self.model.delta_n),
+            offsets_cdb(self.calibration, self.prepared.stations[code].band_mhz),
+        )
 
     def at_points(self, geometry: Geometry, codes: list[int], positions: Floats) -> pd.DataFrame:
         """Levels of some stations of a geometry at positions, each over its own path.

@@ -8,8 +8,9 @@ and points are decided anew from every station that reaches them. The result is 
 import os
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -163,7 +164,8 @@ def compute_radio(
         if jobs:
             loss = levels.loss_cdb(geometry, network.field_keys[number])
             for code, place, box in jobs:
-                canvas.merge(place, levels.at_pixels(geometry, code, loss, box), code, box)
+                with canvas.tile(place) as tile:
+                    levels.merge(geometry, code, loss, box, tile, place[1])
         return asked.answer(geometry, ask)
 
     with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
@@ -251,15 +253,14 @@ class _Canvas:
                     found.append((code, place, box))
         return found
 
-    def merge(self, place: Place, levels_cdbm: npt.NDArray[np.int16], code: int, box: Box) -> None:
-        """Take the levels of a station in a box of a tile."""
-        if (levels_cdbm == NO_SIGNAL_CDBM).all():
-            return
+    @contextmanager
+    def tile(self, place: Place) -> Iterator[SignalTile]:
+        """A tile to be filled, by one thread at a time."""
         whole = self._boxes[place[1]]
         with self._locks[place]:
             if place not in self._filled:
                 self._filled[place] = SignalTile.empty((whole.bottom - whole.top, whole.right - whole.left))
-            self._filled[place].merge(levels_cdbm, code, box.top - whole.top, box.left - whole.left)
+            yield self._filled[place]
 
     def tiles(self) -> dict[Layer, dict[Corner, SignalTile | StoredTile]]:
         """Every tile, filled or as stored."""

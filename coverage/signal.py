@@ -26,6 +26,7 @@ from phusong.coverage.propagation._compile import compiled
 from phusong.coverage.service import NO_SIGNAL_CDBM
 from phusong.coverage.stations import Sector, Station
 from phusong.geodata.errors import InputError
+from phusong.geodata.grid import Raster
 from phusong.geodata.schemas import ANTENNAS
 
 NO_LOSS_CDB = -32768  # a loss that was not computed
@@ -115,8 +116,16 @@ def _cuts_of(name: str, patterns: Mapping[str, Pattern], station: Station) -> Pa
 
 def quantise_cdb(loss_db: npt.NDArray[np.floating]) -> npt.NDArray[np.int16]:
     """Loss in steps of 0.01 dB, at most 327.67 dB; NaN becomes -32768."""
-    steps = np.clip(np.rint(np.asarray(loss_db) * 100.0), 0.0, 32767.0)
-    return np.where(np.isnan(steps), NO_LOSS_CDB, steps).astype(np.int16)
+    out = np.empty(loss_db.shape, np.int16)
+    _quantise(np.ascontiguousarray(loss_db).ravel(), out.ravel())
+    return out
+
+
+@compiled
+def _quantise(loss_db, out):
+    for i in range(loss_db.size):
+        loss = loss_db[i]
+        out[i] = NO_LOSS_CDB if math.isnan(loss) else min(max(round(loss * 100.0), 0), 32767)
 
 
 @compiled
@@ -149,24 +158,6 @@ def _shaped_gain_db(i, azimuth_deg, electrical_deg, shapes, bearing_deg, below_d
     return cuts_gain_db(shapes.cuts_db, shapes.floor_db, antenna, off, below - electrical_deg[i])
 
 
-@compiled
-def _levels(
-    level_dbm, azimuth_deg, electrical_deg, shapes, loss_cdb, terrain, top, left, row, col, pixel_m, antenna_amsl_m,
-    rx_agl_m, radius_m, out,
-):  # fmt: skip
-    ny, nx = loss_cdb.shape
-    for i in range(ny):
-        for j in range(nx):
-            loss = loss_cdb[i, j]
-            if loss == NO_LOSS_CDB:
-                out[i, j] = NO_SIGNAL_CDBM
-                continue
-            east, north = (left + j - col) * pixel_m, (row - (top + i)) * pixel_m
-            drop = antenna_amsl_m - terrain[i, j] - rx_agl_m
-            level = _strongest_dbm(level_dbm, azimuth_deg, electrical_deg, shapes, east, north, drop, radius_m)
-            out[i, j] = min(max(round(level * 100.0) - loss, NO_SIGNAL_CDBM + 1), 32767)
-
-
 def sector_gains_db(
     sectors: Sectors, *, east_m: float, north_m: float, drop_m: float, effective_radius_km: float
 ) -> Floats:
@@ -190,47 +181,6 @@ def _one_sector(sectors: Sectors, i: int) -> Sectors:
     if shapes is not None:
         shapes = shapes._replace(mechanical_deg=shapes.mechanical_deg[this], antenna=shapes.antenna[this])
     return Sectors(sectors.level_dbm[this], sectors.azimuth_deg[this], sectors.electrical_deg[this], shapes)
-
-
-def compute_levels_cdbm(
-    sectors: Sectors,
-    loss_cdb: npt.NDArray[np.int16],
-    terrain_m: npt.NDArray[np.float32],
-    *,
-    pixel_m: float,
-    corner: tuple[int, int],
-    mast: tuple[float, float],
-    antenna_amsl_m: float,
-    rx_height_agl_m: float,
-    effective_radius_km: float,
-) -> npt.NDArray[np.int16]:
-    """Level of a station at pixels of its field, strongest sector [0.01 dBm].
-
-    The same for a pixel whatever other pixels are asked for.
-
-    Parameters
-    ----------
-    sectors
-        The station's sectors.
-    loss_cdb
-        Path loss `[y, x]`, -32768 where not computed [0.01 dB].
-    terrain_m
-        Terrain height of the same pixels `[y, x]` [m amsl].
-    pixel_m
-        Side of a pixel [m].
-    corner
-        Row and column of the first pixel on the analysis grid.
-    mast
-        Row and column of the mast there, whole numbers at the centre of a pixel.
-    antenna_amsl_m
-        The antenna above sea level [m].
-    """
-    out = np.empty(loss_cdb.shape, np.int16)
-    _levels(
-        *sectors, loss_cdb, terrain_m, *corner, *mast, pixel_m, antenna_amsl_m, rx_height_agl_m,
-        1e3 * effective_radius_km, out,
-    )  # fmt: skip
-    return out
 
 
 def compute_point_levels_dbm(
@@ -258,15 +208,36 @@ def compute_point_levels_dbm(
     return np.rint(np.array(levels) * 100.0) / 100.0 - np.rint(loss_db * 100.0) / 100.0
 
 
+class Emitter(NamedTuple):
+    """A station as its pixels see it: sectors, row and column of the mast on the grid, heights, calibration."""
+
+    sectors: Sectors
+    mast_row: float
+    mast_col: float
+    antenna_amsl_m: float
+    rx_height_agl_m: float
+    effective_radius_km: float
+    offsets_cdb: npt.NDArray[np.int32]  # by land-cover code `[256]`
+
+
 @compiled
-def _merge(best, server, levels, code, top, left):
-    for i in range(levels.shape[0]):
-        for j in range(levels.shape[1]):
-            level = levels[i, j]
-            held = best[top + i, left + j]
-            if level > held or (level == held and level != NO_SIGNAL_CDBM and code < server[top + i, left + j]):
-                best[top + i, left + j] = level
-                server[top + i, left + j] = code
+def _merge(
+    level_dbm, azimuth_deg, electrical_deg, shapes, mast_row, mast_col, antenna_amsl_m, rx_agl_m, radius_m, offsets,
+    loss_cdb, terrain, clutter, top, left, pixel_m, code, best, server,
+):  # fmt: skip
+    strongest = math.ceil(level_dbm.max() * 100.0)
+    for i in range(loss_cdb.shape[0]):
+        for j in range(loss_cdb.shape[1]):
+            loss, offset, held = loss_cdb[i, j], offsets[clutter[i, j]], best[i, j]
+            if loss == NO_LOSS_CDB or (held != NO_SIGNAL_CDBM and strongest - loss + offset < held):
+                continue  # no antenna has a gain above 0
+            east, north = (left + j - mast_col) * pixel_m, (mast_row - (top + i)) * pixel_m
+            drop = antenna_amsl_m - terrain[i, j] - rx_agl_m
+            strength = _strongest_dbm(level_dbm, azimuth_deg, electrical_deg, shapes, east, north, drop, radius_m)
+            level = min(max(round(strength * 100.0) - loss + offset, NO_SIGNAL_CDBM + 1), 32767)
+            if level > held or (level == held and code < server[i, j]):
+                best[i, j] = level
+                server[i, j] = code
 
 
 class SignalTile:
@@ -291,6 +262,40 @@ class SignalTile:
         """A tile without a signal."""
         return cls(np.full(shape, NO_SIGNAL_CDBM, np.int16), np.full(shape, -1, np.int32))
 
-    def merge(self, levels_cdbm: npt.NDArray[np.int16], code: int, row: int, col: int) -> None:
-        """Take the levels of station `code` at the pixels that begin at `row`, `col` of the tile."""
-        _merge(self.rsrp_cdbm, self.server, levels_cdbm, code, row, col)
+    def merge(
+        self,
+        emitter: Emitter,
+        code: int,
+        loss_cdb: npt.NDArray[np.int16],
+        terrain: Raster,
+        clutter: npt.NDArray[np.uint8],
+        *,
+        corner: tuple[int, int],
+        at: tuple[int, int] = (0, 0),
+    ) -> None:
+        """Take the level of a station at some pixels: the same for a pixel whatever other pixels are merged.
+
+        Parameters
+        ----------
+        emitter, code
+            The station, and its row in the eligible table.
+        loss_cdb
+            Path loss `[y, x]`, −32768 where not computed [0.01 dB].
+        terrain
+            Terrain height of the whole grid [m amsl].
+        clutter
+            Land-cover codes of the whole grid `[y, x]`.
+        corner
+            Row and column of the first pixel on the grid.
+        at
+            Its row and column in the tile.
+        """
+        sectors, mast_row, mast_col, antenna_amsl_m, rx_agl_m, radius_km, offsets = emitter
+        height, width = loss_cdb.shape
+        here = np.s_[corner[0] : corner[0] + height, corner[1] : corner[1] + width]
+        inside = np.s_[at[0] : at[0] + height, at[1] : at[1] + width]
+        _merge(
+            *sectors, mast_row, mast_col, antenna_amsl_m, rx_agl_m, 1e3 * radius_km, offsets, loss_cdb,
+            terrain.values[here], clutter[here], *corner, terrain.grid.resolution_m, code,
+            self.rsrp_cdbm[inside], self.server[inside],
+        )  # fmt: skip

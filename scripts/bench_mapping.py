@@ -12,18 +12,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from phusong.coverage.compute import allocate_people
+from phusong.coverage.cache import Cache
 from phusong.coverage.field import loss_field
-from phusong.coverage.people import compute_people, index_residents, sum_plots
+from phusong.coverage.ground import read_population
+from phusong.coverage.people import compute_people
 from phusong.coverage.prepare import Prepared, prepare
 from phusong.coverage.propagation._formulas import effective_radius_km
 from phusong.coverage.service import Classes, best_class, classify_levels, station_sigma_db
-from phusong.coverage.signal import BestServer, compute_levels_cdbm, quantise_cdb, sectors_of
+from phusong.coverage.signal import Emitter, SignalTile, quantise_cdb, sectors_of
 from phusong.geodata.grid import Raster
-from phusong.geodata.settings import ModelSettings, Settings
+from phusong.geodata.settings import ModelSettings
 from phusong.geodata.workspace import Workspace
 from scripts.bench_fields import ONE_BAND_GHZ, field_of
 from scripts.bench_sites import sites
+from tests.coverage.signals import sum_plots
 
 SEED = 30
 N_MAST = 30
@@ -102,7 +104,7 @@ def measure_masts(folder: Path, radius_km: float) -> dict[str, Any]:
     settings, prepared = workspace.settings, prepare(workspace, AS_OF)
     shape = prepared.grid.shape
     keys = sorted({(s.technology, s.operator) for s in prepared.stations})
-    layers = {mode: {key: BestServer(*key, shape) for key in keys} for mode in MODES}
+    layers = {mode: {key: SignalTile.empty(shape) for key in keys} for mode in MODES}
     errors, biases = Errors(), []
     masts = _random_masts(prepared)
     for mast in masts:
@@ -118,7 +120,7 @@ def measure_masts(folder: Path, radius_km: float) -> dict[str, Any]:
         "fields": sum(len(_bands_ghz(prepared, mast)) for mast in masts),
         **errors.figures(),
         "largest_bias_of_a_mast_db": max(biases, key=abs),
-        "people_covered": _compare_people(prepared, settings, layers),
+        "people_covered": _compare_people(workspace, prepared, layers),
     }
 
 
@@ -138,7 +140,7 @@ def _bands_ghz(prepared: Prepared, mast: _Mast) -> tuple[float, ...]:
 
 def _add_mast(
     prepared: Prepared, model: ModelSettings, mast: _Mast, radius_km: float,
-    layers: dict[str, dict[tuple[str, str], BestServer]], errors: Errors,
+    layers: dict[str, dict[tuple[str, str], SignalTile]], errors: Errors,
 ) -> None:  # fmt: skip
     """Both fields of a mast: their difference, and its stations merged into the best servers of each."""
     whole = prepared.grid
@@ -165,27 +167,30 @@ def _add_mast(
     }  # fmt: skip
     difference = losses["sweep"] - losses["path"]
     errors.add(difference[np.isfinite(difference)].astype(float))
-    radius = effective_radius_km(model.delta_n)
+    mast_col, mast_row = (float(part) for part in whole.pixel_position(mast.x_m, mast.y_m))
     antenna_m = float(prepared.terrain.values[row, col]) + mast.height_agl_m
     for code in mast.codes:
         station = prepared.stations[code]
+        emitter = Emitter(
+            sectors_of(station, prepared.patterns), mast_row, mast_col, antenna_m, model.rx_height_agl_m,
+            effective_radius_km(model.delta_n), np.zeros(256, np.int32),
+        )  # fmt: skip
         band = bands_ghz.index(station.band_mhz / 1e3)
         for mode, loss in losses.items():
-            levels = compute_levels_cdbm(
-                sectors_of(station, prepared.patterns), quantise_cdb(loss[band]), terrain.values, grid,
-                antenna_amsl_m=antenna_m, rx_height_agl_m=model.rx_height_agl_m, effective_radius_km=radius, **place,
+            layers[mode][station.technology, station.operator].merge(
+                emitter, code, quantise_cdb(loss[band]), prepared.terrain, prepared.clutter.values,
+                corner=(top, left), at=(top, left),
             )  # fmt: skip
-            layers[mode][station.technology, station.operator].merge(levels, code, top, left)
 
 
 def _compare_people(
-    prepared: Prepared, settings: Settings, layers: dict[str, dict[tuple[str, str], BestServer]]
+    workspace: Workspace, prepared: Prepared, layers: dict[str, dict[tuple[str, str], SignalTile]]
 ) -> dict[str, Any]:
     """Share of a commune's people with at least weak signal of any technology and operator, by sweep and by path."""
-    allocation = allocate_people(prepared, settings.population_weight)
-    residents = index_residents(
-        allocation.people, allocation.cell, units=prepared.units, min_people=settings.residential_cell_min_people
-    )
+    settings, hashes = workspace.settings, prepared.sources.raster_hashes
+    residents = read_population(
+        workspace, Cache(workspace.cache_dir), prepared.ground, prepared.units, hashes
+    ).residents
     profile = settings.profiles[0]
     sigma = station_sigma_db(prepared.eligible.table, prepared.grid.resolution_m)
     shares = {}
@@ -193,10 +198,9 @@ def _compare_people(
         classes: list[Classes] = []
         for (technology, _), layer in of_mode.items():
             if technology in profile.thresholds:
-                grid = layer.grid()
                 classes.append(
                     classify_levels(
-                        grid.rsrp_cdbm.ravel()[residents.pixel], grid.server.ravel()[residents.pixel],
+                        layer.rsrp_cdbm.ravel()[residents.pixel], layer.server.ravel()[residents.pixel],
                         threshold=profile.thresholds[technology], sigma_l_db=sigma, location_pct=profile.location_pct,
                     )
                 )  # fmt: skip

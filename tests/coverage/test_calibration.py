@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from phusong.coverage.calibration import calibrate_levels, offsets_cdb
+from phusong.coverage.calibration import offsets_cdb
 from phusong.coverage.compute import compute
 from phusong.coverage.results import Results
 from phusong.coverage.service import NO_SIGNAL_CDBM
@@ -24,12 +24,11 @@ def with_section(workspace, section):
     return Results.open(changed, compute(changed, as_of=AS_OF).run_id)
 
 
-def test_an_offset_holds_for_its_band_and_land_cover_and_no_signal_stays_none():
+def test_an_offset_holds_for_its_band_and_land_cover():
     calibration = Calibration(source="x", offset_db={"1800": {"10": -3.25}})
-    levels = np.array([-9000, -9000, NO_SIGNAL_CDBM], dtype=np.int16)
-    codes = np.array([10, 50, 10], dtype=np.uint8)
-    assert calibrate_levels(levels, codes, offsets_cdb(calibration, 1800.0)).tolist() == [-9325, -9000, NO_SIGNAL_CDBM]
-    assert calibrate_levels(levels, codes, offsets_cdb(calibration, 900.0)).tolist() == levels.tolist()
+    assert np.flatnonzero(offsets_cdb(calibration, 1800.0)).tolist() == [10]
+    assert offsets_cdb(calibration, 1800.0)[10] == -325
+    assert not offsets_cdb(calibration, 900.0).any()
     assert not offsets_cdb(None, 1800.0).any()
 
 

@@ -9,9 +9,9 @@ from phusong.coverage.antenna import make_pattern
 from phusong.coverage.service import NO_SIGNAL_CDBM
 from phusong.coverage.signal import (
     NO_LOSS_CDB,
+    Emitter,
     Sectors,
     SignalTile,
-    compute_levels_cdbm,
     compute_point_levels_dbm,
     quantise_cdb,
     sector_gains_db,
@@ -19,20 +19,24 @@ from phusong.coverage.signal import (
 )
 from phusong.coverage.stations import Sector, Station
 from phusong.geodata.errors import InputError
-from phusong.geodata.grid import Grid
+from phusong.geodata.grid import Grid, Raster
 
 GRID = Grid("EPSG:32648", Affine(100.0, 0.0, 0.0, 0.0, -100.0, 2100.0), (21, 21))
 FLAT = np.zeros(GRID.shape, np.float32)
+COVER = np.where(np.arange(21 * 21).reshape(GRID.shape) % 3, 10, 50).astype(np.uint8)
 OMNI = Sectors(np.array([30.0]), np.array([math.nan]), np.array([0.0]))
 EAST = Sectors(np.array([30.0]), np.array([90.0]), np.array([0.0]))
 
 
-def levels_of(sectors, loss_cdb=None):
+def emitter(sectors, offsets=None):
+    return Emitter(sectors, 10.0, 10.0, 1.5, 1.5, 8500.0, np.zeros(256, np.int32) if offsets is None else offsets)
+
+
+def levels_of(sectors, loss_cdb=None, offsets=None):
     loss = np.full(GRID.shape, 10_000, np.int16) if loss_cdb is None else loss_cdb
-    return compute_levels_cdbm(
-        sectors, loss, FLAT, pixel_m=100.0, corner=(0, 0), mast=(10.0, 10.0), antenna_amsl_m=1.5, rx_height_agl_m=1.5,
-        effective_radius_km=8500.0,
-    )  # fmt: skip
+    tile = SignalTile.empty(GRID.shape)
+    tile.merge(emitter(sectors, offsets), 0, loss, Raster(FLAT, GRID), COVER, corner=(0, 0))
+    return tile.rsrp_cdbm
 
 
 def station(**change):
@@ -124,21 +128,43 @@ def test_points_and_pixels_have_the_same_level():
     assert of_points * 100 == pytest.approx(levels[rows, cols], abs=1e-6)
 
 
+def test_an_offset_of_the_land_cover_is_added_and_no_signal_stays_none():
+    loss = np.full(GRID.shape, 10_000, np.int16)
+    loss[3, 4] = NO_LOSS_CDB
+    offsets = np.zeros(256, np.int32)
+    offsets[10] = -325
+    difference = levels_of(OMNI, loss, offsets).astype(int) - levels_of(OMNI, loss)
+    assert difference[3, 4] == 0
+    np.testing.assert_array_equal(
+        np.delete(difference, 3 * 21 + 4), np.where(np.delete(COVER, 3 * 21 + 4) == 10, -325, 0)
+    )
+
+
 def test_the_best_server_does_not_depend_on_the_order_of_merging():
     rng = np.random.default_rng(3)
-    stations = [rng.integers(-9000, -8990, (4, 4)).astype(np.int16) for _ in range(3)]
+    losses = [rng.integers(9000, 9010, GRID.shape).astype(np.int16) for _ in range(3)]
+    turned = [OMNI, EAST._replace(azimuth_deg=np.array([200.0])), EAST]
     found = []
     for order in permutations(range(3)):
-        best = SignalTile.empty((6, 6))
+        best = SignalTile.empty((30, 40))
         for code in order:
-            best.merge(stations[code], code, 1, 2)
+            best.merge(emitter(turned[code]), code, losses[code], Raster(FLAT, GRID), COVER, corner=(0, 0), at=(1, 2))
         found.append(best)
     assert all(np.array_equal(found[0].rsrp_cdbm, other.rsrp_cdbm) for other in found)
     assert all(np.array_equal(found[0].server, other.server) for other in found)
-    window = found[0].rsrp_cdbm[1:5, 2:6]
-    assert np.array_equal(window, np.maximum.reduce(stations))
-    assert np.array_equal(found[0].server[1:5, 2:6], np.argmax(stations, axis=0))  # of equals the smaller code
+    stations = [levels_of(sectors, loss) for sectors, loss in zip(turned, losses, strict=True)]
+    inside = np.s_[1 : 1 + GRID.shape[0], 2 : 2 + GRID.shape[1]]
+    assert np.array_equal(found[0].rsrp_cdbm[inside], np.maximum.reduce(stations))
+    assert np.array_equal(found[0].server[inside], np.argmax(stations, axis=0))  # of equals the smaller code
     assert (found[0].server[0] == -1).all()
+
+
+def test_a_pixel_has_the_same_level_whatever_other_pixels_are_merged():
+    rng = np.random.default_rng(4)
+    loss = rng.integers(6000, 15_000, GRID.shape).astype(np.int16)
+    whole, part = levels_of(EAST, loss), SignalTile.empty(GRID.shape)
+    part.merge(emitter(EAST), 0, loss[4:9, 11:20], Raster(FLAT, GRID), COVER, corner=(4, 11), at=(4, 11))
+    assert np.array_equal(part.rsrp_cdbm[4:9, 11:20], whole[4:9, 11:20])
 
 
 def test_losses_are_kept_in_hundredths_of_a_db():
