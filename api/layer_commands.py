@@ -24,6 +24,11 @@ DayOption = Annotated[
 ]
 
 
+WaitOption = Annotated[
+    float, typer.Option("--wait", min=0, metavar="SECONDS", help="Wait so long for another writer of DIR; 0.")
+]
+
+
 def init(
     folder: Folder,
     crs: Annotated[str, typer.Option(help="Projected CRS of the analysis grid, like EPSG:32648.")],
@@ -61,25 +66,30 @@ def import_(
         str | None, typer.Option(metavar="dtm|dsm", help="Terrain: bare ground or surface model.")
     ] = None,
     fill: Annotated[str | None, typer.Option(metavar="sea=M|interpolate=N", help="Terrain: fill holes.")] = None,
+    wait: WaitOption = 0.0,
     as_json: JsonOption = False,
 ) -> None:
     """Import a layer or raster from a file, or everything that a recipe names: all of it, or nothing."""
     from phusong.geodata.workspace import Workspace
+    from phusong.geodata.writing import writing
 
     workspace = Workspace.open(folder)
     repairs = [code.strip() for code in (accept_repairs or "").split(",") if code.strip()]
+    columns = map_ or []
     try:
-        if recipe is not None:
-            _require_usage(layer is None and file is None, "give either LAYER FILE or --recipe")
-            reports = _with_recipe(workspace, recipe, from_ or recipe.parent, replace, accept_partial, repairs)
-        elif layer is None or file is None:
-            raise typer.BadParameter("give LAYER and FILE, or --recipe")
-        elif layer in RASTERS:
-            reports = [_raster(workspace, layer, file, terrain_kind, fill, replace)]
-        else:
-            _require_usage(terrain_kind is None and fill is None, "--terrain-kind and --fill are for terrain")
-            columns = map_ or []
-            reports = [_layer(workspace, layer, file, crs, sheet, columns, encoding, replace, accept_partial, repairs)]
+        with writing(workspace.path, "import", wait_s=wait):
+            if recipe is not None:
+                _require_usage(layer is None and file is None, "give either LAYER FILE or --recipe")
+                reports = _with_recipe(workspace, recipe, from_ or recipe.parent, replace, accept_partial, repairs)
+            elif layer is None or file is None:
+                raise typer.BadParameter("give LAYER and FILE, or --recipe")
+            elif layer in RASTERS:
+                reports = [_raster(workspace, layer, file, terrain_kind, fill, replace)]
+            else:
+                _require_usage(terrain_kind is None and fill is None, "--terrain-kind and --fill are for terrain")
+                reports = [
+                    _layer(workspace, layer, file, crs, sheet, columns, encoding, replace, accept_partial, repairs)
+                ]
     except RefusedRowsError as error:
         if as_json:
             print_json(summary_of(error.reports, stored=False))

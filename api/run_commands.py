@@ -19,7 +19,7 @@ from phusong.api.console import (
     progress_bar,
     working,
 )
-from phusong.api.layer_commands import DayOption, Folder
+from phusong.api.layer_commands import DayOption, Folder, WaitOption
 from phusong.geodata.errors import InputError
 from phusong.maps.text import format_count, format_date, format_share
 
@@ -66,6 +66,7 @@ def compute(
     full: Annotated[bool, typer.Option("--full", help="Compute every field anew.")] = False,
     as_of: DayOption = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads; one per processor.")] = None,
+    wait: WaitOption = 0.0,
     as_json: JsonOption = False,
     language: LanguageOption = "en",
 ) -> None:
@@ -85,7 +86,7 @@ def compute(
             _print_plan(planned)
         return
     with progress_bar("computing / đang tính") as progress:
-        computed = compute_run(workspace, as_of=day, full=full, threads=threads, progress=progress)
+        computed = compute_run(workspace, as_of=day, full=full, threads=threads, progress=progress, wait_s=wait)
     if as_json:
         print_json(compute_summary(computed.run_id, computed.published, computed.warnings, computed.manifest))
         return

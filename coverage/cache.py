@@ -114,13 +114,13 @@ class Cache:
         """What a file holds; None where it is missing or damaged. A reading makes it the most recently used."""
         try:
             kept = read(path)
+            if kept is not None:
+                os.utime(path)
         except FileNotFoundError:
             return None
         if kept is None:
             self.damaged.append(path.name)
             path.unlink(missing_ok=True)
-            return None
-        os.utime(path)
         return kept
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from phusong.coverage.figures import compute_figures
 from phusong.coverage.ground import Population, read_population
 from phusong.coverage.indoor import indoor_note, indoor_points, indoor_rows, indoor_settings, indoor_signal
 from phusong.coverage.levels import Levels
-from phusong.coverage.masts import find_geometries
+from phusong.coverage.masts import Geometry, find_geometries
 from phusong.coverage.models import find_model
 from phusong.coverage.mosaic import INDOORS, OUTDOORS, Mosaic, MosaicMaker
 from phusong.coverage.prepare import Prepared, prepare, read_sources
@@ -32,6 +33,7 @@ from phusong.coverage.uplink import level_floor_dbm
 from phusong.geodata.errors import StoreError
 from phusong.geodata.settings import Settings, UplinkSettings
 from phusong.geodata.workspace import Workspace
+from phusong.geodata.writing import Claim, writing
 
 SAMPLE_US = 1.2  # measured cost of one pixel of one mast on one thread [µs], `scripts/bench`
 BAND_US = 0.4  # and of every further band
@@ -80,6 +82,7 @@ def compute(
     full: bool = False,
     threads: int | None = None,
     progress: Progress | None = None,
+    wait_s: float = 0.0,
 ) -> Computed:
     """Compute the coverage of a workspace and publish it as the current run.
 
@@ -93,16 +96,28 @@ def compute(
         Worker threads, None for one a processor; the result does not depend on it.
     progress
         Called with the masts done and in all.
+    wait_s
+        How long to wait for another writer of the workspace [s].
 
     Raises
     ------
+    BusyError
+        Another process is writing the workspace.
+    DiskFullError
+        The disk is full; the published run stays.
     MissingLayerError
         A layer or raster is missing or empty.
     InputError
         The layers do not fit together.
     """
-    clock = _Clock()
-    settings, day = workspace.settings, as_of or date.today()
+    with writing(workspace.path, "compute", wait_s=wait_s) as claim:
+        return _compute(workspace, claim, as_of or date.today(), full, threads, progress)
+
+
+def _compute(
+    workspace: Workspace, claim: Claim, day: date, full: bool, threads: int | None, progress: Progress | None
+) -> Computed:
+    clock, settings = _Clock(), workspace.settings
     cache = Cache(workspace.cache_dir)
     with clock.stage("read"):
         sources = read_sources(workspace)
@@ -117,6 +132,7 @@ def compute(
     with clock.stage("radio"):
         levels = Levels(prepared, settings.model, settings.calibration, cache)
         network = find_network(levels, find_geometries(prepared, 1e3 * settings.model.radius_km))
+        claim.needed_bytes = partial(_missing_bytes, levels, network)
         base = Base() if full or before is None else _base_of(before, prepared)
         radio = _radio(levels, network, base, threads, progress)
     with clock.stage("people"):
@@ -231,12 +247,7 @@ def plan(workspace: Workspace, *, as_of: date | None = None, threads: int | None
     pixels = stored = 0
     cost_us = 0.0
     for geometry in geometries:
-        if geometry.window is None:
-            continue
-        rows, cols = geometry.window.slices
-        xs, ys = prepared.grid.centres()
-        near = np.hypot(xs[None, cols] - geometry.x_m, ys[rows, None] - geometry.y_m) <= radius_m
-        count = int((near & prepared.wanted.values[rows, cols]).sum())
+        count = _pixel_count(prepared, geometry, radius_m)
         pixels += count
         stored += count * len(geometry.freqs_ghz)
         cost_us += count * (SAMPLE_US + BAND_US * (len(geometry.freqs_ghz) - 1))
@@ -247,6 +258,26 @@ def plan(workspace: Workspace, *, as_of: date | None = None, threads: int | None
         pixels=pixels,
         minutes=round(cost_us / 60e6 / (threads or os.cpu_count() or 1), 2),
         disk_mb=round(stored * BYTES_PER_PIXEL / 1e6, 1),
+    )
+
+
+def _pixel_count(prepared: Prepared, geometry: Geometry, radius_m: float) -> int:
+    """Pixels that the field of a geometry answers."""
+    if geometry.window is None:
+        return 0
+    rows, cols = geometry.window.slices
+    xs, ys = prepared.grid.centres()
+    near = np.hypot(xs[None, cols] - geometry.x_m, ys[rows, None] - geometry.y_m) <= radius_m
+    return int((near & prepared.wanted.values[rows, cols]).sum())
+
+
+def _missing_bytes(levels: Levels, network: Network) -> float:
+    """About what the fields take on disk that the cache does not hold."""
+    radius_m = 1e3 * levels.model.radius_km
+    return BYTES_PER_PIXEL * sum(
+        len(geometry.freqs_ghz) * _pixel_count(levels.prepared, geometry, radius_m)
+        for geometry, key in zip(network.geometries, network.field_keys, strict=True)
+        if not levels.cache.holds_field(key)
     )
 
 

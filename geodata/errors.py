@@ -57,3 +57,11 @@ class WorkspaceError(PhusongError, OSError):
 
 class StoreError(PhusongError, OSError):
     """A stored piece of a run is missing or damaged."""
+
+
+class BusyError(WorkspaceError):
+    """Another process is writing the workspace."""
+
+
+class DiskFullError(WorkspaceError):
+    """The disk is full, or a file may not grow further; what was there before stands."""

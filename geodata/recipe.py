@@ -42,6 +42,7 @@ from phusong.geodata.rasters import import_clutter, import_population, import_te
 from phusong.geodata.reports import ImportReport
 from phusong.geodata.settings import Section, validate_toml
 from phusong.geodata.workspace import RASTERS, Workspace
+from phusong.geodata.writing import move_over, writing
 
 
 class RecipeJoin(Section):
@@ -236,29 +237,37 @@ def import_raster(
 
 @contextmanager
 def staged(workspace: Workspace) -> Iterator[Workspace]:
-    """Yield a copy of the workspace's inputs; what the block changed moves over at its end, or vanishes."""
-    stage = Path(tempfile.mkdtemp(prefix=".staging-", dir=workspace.path))
-    try:
-        copy = Workspace(stage)
-        for folder in ("rasters", "imports"):
-            (stage / folder).mkdir()
-        kept = [path for path in workspace.path.glob("*") if path.is_file()]
-        kept += list((workspace.path / "rasters").glob("*.tif"))
-        antennas = list((workspace.path / ANTENNAS_DIR).glob(f"*{SUFFIX}"))
-        if antennas:
-            (stage / ANTENNAS_DIR).mkdir()
-            kept += antennas
-        for path in kept:
-            _link(path, stage / path.relative_to(workspace.path))
-        yield copy
-        for path in sorted(stage.rglob("*")):
-            target = workspace.path / path.relative_to(stage)
-            if path.is_dir():
-                target.mkdir(exist_ok=True)
-            elif not (target.exists() and path.samefile(target)):
-                os.replace(path, target)
-    finally:
-        shutil.rmtree(stage, ignore_errors=True)
+    """Yield a copy of the workspace's inputs; what the block changed moves over at its end, or vanishes.
+
+    Raises
+    ------
+    BusyError
+        Another process is writing the workspace.
+    """
+    with writing(workspace.path, "import"):
+        stage = Path(tempfile.mkdtemp(prefix=".staging-", dir=workspace.path))
+        try:
+            _copy_inputs(workspace, stage)
+            yield Workspace(stage)
+            committed = stage.with_name(stage.name.replace("staging", "commit"))
+            os.rename(stage, committed)  # from here on a writer that finds it finishes the moves
+            move_over(committed, workspace.path)
+        finally:
+            shutil.rmtree(stage, ignore_errors=True)
+
+
+def _copy_inputs(workspace: Workspace, stage: Path) -> None:
+    """Give settings, layers, rasters and antennas a second name in the stage."""
+    for folder in ("rasters", "imports"):
+        (stage / folder).mkdir()
+    kept = [path for path in workspace.path.glob("[!.]*") if path.is_file()]
+    kept += list((workspace.path / "rasters").glob("[!.]*.tif"))
+    antennas = list((workspace.path / ANTENNAS_DIR).glob(f"[!.]*{SUFFIX}"))
+    if antennas:
+        (stage / ANTENNAS_DIR).mkdir()
+        kept += antennas
+    for path in kept:
+        _link(path, stage / path.relative_to(workspace.path))
 
 
 def _link(path: Path, target: Path) -> None:

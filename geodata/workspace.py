@@ -25,6 +25,7 @@ from phusong.geodata.raster_files import grid_of
 from phusong.geodata.raster_files import read_raster as read_raster_file
 from phusong.geodata.schemas import LAYERS, STORAGE_CRS, find_layer, validate_layer
 from phusong.geodata.settings import SETTINGS_FILE, Settings, parse_settings, read_settings, render_settings
+from phusong.geodata.writing import LOCK_FILE
 
 LAYERS_FILE = "layers.gpkg"
 # Rasters of a workspace and the unit of their values.
@@ -70,6 +71,7 @@ class Workspace:
         try:
             for part in ("rasters", "imports", "cache", "store", "runs"):
                 (folder / part).mkdir(parents=True)
+            (folder / LOCK_FILE).touch()
             with replacing(folder / SETTINGS_FILE) as aside:
                 aside.write_text(text, encoding="utf-8")
         except OSError as error:
