@@ -21,7 +21,7 @@ from phusong.api.console import (
 )
 from phusong.api.layer_commands import DayOption, Folder, WaitOption
 from phusong.geodata.errors import InputError
-from phusong.maps.text import format_count, format_date, format_share
+from phusong.maps.text import Language, format_count, format_date, format_share
 
 if TYPE_CHECKING:
     from phusong.coverage.results import Results
@@ -101,11 +101,22 @@ def compute(
             print_line(line, line, language=language)
 
 
-def runs(folder: Folder, as_json: JsonOption = False, language: LanguageOption = "en") -> None:
-    """List the published runs, the newest first."""
+def runs(
+    folder: Folder,
+    prune: Annotated[
+        int | None, typer.Option("--prune", min=1, metavar="KEEP", help="Remove all but the newest KEEP runs.")
+    ] = None,
+    wait: WaitOption = 0.0,
+    as_json: JsonOption = False,
+    language: LanguageOption = "en",
+) -> None:
+    """List the published runs, the newest first; with --prune remove old ones."""
     from phusong.api.answers import runs_answer
     from phusong.geodata.workspace import Workspace
 
+    if prune is not None:
+        _prune(Workspace.open(folder), prune, wait, as_json, language)
+        return
     answer = runs_answer(Workspace.open(folder))
     if as_json:
         print_json(answer)
@@ -126,6 +137,21 @@ def runs(folder: Folder, as_json: JsonOption = False, language: LanguageOption =
     )
     for note in answer.notes:
         print_line(note.en, note.vi, language=language)
+
+
+def _prune(workspace: "Workspace", keep: int, wait_s: float, as_json: bool, language: Language) -> None:
+    from phusong.coverage.pruning import prune_runs
+
+    pruned = prune_runs(workspace, keep, wait_s=wait_s)
+    if as_json:
+        print_json(asdict(pruned))
+        return
+    counts = (len(pruned.removed), pruned.tiles, pruned.freed_bytes / 1e6, len(pruned.kept))
+    print_line(
+        "removed {} runs and {} tiles, {:.1f} MB freed; {} runs stay".format(*counts),
+        "đã xóa {} lần tính và {} mảnh ảnh, giải phóng {:.1f} MB; còn {} lần tính".format(*counts),
+        language=language,
+    )
 
 
 def map_(

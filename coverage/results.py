@@ -1,10 +1,11 @@
 """Published runs read back: which there are, which is current, and what one answers."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import geopandas as gpd
 import numpy as np
@@ -26,19 +27,23 @@ from phusong.coverage.service import (
 from phusong.coverage.tiles import Corner, StoredTile, read_signal
 from phusong.coverage.units import OUTSIDE, burn_units
 from phusong.coverage.uplink import level_floor_dbm
-from phusong.geodata.errors import UnknownNameError
+from phusong.geodata.errors import StoreError, UnknownNameError
 from phusong.geodata.grid import Grid, Raster
 from phusong.geodata.settings import ThresholdProfile, UplinkSettings
 from phusong.geodata.workspace import Workspace
 
 CURRENT = "current"
 MANIFEST = "manifest.json"
+T = TypeVar("T")
 
 
 def list_runs(workspace: Workspace) -> list[dict[str, Any]]:
     """Manifests of the published runs, oldest first, each with `is_current`."""
     current = current_run_id(workspace)
-    manifests = [json.loads((folder / MANIFEST).read_text(encoding="utf-8")) for folder in _run_folders(workspace)]
+    manifests = []
+    for folder in _run_folders(workspace):
+        with suppress(FileNotFoundError):  # removed meanwhile
+            manifests.append(_read_json(folder / MANIFEST))
     manifests.sort(key=lambda manifest: (manifest["created_at"], manifest["run_id"]))
     return [manifest | {"is_current": manifest["run_id"] == current} for manifest in manifests]
 
@@ -80,7 +85,7 @@ class Results:
         self.run_id = folder.name
         self._folder = folder
         self.store_dir = workspace.store_dir
-        self.manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        self.manifest: dict[str, Any] = self._read(MANIFEST, _read_json)
         grid = self.manifest["grid"]
         self.grid = Grid(grid["crs"], Affine(*grid["transform"]), (grid["shape"][0], grid["shape"][1]))
 
@@ -98,27 +103,27 @@ class Results:
     @cached_property
     def settlements(self) -> pd.DataFrame:
         """The settlement table."""
-        return pd.read_parquet(self._folder / "settlements.parquet")
+        return self._read("settlements.parquet", pd.read_parquet)
 
     @cached_property
     def places(self) -> pd.DataFrame:
         """The place table."""
-        return pd.read_parquet(self._folder / "places.parquet")
+        return self._read("places.parquet", pd.read_parquet)
 
     @cached_property
     def figures(self) -> pd.DataFrame:
         """The long table of figures."""
-        return pd.read_parquet(self._folder / "figures.parquet")
+        return self._read("figures.parquet", pd.read_parquet)
 
     @cached_property
     def stations(self) -> gpd.GeoDataFrame:
         """The stations that serve; the row position is the server code."""
-        return gpd.read_parquet(self._folder / "stations.parquet")
+        return self._read("stations.parquet", gpd.read_parquet)
 
     @cached_property
     def signals(self) -> pd.DataFrame:
         """The best station of every settlement ("s…") and place ("p…"), technology and operator."""
-        return pd.read_parquet(self._folder / "signals.parquet")
+        return self._read("signals.parquet", pd.read_parquet)
 
     @cached_property
     def profiles(self) -> dict[str, ThresholdProfile]:
@@ -261,7 +266,22 @@ class Results:
 
     @cached_property
     def _all_units(self) -> gpd.GeoDataFrame:
-        return gpd.read_parquet(self._folder / "units.parquet")
+        return self._read("units.parquet", gpd.read_parquet)
+
+    def _read(self, name: str, read: Callable[[Path], T]) -> T:
+        """A file of the run."""
+        try:
+            return read(self._folder / name)
+        except FileNotFoundError:
+            self._require_published()
+            raise
+
+    def _require_published(self) -> None:
+        if not self._folder.exists():
+            raise StoreError(
+                f"run {self.run_id} has been removed meanwhile (`phusong runs --prune`); take another run",
+                vi=f"lần tính {self.run_id} đã bị xóa (`phusong runs --prune`); hãy chọn lần tính khác",
+            )
 
     @property
     def _placed_communes(self) -> gpd.GeoDataFrame:
@@ -289,7 +309,11 @@ class Results:
     def _read_layer(self, layer: dict[str, Any]) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int32]]:
         row_of_station = {name: row for row, name in enumerate(self.stations["station_id"].astype(str))}
         tiles = list(self.tiles[layer["technology"], layer["operator"]].values())
-        whole = read_signal(tiles, self.grid, store_dir=self.store_dir, row_of_station=row_of_station)
+        try:
+            whole = read_signal(tiles, self.grid, store_dir=self.store_dir, row_of_station=row_of_station)
+        except StoreError:
+            self._require_published()
+            raise
         return whole.rsrp_cdbm, whole.server
 
     def _best_signal(self, technology: str, operator: str) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int32]]:
@@ -329,6 +353,11 @@ def _require_known(what: str, name: str, known: list[str]) -> None:
             f"the run has no {what} {name!r}; it has: {', '.join(known)}",
             vi=f"lần tính không có {vietnamese[what]} {name!r}; hiện có: {', '.join(known)}",
         )
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found
 
 
 def _run_folders(workspace: Workspace) -> list[Path]:

@@ -161,7 +161,10 @@ def read_tile(tile: StoredTile, *, store_dir: Path, row_of_station: Mapping[str,
         The tile is missing from the store or damaged.
     """
     path = store_dir / f"{tile.sha256}.tif"
-    content = path.read_bytes() if path.exists() else b""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        content = b""
     if hashlib.sha256(content).hexdigest() != tile.sha256:
         raise StoreError(
             f"{path} is missing or damaged; run `phusong compute {store_dir.parent} --full`",
