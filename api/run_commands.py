@@ -203,7 +203,8 @@ def compute_summary(
 
 
 def _print_plan(planned: dict[str, Any]) -> None:
-    units = {"minutes": " min", "disk_mb": " MB"}
+    log_warnings(planned.pop("warnings"))
+    units = {"minutes": " min", "disk_mb": " MB", "cache_limit_mb": " MB"}
     for name, value in planned.items():
         shown = f"{value:.1f}" if isinstance(value, float) else f"{value:,}"
         print_line(f"{name}: {shown}{units.get(name, '')}", "", language="en")

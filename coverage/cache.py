@@ -8,8 +8,8 @@ import hashlib
 import json
 import os
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -91,6 +91,15 @@ class Cache:
         """Forget everything, files that a killed process left included."""
         for path in (*self._fields.iterdir(), *self._arrays.iterdir()):
             path.unlink(missing_ok=True)
+
+    def mark_used(self, keys: Iterable[str]) -> list[int]:
+        """Make the fields of these keys the most recently used; the sizes of those that are kept [bytes]."""
+        sizes = []
+        for path in map(self._field_path, keys):
+            with suppress(FileNotFoundError):
+                os.utime(path)
+                sizes.append(path.stat().st_size)
+        return sizes
 
     def trim(self, limit_bytes: float) -> int:
         """Forget what was used longest ago until the rest fits; the number of bytes kept."""

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from phusong.coverage.cache import Cache
+from phusong.coverage.cache_limit import cache_limit_bytes, limit_warnings, trim_cache
 from phusong.coverage.dictionary import INTERFERENCE_NOTE, terrain_note
 from phusong.coverage.figures import compute_figures
 from phusong.coverage.ground import Population, read_population
@@ -52,14 +53,20 @@ class Computed:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a computation would do: the `--dry-run`."""
+    """What a computation would do: the `--dry-run`.
+
+    `disk_mb` is the working set, all fields of the present stations; `cached_fields` how many of them the cache holds.
+    """
 
     stations: int
     geometries: int
     fields: int
+    cached_fields: int
     pixels: int
     minutes: float
     disk_mb: float
+    cache_limit_mb: float
+    warnings: list[dict[str, str]]
 
 
 @dataclass
@@ -121,7 +128,7 @@ def _compute(
     cache = Cache(workspace.cache_dir)
     with clock.stage("read"):
         sources = read_sources(workspace)
-        given = circumstances(sources.inputs, settings.model_dump(mode="json"), day)
+        given = circumstances(sources.inputs, settings.model_dump(mode="json", exclude={"cache_limit_gb"}), day)
         before = current_run(workspace)
         if before and not full and given.items() <= before.manifest.items():
             return Computed(before.run_id, False, before.manifest["warnings"], before.manifest)
@@ -165,7 +172,7 @@ def _compute(
     return Computed(
         run_id,
         before is None or run_id != before.run_id,
-        [*outcome.warnings, *_damage(cache)],
+        [*outcome.warnings, *_damage(cache), *trim_cache(cache, network.field_keys, settings.cache_limit_gb)],
         Results.open(workspace, run_id).manifest,
     )
 
@@ -241,23 +248,31 @@ def plan(workspace: Workspace, *, as_of: date | None = None, threads: int | None
     MissingLayerError, InputError
         As `compute`.
     """
-    prepared = prepare(workspace, as_of or date.today())
+    cache = Cache(workspace.cache_dir)
+    prepared = prepare(workspace, as_of or date.today(), cache=cache)
     radius_m = 1e3 * workspace.settings.model.radius_km
     geometries = find_geometries(prepared, radius_m)
-    pixels = stored = 0
+    settings = workspace.settings
+    levels = Levels(prepared, settings.model, settings.calibration, cache)
+    cached = pixels = stored = 0
     cost_us = 0.0
     for geometry in geometries:
         count = _pixel_count(prepared, geometry, radius_m)
         pixels += count
+        cached += len(geometry.freqs_ghz) * cache.holds_field(levels.field_key(geometry))
         stored += count * len(geometry.freqs_ghz)
         cost_us += count * (SAMPLE_US + BAND_US * (len(geometry.freqs_ghz) - 1))
+    stored_bytes = stored * BYTES_PER_PIXEL
     return Plan(
         stations=len(prepared.stations),
         geometries=len(geometries),
         fields=sum(len(geometry.freqs_ghz) for geometry in geometries),
+        cached_fields=cached,
         pixels=pixels,
         minutes=round(cost_us / 60e6 / (threads or os.cpu_count() or 1), 2),
-        disk_mb=round(stored * BYTES_PER_PIXEL / 1e6, 1),
+        disk_mb=round(stored_bytes / 1e6, 1),
+        cache_limit_mb=round(cache_limit_bytes(settings.cache_limit_gb, stored_bytes) / 1e6, 1),
+        warnings=limit_warnings(settings.cache_limit_gb, stored_bytes),
     )
 
 

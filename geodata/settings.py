@@ -161,7 +161,7 @@ class UplinkSettings(Section):
 
 
 class Settings(Section):
-    """Everything that a run depends on besides the layers. The first profile is the default."""
+    """Everything that a run depends on besides the layers, and `cache_limit_gb`. The first profile is the default."""
 
     name: str
     crs: str
@@ -175,6 +175,7 @@ class Settings(Section):
     profiles: Annotated[tuple[ThresholdProfile, ...], pydantic.Field(min_length=1)]
     technologies: dict[str, Technology]
     maintenance_serves: bool = True
+    cache_limit_gb: NotNegative = 0.0
     model_error: ModelError = ModelError()
     calibration: Calibration | None = None
     indoor: Indoor | None = None
