@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from phusong.api.models import Answer, CoverageAnswer, CoverageRow, SettlementsAnswer
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the workspace.")]
-RunOption = Annotated[str | None, typer.Option("--run", help="Run; the published one.")]
+RunOption = Annotated[str | None, typer.Option("--run", help="Run or scenario; the published one.")]
 ProfileOption = Annotated[str | None, typer.Option(help="Threshold profile; the first of the settings.")]
 YesNo = Literal["yes", "no", "unknown"]
 Level = Literal["province", "district", "commune", "old_commune", "settlement"]

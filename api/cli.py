@@ -8,7 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from phusong.api import answer_commands, layer_commands, path_commands, run_commands, unit_commands
+from phusong.api import answer_commands, diff_commands, layer_commands, path_commands, run_commands, unit_commands
 from phusong.api.console import log_error
 from phusong.api.errors import USER_ERRORS
 
@@ -42,6 +42,7 @@ app.command("coverage")(answer_commands.coverage)
 app.command("settlements")(answer_commands.settlements)
 app.command("profile")(path_commands.profile)
 app.command("runs")(run_commands.runs)
+app.command("diff")(diff_commands.diff)
 app.command("map")(run_commands.map_)
 app.command("serve")(run_commands.serve)
 

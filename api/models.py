@@ -133,12 +133,13 @@ class PointAnswer(Answer):
 
 
 class RunSummary(BaseModel):
-    """One published run."""
+    """One published run, or a scenario."""
 
     run_id: str
     created_at: str
     as_of: date
     is_current: bool
+    scenario: str | None = Field(None, description="name of a scenario; null for a published run")
     profiles: list[str]
     engine: Any
     inputs: dict[str, dict[str, Any]]
@@ -149,7 +150,7 @@ class RunSummary(BaseModel):
 
 
 class RunsAnswer(BaseModel):
-    """All published runs, the newest first."""
+    """All published runs and scenarios, the newest first."""
 
     current: str | None
     notes: list[Text]

@@ -13,6 +13,7 @@ from phusong.api.console import (
     LanguageOption,
     log,
     log_warnings,
+    pick,
     print_json,
     print_line,
     print_table,
@@ -64,13 +65,17 @@ def compute(
         bool, typer.Option("--dry-run", help="Only say how much work it is: fields, minutes, disk.")
     ] = False,
     full: Annotated[bool, typer.Option("--full", help="Compute every field anew.")] = False,
+    scenario: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Count planned stations too, in a run beside the published one."),
+    ] = None,
     as_of: DayOption = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads; one per processor.")] = None,
     wait: WaitOption = 0.0,
     as_json: JsonOption = False,
     language: LanguageOption = "en",
 ) -> None:
-    """Compute coverage and publish it as a run."""
+    """Compute coverage and publish it as a run, or keep it as a scenario."""
     from phusong.coverage.compute import compute as compute_run
     from phusong.coverage.compute import plan
     from phusong.geodata.workspace import Workspace
@@ -79,19 +84,27 @@ def compute(
     day = as_of.date() if as_of else None
     if dry_run:
         with working("planning / đang ước lượng"):
-            planned = asdict(plan(workspace, as_of=day))
+            planned = asdict(plan(workspace, as_of=day, planned=scenario is not None))
         if as_json:
             print_json(planned)
         else:
             _print_plan(planned)
         return
     with progress_bar("computing / đang tính") as progress:
-        computed = compute_run(workspace, as_of=day, full=full, threads=threads, progress=progress, wait_s=wait)
+        computed = compute_run(
+            workspace, as_of=day, full=full, scenario=scenario, threads=threads, progress=progress, wait_s=wait
+        )
     if as_json:
-        print_json(compute_summary(computed.run_id, computed.published, computed.warnings, computed.manifest))
+        published = computed.published and scenario is None
+        print_json(compute_summary(computed.run_id, published, computed.warnings, computed.manifest))
         return
     log_warnings(computed.warnings)
-    state = ("published", "đã công bố") if computed.published else ("unchanged", "không đổi")
+    if not computed.published:
+        state = ("unchanged", "không đổi")
+    elif scenario is None:
+        state = ("published", "đã công bố")
+    else:
+        state = (f"scenario {scenario}, not published", f"kịch bản {scenario}, không công bố")
     print_line(f"run {computed.run_id}: {state[0]}", f"lần tính {computed.run_id}: {state[1]}", language=language)
     for row in computed.manifest["figures"]:
         if row["service"] == "weak" and row["denominator"]:
@@ -110,7 +123,7 @@ def runs(
     as_json: JsonOption = False,
     language: LanguageOption = "en",
 ) -> None:
-    """List the published runs, the newest first; with --prune remove old ones."""
+    """List the published runs and the scenarios, the newest first; with --prune remove old ones."""
     from phusong.api.answers import runs_answer
     from phusong.geodata.workspace import Workspace
 
@@ -129,7 +142,7 @@ def runs(
                 format_date(run.as_of, language),
                 run.created_at[:19] + "Z",
                 ", ".join(run.profiles),
-                {"en": "published", "vi": "đang công bố"}[language] if run.is_current else "",
+                pick(("published", "đang công bố"), language) if run.is_current else _scenario(run.scenario, language),
             )
             for run in answer.runs
         ],
@@ -157,7 +170,7 @@ def _prune(workspace: "Workspace", keep: int, wait_s: float, as_json: bool, lang
 def map_(
     folder: Folder,
     out: Annotated[Path, typer.Option(metavar="FILE.html", help="Page to write.")],
-    run: Annotated[str | None, typer.Option("--run", help="Run; the published one.")] = None,
+    run: Annotated[str | None, typer.Option("--run", help="Run or scenario; the published one.")] = None,
 ) -> None:
     """Draw the map of a run as one HTML file that needs no network."""
     from phusong.api.answers import open_run
@@ -192,7 +205,7 @@ def compute_summary(
     run_id: str, published: bool, warnings: list[dict[str, str]], manifest: dict[str, Any]
 ) -> dict[str, Any]:
     """The JSON of `compute`."""
-    kept = ("as_of", "notes", "figures", "timings", "peak_memory_mb")
+    kept = ("as_of", "scenario", "notes", "figures", "timings", "peak_memory_mb")
     return {
         "run_id": run_id,
         "published": published,
@@ -200,6 +213,10 @@ def compute_summary(
         "profile": manifest["settings"]["profiles"][0]["name"],
         **{key: manifest[key] for key in kept},
     }
+
+
+def _scenario(name: str | None, language: Language) -> str:
+    return pick((f"scenario {name}", f"kịch bản {name}"), language) if name else ""
 
 
 def _print_plan(planned: dict[str, Any]) -> None:

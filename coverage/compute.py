@@ -24,12 +24,15 @@ from phusong.coverage.levels import Levels
 from phusong.coverage.masts import Geometry, find_geometries
 from phusong.coverage.models import find_model
 from phusong.coverage.mosaic import INDOORS, OUTDOORS, Mosaic, MosaicMaker
+from phusong.coverage.people_tiles import store_people
 from phusong.coverage.prepare import Prepared, prepare, read_sources
 from phusong.coverage.radio import Base, Network, Progress, Radio, compute_radio, find_network
 from phusong.coverage.results import Results, current_run_id
 from phusong.coverage.runs import Outcome, circumstances, publish
+from phusong.coverage.scenarios import require_scenario_name, scenario_notes, scenario_run
 from phusong.coverage.service import without_spread_at_sea
 from phusong.coverage.settlements import compute_place_table, compute_settlement_table
+from phusong.coverage.tiles import StoredTile
 from phusong.coverage.uplink import level_floor_dbm
 from phusong.geodata.errors import StoreError
 from phusong.geodata.settings import Settings, UplinkSettings
@@ -87,11 +90,12 @@ def compute(
     *,
     as_of: date | None = None,
     full: bool = False,
+    scenario: str | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
     wait_s: float = 0.0,
 ) -> Computed:
-    """Compute the coverage of a workspace and publish it as the current run.
+    """Compute the coverage of a workspace and publish it as the current run, or as a scenario beside it.
 
     Parameters
     ----------
@@ -99,6 +103,8 @@ def compute(
         The date the answer is for: which stations serve and which units are valid; None is today.
     full
         Compute every field anew instead of taking it from the cache.
+    scenario
+        Name of a run in which planned stations serve too; the current run stays what it is. None is no scenario.
     threads
         Worker threads, None for one a processor; the result does not depend on it.
     progress
@@ -115,26 +121,36 @@ def compute(
     MissingLayerError
         A layer or raster is missing or empty.
     InputError
-        The layers do not fit together.
+        The layers do not fit together, or the scenario cannot have that name.
     """
+    if scenario is not None:
+        require_scenario_name(scenario)
     with writing(workspace.path, "compute", wait_s=wait_s) as claim:
-        return _compute(workspace, claim, as_of or date.today(), full, threads, progress)
+        return _compute(workspace, claim, as_of or date.today(), full, scenario, threads, progress)
 
 
 def _compute(
-    workspace: Workspace, claim: Claim, day: date, full: bool, threads: int | None, progress: Progress | None
+    workspace: Workspace,
+    claim: Claim,
+    day: date,
+    full: bool,
+    scenario: str | None,
+    threads: int | None,
+    progress: Progress | None,
 ) -> Computed:
     clock, settings = _Clock(), workspace.settings
     cache = Cache(workspace.cache_dir)
     with clock.stage("read"):
         sources = read_sources(workspace)
-        given = circumstances(sources.inputs, settings.model_dump(mode="json", exclude={"cache_limit_gb"}), day)
+        described = settings.model_dump(mode="json", exclude={"cache_limit_gb"})
+        given = circumstances(sources.inputs, described, day, scenario=scenario)
         before = current_run(workspace)
-        if before and not full and given.items() <= before.manifest.items():
-            return Computed(before.run_id, False, before.manifest["warnings"], before.manifest)
+        known = before if scenario is None else scenario_run(workspace, scenario)
+        if known and not full and given.items() <= known.manifest.items():
+            return Computed(known.run_id, False, known.manifest["warnings"], known.manifest)
         if full:
             cache.clear()
-        prepared = prepare(workspace, day, sources=sources, cache=cache)
+        prepared = prepare(workspace, day, sources=sources, cache=cache, planned=scenario is not None)
         population = read_population(workspace, cache, prepared.ground, prepared.units, sources.raster_hashes)
     with clock.stage("radio"):
         levels = Levels(prepared, settings.model, settings.calibration, cache)
@@ -149,11 +165,13 @@ def _compute(
             prepared.grid, stations, network.geometries, population, settings, cache, workspace.store_dir
         )
         mosaic = maker.finish(radio, threads)
+        people_tiles = _people_tiles(workspace, prepared, population, base=None if full else before)
     with clock.stage("figures"):
         tables = _tables(settings, prepared, population, radio, mosaic, day)
     outcome = Outcome(
         grid=prepared.grid,
         layers=mosaic.tiles,
+        people_tiles=people_tiles,
         eligible=stations,
         signals=radio.points,
         **tables,
@@ -161,17 +179,19 @@ def _compute(
         people=population.people,
         inputs=sources.inputs,
         ground=prepared.ground.key,
+        population=population.key,
         settings=given["settings"],
         as_of=day,
+        scenario=scenario,
         warnings=[*prepared.eligible.warnings, *_moved_people(population)],
-        notes=[INTERFERENCE_NOTE, *_model_notes(settings, prepared.terrain_kind)],
+        notes=[INTERFERENCE_NOTE, *_model_notes(settings, prepared.terrain_kind), *scenario_notes(scenario, stations)],
         timings=clock.seconds,
         peak_memory_mb=_peak_memory_mb(),
     )
     run_id = publish(workspace, outcome)
     return Computed(
         run_id,
-        before is None or run_id != before.run_id,
+        known is None or run_id != known.run_id,
         [*outcome.warnings, *_damage(cache), *trim_cache(cache, network.field_keys, settings.cache_limit_gb)],
         Results.open(workspace, run_id).manifest,
     )
@@ -180,6 +200,20 @@ def _compute(
 def current_run(workspace: Workspace) -> Results | None:
     """The published run, None before the first."""
     return Results.open(workspace) if current_run_id(workspace) else None
+
+
+def _people_tiles(
+    workspace: Workspace, prepared: Prepared, population: Population, *, base: Results | None
+) -> list[StoredTile]:
+    """The stored tiles of the residents; those of the base where the same people live in the same places."""
+    if base and base.grid == prepared.grid and base.manifest.get("population") == population.key:
+        return list(base.people_tiles.values())
+    return store_people(
+        population.residents,
+        prepared.grid,
+        communes=prepared.units.levels["commune"].codes,
+        store_dir=workspace.store_dir,
+    )
 
 
 def _base_of(before: Results, prepared: Prepared) -> Base:
@@ -240,7 +274,7 @@ def _tables(
     return {"settlements": settlements, "places": places, "figures": figures}
 
 
-def plan(workspace: Workspace, *, as_of: date | None = None, threads: int | None = None) -> Plan:
+def plan(workspace: Workspace, *, as_of: date | None = None, planned: bool = False, threads: int | None = None) -> Plan:
     """What `compute` would do, and about what it would cost with an empty cache.
 
     Raises
@@ -249,7 +283,7 @@ def plan(workspace: Workspace, *, as_of: date | None = None, threads: int | None
         As `compute`.
     """
     cache = Cache(workspace.cache_dir)
-    prepared = prepare(workspace, as_of or date.today(), cache=cache)
+    prepared = prepare(workspace, as_of or date.today(), cache=cache, planned=planned)
     radius_m = 1e3 * workspace.settings.model.radius_km
     geometries = find_geometries(prepared, radius_m)
     settings = workspace.settings

@@ -134,7 +134,12 @@ def read_sources(workspace: Workspace) -> Sources:
 
 
 def prepare(
-    workspace: Workspace, as_of: date, *, sources: Sources | None = None, cache: Cache | None = None
+    workspace: Workspace,
+    as_of: date,
+    *,
+    sources: Sources | None = None,
+    cache: Cache | None = None,
+    planned: bool = False,
 ) -> Prepared:
     """Read and check everything a computation needs.
 
@@ -146,6 +151,8 @@ def prepare(
         Answer of `read_sources`; None reads them.
     cache
         Where what follows from the rasters is kept; None is that of the workspace.
+    planned
+        Whether planned stations serve.
 
     Raises
     ------
@@ -164,7 +171,7 @@ def prepare(
         province_name=settings.name, burn=burn_cached(cache),
     )  # fmt: skip
     ground = read_ground(workspace, cache, units, sources.raster_hashes)
-    eligible = eligible_stations(layers["stations"], settings, as_of)
+    eligible = eligible_stations(layers["stations"], settings, as_of, planned=planned)
     stations = parse_stations(eligible.table)
     placed = eligible.table.geometry.to_crs(grid.crs)
     x_m, y_m = placed.x.to_numpy(), placed.y.to_numpy()

@@ -54,21 +54,29 @@ def current_run_id(workspace: Workspace) -> str | None:
     return pointer.read_text(encoding="utf-8").strip() if pointer.is_file() else None
 
 
+def scenario_run_id(workspace: Workspace, scenario: str) -> str | None:
+    """Id of the newest run of a scenario, or None."""
+    of_name = [run["run_id"] for run in list_runs(workspace) if run.get("scenario") == scenario]
+    return of_name[-1] if of_name else None
+
+
 def find_run(workspace: Workspace, run_id: str | None = None) -> Path:
-    """Folder of a run; None is the published one.
+    """Folder of a run: by its id, "current" or None for the published one, or the newest of the scenario of that name.
 
     Raises
     ------
     UnknownNameError
-        Nothing has been published, or there is no run of that id.
+        Nothing has been published, or there is no run or scenario of that name.
     """
-    wanted = run_id or current_run_id(workspace)
+    wanted = current_run_id(workspace) if run_id in (None, CURRENT) else run_id
     known = {folder.name: folder for folder in _run_folders(workspace)}
     if wanted is None:
         raise UnknownNameError(
             f"no run has been published; run `phusong compute {workspace.path}`",
             vi=f"chưa có lần tính nào được công bố; hãy chạy `phusong compute {workspace.path}`",
         )
+    if wanted not in known:
+        wanted = scenario_run_id(workspace, wanted) or wanted
     if wanted not in known:
         names = ", ".join(sorted(known)) or "none"
         raise UnknownNameError(
@@ -91,12 +99,12 @@ class Results:
 
     @classmethod
     def open(cls, workspace: Workspace, run_id: str | None = None) -> "Results":
-        """Open a run; None is the published one.
+        """Open a run, named as in `find_run`.
 
         Raises
         ------
         UnknownNameError
-            Nothing has been published, or there is no run of that id.
+            Nothing has been published, or there is no run or scenario of that name.
         """
         return cls(workspace, find_run(workspace, run_id))
 
@@ -305,6 +313,11 @@ class Results:
             }
             for layer in self.manifest["layers"]
         }
+
+    @cached_property
+    def people_tiles(self) -> dict[Corner, StoredTile]:
+        """The stored tiles of the residents by their first row and column."""
+        return {(tile["row"], tile["col"]): StoredTile(**tile) for tile in self.manifest["people"]}
 
     def _read_layer(self, layer: dict[str, Any]) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int32]]:
         row_of_station = {name: row for row, name in enumerate(self.stations["station_id"].astype(str))}

@@ -36,26 +36,30 @@ SUMMARY_INDICATORS = ("people", "residential_cells", "settlements")
 class Outcome:
     """What a computation hands over to be published.
 
-    `layers` are the stored tiles by technology and operator; `eligible` is the table of the stations that serve (row
-    position = server code) with their signal keys; `signals` the best station of every settlement and place (ids "s…"
-    and "p…"); `people` the number of people on the grid; `inputs` the sha256 and row count per input; `ground` the hash
-    of what paths cross; `settings` JSON-ready; `warnings` and `notes` as {"en", "vi"}; `timings` seconds per stage (not
-    part of the run's id).
+    `layers` are the stored tiles by technology and operator, `people_tiles` those of the residents; `eligible` is the
+    table of the stations that serve (row position = server code) with their signal keys; `signals` the best station of
+    every settlement and place (ids "s…" and "p…"); `people` the number of people on the grid; `inputs` the sha256 and
+    row count per input; `ground` and `population` the hashes of what paths cross and of who lives where; `settings`
+    JSON-ready; `scenario` the name of a run that is never the current one, None for the published answer; `warnings`
+    and `notes` as {"en", "vi"}; `timings` seconds per stage (not part of the run's id).
     """
 
     grid: Grid
     layers: Mapping[Layer, Sequence[StoredTile]]
     eligible: gpd.GeoDataFrame
+    people_tiles: Sequence[StoredTile]
     signals: pd.DataFrame
     settlements: pd.DataFrame
     places: pd.DataFrame
     figures: pd.DataFrame
     units: gpd.GeoDataFrame
     people: float
+    population: str
     inputs: dict[str, dict[str, Any]]
     ground: str
     settings: dict[str, Any]
     as_of: date
+    scenario: str | None = None
     warnings: list[dict[str, str]] = field(default_factory=list)
     notes: list[dict[str, str]] = field(default_factory=list)
     timings: dict[str, float] = field(default_factory=dict)
@@ -64,6 +68,8 @@ class Outcome:
 
 def publish(workspace: Workspace, outcome: Outcome) -> str:
     """Publish an outcome as the current run and give its id; an equal run is not written again.
+
+    A scenario is written the same way and the current run stays what it was.
 
     Parameters
     ----------
@@ -89,7 +95,8 @@ def publish(workspace: Workspace, outcome: Outcome) -> str:
         if not target.exists():
             os.rename(aside, target)
             _flush(workspace.runs_dir)
-    _point_to(workspace.runs_dir, run_id)
+    if outcome.scenario is None:
+        _point_to(workspace.runs_dir, run_id)
     return run_id
 
 
@@ -135,8 +142,10 @@ def _write_tables(outcome: Outcome, folder: Path) -> dict[str, dict[str, Any]]:
 def _identity(outcome: Outcome, layers: list[dict[str, Any]], tables: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """What the run's id is a hash of."""
     return {
-        **circumstances(outcome.inputs, outcome.settings, outcome.as_of),
+        **circumstances(outcome.inputs, outcome.settings, outcome.as_of, scenario=outcome.scenario),
         "ground": outcome.ground,
+        "population": outcome.population,
+        "people": [asdict(tile) for tile in outcome.people_tiles],
         "outputs": {
             "tables": {name: table["sha256"] for name, table in tables.items()},
             "layers": [[*(layer[key] for key in ("technology", "operator", "tiles"))] for layer in layers],
@@ -144,12 +153,15 @@ def _identity(outcome: Outcome, layers: list[dict[str, Any]], tables: dict[str, 
     }
 
 
-def circumstances(inputs: dict[str, dict[str, Any]], settings: dict[str, Any], as_of: date) -> dict[str, Any]:
+def circumstances(
+    inputs: dict[str, dict[str, Any]], settings: dict[str, Any], as_of: date, *, scenario: str | None
+) -> dict[str, Any]:
     """All that an answer follows from, as a manifest holds it."""
     return {
         "inputs": inputs,
         "settings": settings,
         "as_of": as_of.isoformat(),
+        "scenario": scenario,
         "engine": engine_version(),
         "libraries": library_versions(),
     }

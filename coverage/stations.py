@@ -81,7 +81,9 @@ class Eligible:
     warnings: list[dict[str, str]]
 
 
-def eligible_stations(stations: gpd.GeoDataFrame, settings: Settings, as_of: date) -> Eligible:
+def eligible_stations(
+    stations: gpd.GeoDataFrame, settings: Settings, as_of: date, *, planned: bool = False
+) -> Eligible:
     """Choose the stations that serve on a date.
 
     A station serves when its status is live (or maintenance, if `settings.maintenance_serves`),
@@ -97,6 +99,8 @@ def eligible_stations(stations: gpd.GeoDataFrame, settings: Settings, as_of: dat
         Technologies with their end dates, and whether maintenance serves.
     as_of
         The date the answer is for.
+    planned
+        Whether stations of status planned count as live; their dates on air hold all the same.
 
     Raises
     ------
@@ -106,7 +110,7 @@ def eligible_stations(stations: gpd.GeoDataFrame, settings: Settings, as_of: dat
         A station's technology is not in the settings.
     """
     _require_known_technologies(stations, settings)
-    reason = _refusal_reasons(stations, settings, as_of)
+    reason = _refusal_reasons(stations, settings, as_of, planned)
     serves = reason == ""
     if not serves.any():
         raise MissingLayerError(
@@ -237,9 +241,11 @@ def _dates(stations: gpd.GeoDataFrame, column: str) -> "pd.Series[pd.Timestamp]"
     return dates
 
 
-def _refusal_reasons(stations: gpd.GeoDataFrame, settings: Settings, as_of: date) -> npt.NDArray[np.object_]:
+def _refusal_reasons(
+    stations: gpd.GeoDataFrame, settings: Settings, as_of: date, planned: bool
+) -> npt.NDArray[np.object_]:
     day = pd.Timestamp(as_of)
-    serving = {"live", "maintenance"} if settings.maintenance_serves else {"live"}
+    serving = {"live", *(["maintenance"] if settings.maintenance_serves else []), *(["planned"] if planned else [])}
     conditions = {
         "status": ~stations["status"].isin(serving),
         "not_yet_on_air": _dates(stations, "on_air_from") > day,

@@ -141,7 +141,7 @@ def store_tile(
     shape = (tile.rsrp_cdbm.shape[0], tile.rsrp_cdbm.shape[1])
     content = encode_tile(tile.rsrp_cdbm, tile.server, station_ids, grid.window(*corner, shape))
     digest = hashlib.sha256(content).hexdigest()
-    _write_once(store_dir / f"{digest}.tif", content)
+    write_once(store_dir / f"{digest}.tif", content)
     return StoredTile(*corner, *shape, digest)
 
 
@@ -160,6 +160,20 @@ def read_tile(tile: StoredTile, *, store_dir: Path, row_of_station: Mapping[str,
     StoreError
         The tile is missing from the store or damaged.
     """
+    with MemoryFile(read_stored(tile, store_dir)) as memory, memory.open() as file:
+        names = json.loads(file.tags()[SERVERS_TAG])
+        rows = np.array([-1, *(row_of_station.get(name, GONE) for name in names)], dtype=np.int32)
+        return SignalTile(file.read(1), rows[file.read(2)])
+
+
+def read_stored(tile: StoredTile, store_dir: Path) -> bytes:
+    """The bytes of a stored tile.
+
+    Raises
+    ------
+    StoreError
+        The tile is missing from the store or damaged.
+    """
     path = store_dir / f"{tile.sha256}.tif"
     try:
         content = path.read_bytes()
@@ -170,10 +184,7 @@ def read_tile(tile: StoredTile, *, store_dir: Path, row_of_station: Mapping[str,
             f"{path} is missing or damaged; run `phusong compute {store_dir.parent} --full`",
             vi=f"{path} bị thiếu hoặc hỏng; hãy chạy `phusong compute {store_dir.parent} --full`",
         )
-    with MemoryFile(content) as memory, memory.open() as file:
-        names = json.loads(file.tags()[SERVERS_TAG])
-        rows = np.array([-1, *(row_of_station.get(name, GONE) for name in names)], dtype=np.int32)
-        return SignalTile(file.read(1), rows[file.read(2)])
+    return content
 
 
 def read_signal(
@@ -235,7 +246,8 @@ def render_vrt(tiles: Sequence[StoredTile], grid: Grid, *, store_from_vrt: str) 
     )
 
 
-def _write_once(path: Path, content: bytes) -> None:
+def write_once(path: Path, content: bytes) -> None:
+    """Put content into the store and on disk, unless it is there already."""
     if path.exists() and path.read_bytes() == content:
         return
     aside = path.with_name(f".{path.stem}-{uuid.uuid4().hex}")

@@ -73,6 +73,8 @@ def make_outcome(*signals, **changes):
         people=0.0,
         inputs={"stations": {"sha256": "ab", "rows": 3}},
         ground="",
+        population="",
+        people_tiles=[],
         signals=pd.DataFrame({"point_id": ["sT1"]}),
         settings=settings,
         as_of=DAY,

@@ -54,6 +54,8 @@ def results(workspace, data):
         units=build_units(data.communes, grid, as_of=date(2025, 8, 1)).geometries,
         people=0.0,
         ground="",
+        population="",
+        people_tiles=[],
         inputs={"stations": {"sha256": "ab" * 32, "rows": 3}, "terrain": {"sha256": "cd" * 32, "rows": None}},
         settings=workspace.settings.model_dump(mode="json"),
         as_of=date(2025, 8, 1),
