@@ -8,7 +8,15 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from phusong.api import answer_commands, diff_commands, layer_commands, path_commands, run_commands, unit_commands
+from phusong.api import (
+    answer_commands,
+    diff_commands,
+    layer_commands,
+    path_commands,
+    run_commands,
+    unit_commands,
+    watch_command,
+)
 from phusong.api.console import log_error
 from phusong.api.errors import USER_ERRORS
 
@@ -44,6 +52,7 @@ app.command("profile")(path_commands.profile)
 app.command("runs")(run_commands.runs)
 app.command("diff")(diff_commands.diff)
 app.command("map")(run_commands.map_)
+app.command("watch")(watch_command.watch)
 app.command("serve")(run_commands.serve)
 
 

@@ -42,7 +42,7 @@ from phusong.geodata.workspace import Workspace
 
 Value = TypeVar("Value")
 
-_SIDECARS = (".shx", ".dbf", ".prj", ".cpg", ".dat", ".map", ".id", ".ind", ".mid")
+SIDECARS = (".shx", ".dbf", ".prj", ".cpg", ".dat", ".map", ".id", ".ind", ".mid")
 
 
 def import_layer(
@@ -166,7 +166,7 @@ def archived(workspace: Workspace, report: ImportReport, files: Sequence[Path]) 
     aside = Path(tempfile.mkdtemp(prefix=".import-", dir=workspace.imports_dir))
     try:
         for file in dict.fromkeys(files):
-            for part in (file, *(file.with_suffix(suffix) for suffix in _SIDECARS)):
+            for part in (file, *(file.with_suffix(suffix) for suffix in SIDECARS)):
                 if part.is_file():
                     target = aside / part.name
                     shutil.copyfile(part, target.with_name(f"joined-{part.name}") if target.exists() else target)

@@ -29,6 +29,7 @@ import shutil
 import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal
 
@@ -145,6 +146,30 @@ def import_recipe(
         for layer in recipe.layer:
             reports.append(_import_layer(stage, layer, source, replace, accept_repairs))
     return reports
+
+
+def find_entry(recipe: Recipe, name: str) -> RecipeLayer | RecipeRaster | None:
+    """The first entry whose `file`, taken as a pattern (`stations*.xlsx`), fits a name, and with that name; or None."""
+    entries: tuple[RecipeLayer | RecipeRaster, ...] = (*recipe.raster, *recipe.layer)
+    for entry in entries:
+        if fnmatchcase(name, entry.file):
+            return entry.model_copy(update={"file": name})
+    return None
+
+
+def import_entry(
+    workspace: Workspace, entry: RecipeLayer | RecipeRaster, file: Path, *, replace: bool = False
+) -> ImportReport:
+    """Import one file the way an entry says; call it inside `staged`. Joined files lie in the same folder.
+
+    Raises
+    ------
+    PhusongError
+        The file cannot be accepted.
+    """
+    if isinstance(entry, RecipeRaster):
+        return _import_raster(workspace, entry, file.parent, replace)
+    return _import_layer(workspace, entry, file.parent, replace, ())
 
 
 def _import_raster(workspace: Workspace, entry: RecipeRaster, folder: Path, replace: bool) -> ImportReport:

@@ -1,0 +1,34 @@
+"""The command `watch`."""
+
+import signal
+from pathlib import Path
+from threading import Event
+from typing import Annotated
+
+import typer
+
+from phusong.api.console import log
+from phusong.api.layer_commands import Folder
+
+
+def watch(
+    folder: Folder,
+    inbox: Annotated[Path, typer.Argument(metavar="INBOX", help="Folder into which files are put.")],
+    settle: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="A file is whole when unchanged so long.")
+    ] = 2,
+    accept_partial: Annotated[
+        bool, typer.Option("--accept-partial", help="Store the accepted rows of a file though others are refused.")
+    ] = False,
+) -> None:
+    """Import, compute and publish every file that is put into a folder, until SIGINT or SIGTERM."""
+    from phusong.api.watching import watch_inbox
+    from phusong.geodata.workspace import Workspace
+
+    workspace = Workspace.open(folder)
+    stop = Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    log(f"Watching {inbox}; stop with Ctrl+C.", f"Đang theo dõi {inbox}; dừng bằng Ctrl+C.")
+    watch_inbox(workspace.path, inbox, stop=stop, settle_s=settle, accept_partial=accept_partial)
+    log("Stopped.", "Đã dừng.")

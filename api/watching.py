@@ -1,0 +1,241 @@
+"""An inbox: every file put there is imported, checked, computed and published, or refused with the reason.
+
+A file is taken when its size and time have not changed for a while. It ends in `done/` or `refused/`, in a folder of
+its own with `report.json` and `report.txt`; nothing is ever deleted.
+"""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+from watchfiles import watch
+
+from phusong.api.console import log
+from phusong.api.errors import USER_ERRORS, sentences_of
+from phusong.coverage.checks import check_workspace
+from phusong.coverage.compute import compute
+from phusong.geodata.errors import BusyError, InputError, RefusedRowsError
+from phusong.geodata.importing import SIDECARS
+from phusong.geodata.recipe import RecipeLayer, RecipeRaster, find_entry, import_entry, read_recipe, staged
+from phusong.geodata.reports import ImportReport
+from phusong.geodata.schemas import LAYERS
+from phusong.geodata.workspace import RASTERS, Workspace
+from phusong.geodata.writing import writing
+
+RECIPE = "recipe.toml"
+DONE, REFUSED = "done", "refused"
+UNFINISHED = (".part", ".partial", ".tmp", ".crdownload", ".filepart")  # names that copying programs use meanwhile
+KNOWN = (*LAYERS, *RASTERS)
+Signature = tuple[tuple[str, int, int], ...]  # name, bytes, time of every file that belongs together
+
+
+@dataclass
+class Inbox:
+    """A folder and its subfolders named like layers; remembers since when each file has been as it is."""
+
+    folder: Path
+    settle_s: float
+    _since: dict[Path, tuple[Signature, float]] = field(default_factory=dict)
+    _tried: dict[Path, Signature] = field(default_factory=dict)
+
+    def ready(self) -> list[Path]:
+        """Files whole and not tried before, the oldest first."""
+        now, before = time.monotonic(), self._since
+        self._since = {}
+        for path in self._files():
+            signature = _signature(path)
+            known = before.get(path)
+            self._since[path] = known if known and known[0] == signature else (signature, now)
+        whole = [
+            path
+            for path, (signature, since) in self._since.items()
+            if now - since >= self.settle_s and self._tried.get(path) != signature
+        ]
+        return sorted(whole, key=lambda path: (self._since[path][0][0][2], path))
+
+    def put_away(self, file: Path, report: dict[str, Any]) -> Path:
+        """Move a file with its sidecars to `done/` or `refused/`, its report beside it; the folder it went to."""
+        self._tried[file] = _signature(file)
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+        target = self.folder / (DONE if report["done"] else REFUSED) / f"{stamp}-{file.name}"
+        target.mkdir(parents=True)
+        (target / "report.json").write_text(json.dumps(report, ensure_ascii=False, indent=1), encoding="utf-8")
+        (target / "report.txt").write_text("\n".join(_lines(report)) + "\n", encoding="utf-8")
+        for part in _parts(file):
+            os.rename(part, target / part.name)
+        return target
+
+    def _files(self) -> Iterator[Path]:
+        for folder in (self.folder, *(self.folder / name for name in KNOWN)):
+            for path in folder.glob("*"):
+                hidden = path.name.startswith((".", "~$")) or path.suffix.lower() in UNFINISHED
+                part = path.suffix.lower() in SIDECARS  # it goes with its main file
+                if path.is_file() and not hidden and not part and path != self.folder / RECIPE:
+                    yield path
+
+
+def watch_inbox(
+    workspace_path: Path, folder: Path, *, stop: Event, settle_s: float = 2.0, accept_partial: bool = False
+) -> None:
+    """Take every file of an inbox, one after the other, until told to stop.
+
+    Parameters
+    ----------
+    workspace_path
+        The workspace.
+    folder
+        The inbox; made if missing.
+    stop
+        Ends the watch after the file in hand.
+    settle_s
+        How long a file must not have changed [s].
+    accept_partial
+        Store the accepted rows of a file though others are refused.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    inbox = Inbox(folder, settle_s)
+    _take_ready(workspace_path, inbox, stop, accept_partial)
+    # a scan at every time-out: network drives report no changes, and a file becomes whole without one
+    for _ in watch(folder, stop_event=stop, rust_timeout=1000, yield_on_timeout=True, raise_interrupt=False):
+        _take_ready(workspace_path, inbox, stop, accept_partial)
+
+
+def _take_ready(workspace_path: Path, inbox: Inbox, stop: Event, accept_partial: bool) -> None:
+    for file in inbox.ready():
+        if stop.is_set():
+            return
+        try:
+            report = take_file(workspace_path, inbox.folder, file, accept_partial=accept_partial)
+            target = inbox.put_away(file, report)
+        except BusyError as error:
+            log(*sentences_of(error))
+            return  # it stays, and is tried at the next scan
+        except OSError as error:
+            log(f"error: {file} cannot be moved: {error}", f"lỗi: không chuyển được {file}: {error}", style="red")
+        else:
+            log(*_lines(report)[:2])
+            log(f"    {target}")
+
+
+def take_file(workspace_path: Path, inbox: Path, file: Path, *, accept_partial: bool = False) -> dict[str, Any]:
+    """Import, check, compute and publish one file; what came of it, whatever the file holds.
+
+    Parameters
+    ----------
+    workspace_path
+        The workspace.
+    inbox
+        Where `recipe.toml` may lie.
+    file
+        A file in it or in one of its subfolders.
+    accept_partial
+        Store the accepted rows though others are refused.
+
+    Raises
+    ------
+    BusyError
+        Another process is writing the workspace.
+    """
+    report: dict[str, Any] = {"file": file.name, "done": False, "layer": None, "stored": False, "imports": []}
+    try:
+        workspace = Workspace.open(workspace_path)
+        with writing(workspace.path, "watch"):
+            entry = entry_of(inbox, file)
+            report["layer"] = entry.layer if isinstance(entry, RecipeLayer) else entry.raster
+            with staged(workspace) as stage:
+                imported = import_entry(stage, entry, file, replace=True)
+                report["imports"] = [imported.to_dict()]
+                _require_good(stage, imported, accept_partial)
+            report["stored"] = True
+            computed = compute(workspace)
+        report |= {"done": True, "run_id": computed.run_id, "published": computed.published}
+        report["warnings"] = computed.warnings
+    except BusyError:
+        raise
+    except USER_ERRORS as error:
+        report["error"] = dict(zip(("en", "vi"), sentences_of(error), strict=True))
+        if isinstance(error, RefusedRowsError):
+            report["imports"] = list(error.reports) or report["imports"]
+    except Exception as error:  # noqa: BLE001 - whatever a file does, the next one is taken
+        name = f"{type(error).__name__}: {error}"
+        report["error"] = {
+            "en": f"{file.name} cannot be taken, a fault of phusong ({name}).",
+            "vi": f"Không xử lý được {file.name}, lỗi của phusong ({name}).",
+        }
+    return report
+
+
+def entry_of(inbox: Path, file: Path) -> RecipeLayer | RecipeRaster:
+    """How a file is imported: by the recipe of the inbox, by its subfolder, or by how its name begins.
+
+    Raises
+    ------
+    InputError
+        None of them names a layer or raster.
+    """
+    recipe = inbox / RECIPE
+    if recipe.is_file() and (found := find_entry(read_recipe(recipe), file.name)):
+        return found
+    begins = [name for name in KNOWN if file.stem.lower().startswith(name)]
+    name = file.parent.name if file.parent != inbox else max(begins, key=len, default="")
+    if name in RASTERS:
+        return RecipeRaster.model_validate({"raster": name, "file": file.name})
+    if name in LAYERS:
+        return RecipeLayer(layer=name, file=file.name)
+    raise InputError(
+        f"{file.name} names no layer: put it into a subfolder named like its layer (stations, …), let its name begin "
+        f"so, or name it in {RECIPE}.",
+        vi=f"Không biết {file.name} thuộc lớp nào: hãy đặt vào thư mục con mang tên lớp (stations, …), đặt tên tệp "
+        f"bắt đầu bằng tên lớp, hoặc ghi vào {RECIPE}.",
+    )
+
+
+def _require_good(stage: Workspace, report: ImportReport, accept_partial: bool) -> None:
+    """Refuse what an import or a computation would not take."""
+    if report.refused and not accept_partial:
+        first = report.rows[0]
+        raise InputError(
+            f"{report.file}, row {first.row}: {first.reason} (rows refused: {report.refused}; nothing was stored).",
+            vi=f"{report.file}, dòng {first.row}: {first.reason_vi} ({report.refused} dòng bị từ chối, chưa lưu gì).",
+        )
+    for finding in check_workspace(stage):
+        if finding.severity == "error":
+            raise InputError(f"{report.file}: {finding.en}", vi=f"{report.file}: {finding.vi}")
+
+
+def _parts(file: Path) -> list[Path]:
+    """A file and those that belong to it."""
+    return [part for part in (file, *(file.with_suffix(suffix) for suffix in SIDECARS)) if part.is_file()]
+
+
+def _signature(file: Path) -> Signature:
+    signature = []
+    for part in _parts(file):
+        with suppress(FileNotFoundError):  # taken away meanwhile
+            status = part.stat()
+            signature.append((part.name, status.st_size, status.st_mtime_ns))
+    return tuple(signature) or ((file.name, -1, 0),)
+
+
+def _lines(report: dict[str, Any]) -> list[str]:
+    """A report as text: what became of the file, in English and in Vietnamese, then every row refused."""
+    if report["done"]:
+        lines = [
+            f"{report['file']}: done, {report['layer']} imported, run {report['run_id']}",
+            f"{report['file']}: xong, đã nhập {report['layer']}, lần tính {report['run_id']}",
+        ]
+    else:
+        stored = report["stored"]
+        lines = [
+            f"{report['file']}: refused{', though imported' if stored else ''}: {report['error']['en']}",
+            f"{report['file']}: bị từ chối{', dù đã nhập' if stored else ''}: {report['error']['vi']}",
+        ]
+    rows = [row for imported in report["imports"] for row in imported["rows"]]
+    return lines + [f"  row/dòng {row['row']}, {row['field']}: {row['reason']} / {row['reason_vi']}" for row in rows]

@@ -1,0 +1,111 @@
+"""`phusong watch`: one real process, and the rules of the inbox."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from phusong.api.watching import Inbox, entry_of
+from phusong.coverage.results import Results
+from phusong.geodata.errors import InputError
+from phusong.geodata.recipe import RecipeLayer
+from phusong.geodata.workspace import Workspace
+
+DEADLINE_S = 300
+
+
+def write_stations(workspace, path, count):
+    table = workspace.read_layer("stations").iloc[:count]
+    table = table.assign(lon=table.geometry.x, lat=table.geometry.y).drop(columns=["geometry", "source", "source_row"])
+    table.to_csv(path, index=False)
+
+
+def reports(folder):
+    return {
+        path.parent.name.partition("-")[2]: json.loads(path.read_text("utf-8")) for path in folder.glob("*/report.json")
+    }
+
+
+def test_files_are_published_or_refused_one_after_the_other_until_the_watch_is_told_to_stop(computed, tmp_path):
+    workspace = Workspace(Path(shutil.copytree(computed.path, tmp_path / "W")))
+    inbox = tmp_path / "in"
+    inbox.mkdir()
+    write_stations(workspace, inbox / "stations-1.csv", 60)
+    (inbox / "stations-2.xlsx").write_bytes(b"PK\x03\x04 no workbook")
+    (inbox / "letter.docx").write_bytes(b"x" * 100)
+    command = [sys.executable, "-m", "phusong.api.cli", "watch", workspace.path, inbox, "--settle", "0.5"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
+        try:
+            until(lambda: len(reports(inbox / "done")) + len(reports(inbox / "refused")) == 3, process)
+            write_stations(workspace, inbox / "stations-3.csv", 50)
+            until(lambda: len(reports(inbox / "done")) == 2, process)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(DEADLINE_S) == 0
+        finally:
+            process.kill()
+    done, refused = reports(inbox / "done"), reports(inbox / "refused")
+    assert set(done) == {"stations-1.csv", "stations-3.csv"}
+    assert set(refused) == {"stations-2.xlsx", "letter.docx"}
+    assert "names no layer" in refused["letter.docx"]["error"]["en"]
+    assert [path.name for path in inbox.iterdir() if path.is_file()] == []
+    assert len(list(inbox.glob("*/*/*"))) == 12
+    assert Results.open(workspace).run_id == done["stations-3.csv"]["run_id"]
+    assert len(workspace.read_layer("stations")) == 50
+
+
+def until(happened, process):
+    end = time.monotonic() + DEADLINE_S
+    while not happened():
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < end
+        time.sleep(0.2)
+
+
+def test_a_file_is_taken_only_when_it_stays_as_it_is_and_once(tmp_path):
+    inbox, file = Inbox(tmp_path, 0.1), tmp_path / "stations.csv"
+    file.write_text("half", encoding="utf-8")
+    assert inbox.ready() == []
+    time.sleep(0.15)
+    file.write_text("half and the rest", encoding="utf-8")
+    assert inbox.ready() == []
+    time.sleep(0.15)
+    assert inbox.ready() == [file]
+    report = {"file": file.name, "done": False, "stored": False, "error": {"en": "No.", "vi": "Không."}, "imports": []}
+    target = inbox.put_away(file, report)
+    assert sorted(path.name for path in target.iterdir()) == ["report.json", "report.txt", "stations.csv"]
+    shutil.copy2(target / "stations.csv", file)  # as if it could not have been moved
+    time.sleep(0.15)
+    inbox.ready()
+    time.sleep(0.15)
+    assert inbox.ready() == []
+
+
+def test_names_that_copying_programs_use_are_left_alone_and_parts_go_with_their_main_file(tmp_path):
+    for name in (".stations.csv", "~$stations.xlsx", "stations.xlsx.part", "recipe.toml", "a.shp", "a.dbf", "a.prj"):
+        (tmp_path / name).touch()
+    inbox = Inbox(tmp_path, 0.0)
+    inbox.ready()
+    assert inbox.ready() == [tmp_path / "a.shp"]
+    os.utime(tmp_path / "a.dbf", (1, 1))
+    inbox.settle_s = 60
+    assert inbox.ready() == []  # a part that changes makes the whole wait
+
+
+def test_the_recipe_then_the_subfolder_then_the_name_says_the_layer(tmp_path):
+    entry = entry_of(tmp_path, tmp_path / "Stations 2026.xlsx")
+    assert (entry.layer, entry.file) == ("stations", "Stations 2026.xlsx")
+    assert entry_of(tmp_path, tmp_path / "population" / "wp.tif").raster == "population"
+    (tmp_path / "recipe.toml").write_text(
+        '[[layer]]\nlayer = "places"\nfile = "st*.csv"\ncrs = "EPSG:9211"\n', encoding="utf-8"
+    )
+    entry = entry_of(tmp_path, tmp_path / "stations.csv")
+    assert isinstance(entry, RecipeLayer)
+    assert (entry.layer, entry.crs, entry.file) == ("places", "EPSG:9211", "stations.csv")
+    with pytest.raises(InputError, match=r"letter\.txt names no layer"):
+        entry_of(tmp_path, tmp_path / "letter.txt")
