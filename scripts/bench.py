@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.bench_fields import measure_fields, measure_new_mast, measure_radii, measure_threads
+from scripts.bench_increments import measure_increments
 from scripts.bench_machine import describe_machine
 from scripts.bench_mapping import measure_mapping, measure_masts
 from scripts.bench_operations import measure_operations
@@ -42,6 +43,10 @@ CASES: dict[str, tuple[str, Callable[[argparse.Namespace], Any]]] = {
     "province": (
         "a whole province, all masts against half of them, memory",
         lambda a: _with_workspace(a, 90.0, measure_province),
+    ),
+    "increments": (
+        "a province after new and removed stations, beside a full computation",
+        lambda a: _with_workspace(a, 90.0, measure_increments),
     ),
 }
 QUICK = ("fields", "threads", "new-mast", "mapping")

@@ -46,7 +46,7 @@ def data_workspace(given: Path | None, resolution_m: float, data: Path) -> Itera
 
 def measure_province(folder: Path) -> dict[str, Any]:
     """Seconds, memory, disk and cost a pixel and band of a workspace: with all of its masts, and with half of them."""
-    in_own_process(_compile_kernels)
+    in_own_process(compile_kernels)
     found = {"all_masts": _measure(folder)}
     for name in ("cache", "store", "runs"):
         shutil.rmtree(folder / name)
@@ -65,7 +65,7 @@ def measure_province(folder: Path) -> dict[str, Any]:
     return {**found, "all_to_half": {name: round(ratio, 3) for name, ratio in ratios.items()}}
 
 
-def _compile_kernels() -> None:
+def compile_kernels() -> None:
     """Compute the sample province coarsely, so that no measured computation compiles."""
     with tempfile.TemporaryDirectory() as folder:
         recipe = write_sample(Path(folder) / "source", resolution_m=300.0)
@@ -109,7 +109,7 @@ def _measure(folder: Path) -> dict[str, Any]:
         **unchanged,
         "unchanged_to_full": round(unchanged["unchanged_s"] / full["full_s"], 4),
         "unchanged_peak_memory_mb": unchanged_mb,
-        **{f"{part}_mb": _megabytes(folder / part) for part in ("cache", "store", "rasters")},
+        **{f"{part}_mb": megabytes(folder / part) for part in ("cache", "store", "rasters")},
     }
 
 
@@ -162,5 +162,6 @@ def _pixels_within(wanted: Raster, x_m: float, y_m: float, radius_m: float) -> i
     return int((part & (rows * rows + cols * cols <= reach * reach)).sum())
 
 
-def _megabytes(folder: Path) -> float:
+def megabytes(folder: Path) -> float:
+    """Size of the files in a folder [MB]."""
     return round(sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6, 1)

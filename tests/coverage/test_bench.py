@@ -7,6 +7,7 @@ from phusong.coverage.compute import plan
 from phusong.coverage.field import LossField
 from phusong.geodata.grid import Grid
 from scripts.bench_fields import count_samples, measure_fields
+from scripts.bench_increments import N_MANY, N_MANY_MASTS, _new_mast, _new_stations
 from scripts.bench_machine import describe_machine, in_own_process
 from scripts.bench_mapping import AS_OF, Errors, measure_masts
 from scripts.bench_province import _drop_half_the_masts, _size
@@ -51,6 +52,18 @@ def test_the_size_of_a_province_is_that_of_its_plan_and_halves_with_its_masts(co
     assert whole["wanted_pixels_of_geometries"] == planned.pixels
     _drop_half_the_masts(copied.path)
     assert _size(copied.path)["masts"] == pytest.approx(whole["masts"] / 2, abs=2)
+
+
+def test_the_edits_of_a_province_are_new_stations_where_none_stood(copied):
+    stations = copied.read_layer("stations")
+    mast = _new_mast(stations)
+    assert (mast["mast_id"].nunique(), mast["band_mhz"].nunique()) == (1, len(mast))
+    many = _new_stations(stations, stations["mast_id"].unique())
+    assert len(many) <= N_MANY
+    assert many["mast_id"].nunique() <= N_MANY_MASTS
+    for new in (mast, many):
+        assert not set(new["station_id"]) & set(stations["station_id"])
+        assert not set(new.geometry.to_wkt()) & set(stations.geometry.to_wkt())
 
 
 def test_a_process_of_its_own_says_its_own_peak_memory():
