@@ -115,6 +115,12 @@ def effective_radius_km(delta_n):
 
 
 @compiled
+def log10(x):
+    """Decimal logarithm by way of the natural one, which takes half the time of the library's."""
+    return math.log(x) * (1.0 / LN_10)
+
+
+@compiled
 def inverse_normal(x):
     """Approximate inverse complementary cumulative normal distribution (eqs 96, 97) for 1e-6 <= x <= 1 - 1e-6."""
     x = min(max(x, 1e-6), 1.0 - 1e-6)
@@ -133,7 +139,7 @@ def _inverse_normal_tail(log_x):
 @compiled
 def times_of(time_pct):
     """Terms of the time percentage alone."""
-    share = math.log10(time_pct / 50.0)
+    share = log10(time_pct / 50.0)
     return Times(time_pct, inverse_normal(0.01 * time_pct), 2.6 * share, 10.125 * (-share) ** 0.7)
 
 
@@ -142,7 +148,7 @@ def reach_of(distance_km, land_km, inland_km, link):
     """Terms of the distance, the longest land and inland runs and the latitude (eqs 2 to 5, 9b, 40a, 53a, 55a, 58)."""
     over_land = Reach(
         distance_km,
-        20.0 * math.log10(distance_km),
+        20.0 * log10(distance_km),
         1.0 - 0.5 * (1.0 + math.tanh(1.5 * (distance_km - 20.0) / 20.0)),
         1e-6 * distance_km**1.13,
         3.5e-9 * distance_km**3.1,
@@ -176,7 +182,7 @@ def with_zones(reach, land_km, inland_km, link):
         reach.ducting_decay,
         reach.ducting_growth,
         beta0,
-        2.6 * (log_beta0 / LN_10 - math.log10(50.0)),
+        2.6 * (log_beta0 / LN_10 - log10(50.0)),
         interpolation,
         max(-0.6 - reach.ducting_growth * tau, -3.4),
     )
@@ -185,7 +191,7 @@ def with_zones(reach, land_km, inland_km, link):
 @compiled
 def slant_db(distance_km, height_difference_m):
     """20 log10 of the three-dimensional distance in km, at least 1 m (eq. 8a)."""
-    return 10.0 * math.log10(max(distance_km * distance_km + 1e-6 * height_difference_m * height_difference_m, 1e-6))
+    return 10.0 * log10(max(distance_km * distance_km + 1e-6 * height_difference_m * height_difference_m, 1e-6))
 
 
 @compiled
@@ -193,7 +199,7 @@ def bullington_loss_db(nu, distance_km):
     """Bullington loss from its knife-edge parameter (eqs 12, 21) [dB]."""
     if nu <= -0.78:
         return 0.0
-    knife = 6.9 + 20.0 * math.log10(math.sqrt((nu - 0.1) ** 2 + 1.0) + nu - 0.1)
+    knife = 6.9 + 20.0 * log10(math.sqrt((nu - 0.1) ** 2 + 1.0) + nu - 0.1)
     return knife + (1.0 - math.exp(-knife / 6.0)) * (10.0 + 0.02 * distance_km)
 
 
@@ -233,10 +239,10 @@ def frequency_terms(freqs_ghz):
         land = (18.0 * LAND_CONDUCTIVITY_S_M / f) ** 2
         sea = (18.0 * SEA_CONDUCTIVITY_S_M / f) ** 2
         rows[j, 0] = f
-        rows[j, 1] = 20.0 * math.log10(f)
+        rows[j, 1] = 20.0 * log10(f)
         rows[j, 2] = f ** (1.0 / 3.0)
         rows[j, 3] = math.sqrt(f / LIGHT_SPEED_GHZ_M)
-        rows[j, 4] = 25.0 * math.log10(f) - 2.5 * math.log10(0.5 * f) ** 2  # L_f, eq. 45
+        rows[j, 4] = 25.0 * log10(f) - 2.5 * log10(0.5 * f) ** 2  # L_f, eq. 45
         rows[j, 5] = 45.375 - 137.0 * f + 92.5 * f * f if f < 0.5 else 0.0  # A_lf, eq. 47a
         rows[j, 6] = 0.036 * ((LAND_PERMITTIVITY - 1.0) ** 2 + land) ** -0.25  # eq. 29a
         rows[j, 7] = math.sqrt(LAND_PERMITTIVITY**2 + land)  # eq. 29b
@@ -244,7 +250,7 @@ def frequency_terms(freqs_ghz):
         rows[j, 9] = math.sqrt(SEA_PERMITTIVITY**2 + sea)
         rows[j, 10] = math.sqrt(f)
         rows[j, 11] = 0.264 * f ** (1.0 / 3.0)
-        rows[j, 12] = 102.45 + 20.0 * math.log10(f)
+        rows[j, 12] = 102.45 + 20.0 * log10(f)
     return rows
 
 
@@ -252,9 +258,9 @@ def frequency_terms(freqs_ghz):
 def _height_gain_db(b, floor_db):
     """Height-gain function G(Y) (eq. 35), not below its floor (eq. 35a) [dB]."""
     if b > 2.0:
-        gain = 17.6 * math.sqrt(b - 1.1) - 5.0 * math.log10(b - 1.1) - 8.0
+        gain = 17.6 * math.sqrt(b - 1.1) - 5.0 * log10(b - 1.1) - 8.0
     else:
-        gain = 20.0 * math.log10(b + 0.1 * b**3)
+        gain = 20.0 * log10(b + 0.1 * b**3)
     return max(gain, floor_db)
 
 
@@ -271,10 +277,10 @@ def _first_term_loss_db(admittance, distance_km, tx_m, rx_m, radius_root, freq_r
     x = 21.88 * beta * freq_root / (radius_root * radius_root) * distance_km
     scale = 0.9575 * beta * beta * freq_root * freq_root / radius_root
     if x >= 1.6:
-        distance_term = 11.0 + 10.0 * math.log10(x) - 17.6 * x
+        distance_term = 11.0 + 10.0 * log10(x) - 17.6 * x
     else:
-        distance_term = -20.0 * math.log10(x) - 5.6488 * x**1.425
-    floor = 2.0 + 20.0 * math.log10(admittance)
+        distance_term = -20.0 * log10(x) - 5.6488 * math.exp(1.425 * math.log(x))
+    floor = 2.0 + 20.0 * log10(admittance)
     return -distance_term - _height_gain_db(scale * tx_m, floor) - _height_gain_db(scale * rx_m, floor)
 
 
@@ -319,7 +325,7 @@ def _site_shielding_db(excess_mrad, horizon_km, terms):
     """Site-shielding loss of one terminal (eq. 48) [dB]."""
     if excess_mrad <= 0.0:
         return 0.0
-    return 20.0 * math.log10(1.0 + 0.361 * excess_mrad * terms[10] * math.sqrt(horizon_km)) + excess_mrad * terms[11]
+    return 20.0 * log10(1.0 + 0.361 * excess_mrad * terms[10] * math.sqrt(horizon_km)) + excess_mrad * terms[11]
 
 
 @compiled
@@ -341,7 +347,7 @@ def _ducting_loss_db(geometry, terms, times):
     dlt, dlr = geometry.tx_horizon_km, geometry.rx_horizon_km
     theta_t, theta_r = geometry.tx_horizon_mrad, geometry.rx_horizon_mrad
     distance, radius = geometry.reach.distance_km, geometry.effective_radius_km
-    coupling = terms[12] + 20.0 * math.log10(dlt + dlr) + terms[5]
+    coupling = terms[12] + 20.0 * log10(dlt + dlr) + terms[5]
     coupling += _site_shielding_db(theta_t - 0.1 * dlt, dlt, terms)
     coupling += _site_shielding_db(theta_r - 0.1 * dlr, dlr, terms)
     if geometry.sea_fraction >= COASTAL_SEA_FRACTION:
@@ -358,14 +364,14 @@ def _ducting_loss_db(geometry, terms, times):
     root_sum = math.sqrt(geometry.tx_effective_height_m) + math.sqrt(geometry.rx_effective_height_m)
     mu2 = min((500.0 / radius * (distance / root_sum) ** 2) ** geometry.reach.ducting_exponent, 1.0)
     beta = geometry.reach.beta0_pct * mu2 * mu3
-    log_beta = math.log10(beta)
+    log_beta = log10(beta)
     gamma = (
         1.076
         / (2.0058 - log_beta) ** 1.012
         * math.exp(-(9.51 - 4.8 * log_beta + 0.198 * log_beta * log_beta) * geometry.reach.ducting_decay)
     )
     ratio = times.time_pct / beta
-    time_loss = -12.0 + (1.2 + 3.7e-3 * distance) * math.log10(ratio) + 12.0 * ratio**gamma
+    time_loss = -12.0 + (1.2 + 3.7e-3 * distance) * log10(ratio) + 12.0 * ratio**gamma
     return coupling + angular_loss + time_loss
 
 
@@ -392,7 +398,7 @@ def ducting_matters(geometry, terms, times, diffraction_p_db):
         floor += reach.log_distance_db + scale * (angle_mrad + min(theta_t, 0.0) + min(theta_r, 0.0))
         return floor < limit
     dlt, dlr = geometry.tx_horizon_km, geometry.rx_horizon_km
-    floor += 20.0 * math.log10(dlt + dlr) + scale * (angle_mrad + min(theta_t, 0.1 * dlt) + min(theta_r, 0.1 * dlr))
+    floor += 20.0 * log10(dlt + dlr) + scale * (angle_mrad + min(theta_t, 0.1 * dlt) + min(theta_r, 0.1 * dlr))
     if floor >= limit:
         return False
     floor += _site_shielding_db(theta_t - 0.1 * dlt, dlt, terms)
