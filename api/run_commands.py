@@ -77,7 +77,7 @@ def compute(
 ) -> None:
     """Compute coverage and publish it as a run, or keep it as a scenario."""
     from phusong.coverage.compute import compute as compute_run
-    from phusong.coverage.compute import plan
+    from phusong.coverage.plan import plan
     from phusong.geodata.workspace import Workspace
 
     workspace = Workspace.open(folder)

@@ -1,6 +1,5 @@
 """The whole computation: read, radio, people, figures, publish. Each stage is a function of the one before."""
 
-import os
 import resource
 import sys
 import time
@@ -11,37 +10,28 @@ from datetime import date
 from functools import partial
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
 from phusong.coverage.cache import Cache
-from phusong.coverage.cache_limit import cache_limit_bytes, limit_warnings, trim_cache
+from phusong.coverage.cache_limit import trim_cache
 from phusong.coverage.dictionary import INTERFERENCE_NOTE, terrain_note
-from phusong.coverage.figures import compute_figures
 from phusong.coverage.ground import Population, read_population
-from phusong.coverage.indoor import indoor_note, indoor_points, indoor_rows, indoor_settings, indoor_signal
+from phusong.coverage.indoor import indoor_note
 from phusong.coverage.levels import Levels
-from phusong.coverage.masts import Geometry, find_geometries
+from phusong.coverage.masts import find_geometries
 from phusong.coverage.models import find_model
-from phusong.coverage.mosaic import INDOORS, OUTDOORS, Mosaic, MosaicMaker
+from phusong.coverage.mosaic import MosaicMaker
 from phusong.coverage.people_tiles import store_people
+from phusong.coverage.plan import missing_bytes
 from phusong.coverage.prepare import Prepared, prepare, read_sources
 from phusong.coverage.radio import Base, Network, Progress, Radio, compute_radio, find_network
 from phusong.coverage.results import Results, current_run_id
+from phusong.coverage.run_tables import compute_tables, find_points
 from phusong.coverage.runs import Outcome, circumstances, publish
 from phusong.coverage.scenarios import require_scenario_name, scenario_notes, scenario_run
-from phusong.coverage.service import without_spread_at_sea
-from phusong.coverage.settlements import compute_place_table, compute_settlement_table
 from phusong.coverage.tiles import StoredTile
-from phusong.coverage.uplink import level_floor_dbm
 from phusong.geodata.errors import StoreError
-from phusong.geodata.settings import Settings, UplinkSettings
+from phusong.geodata.settings import Settings
 from phusong.geodata.workspace import Workspace
 from phusong.geodata.writing import Claim, writing
-
-SAMPLE_US = 1.2  # measured cost of one pixel of one mast on one thread [µs], `scripts/bench`
-BAND_US = 0.4  # and of every further band
-BYTES_PER_PIXEL = 1.4  # of a cached field on disk, measured
 
 
 @dataclass(frozen=True)
@@ -52,24 +42,6 @@ class Computed:
     published: bool
     warnings: list[dict[str, str]]
     manifest: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a computation would do: the `--dry-run`.
-
-    `disk_mb` is the working set, all fields of the present stations; `cached_fields` how many of them the cache holds.
-    """
-
-    stations: int
-    geometries: int
-    fields: int
-    cached_fields: int
-    pixels: int
-    minutes: float
-    disk_mb: float
-    cache_limit_mb: float
-    warnings: list[dict[str, str]]
 
 
 @dataclass
@@ -155,7 +127,7 @@ def _compute(
     with clock.stage("radio"):
         levels = Levels(prepared, settings.model, settings.calibration, cache)
         network = find_network(levels, find_geometries(prepared, 1e3 * settings.model.radius_km))
-        claim.needed_bytes = partial(_missing_bytes, levels, network)
+        claim.needed_bytes = partial(missing_bytes, levels, network)
         base = Base() if full or before is None else _base_of(before, prepared)
         radio = _radio(levels, network, base, threads, progress)
     with clock.stage("people"):
@@ -167,7 +139,7 @@ def _compute(
         mosaic = maker.finish(radio, threads)
         people_tiles = _people_tiles(workspace, prepared, population, base=None if full else before)
     with clock.stage("figures"):
-        tables = _tables(settings, prepared, population, radio, mosaic, day)
+        tables = compute_tables(settings, prepared, population, radio.points, mosaic, day)
     outcome = Outcome(
         grid=prepared.grid,
         layers=mosaic.tiles,
@@ -232,136 +204,17 @@ def _base_of(before: Results, prepared: Prepared) -> Base:
 
 def _radio(levels: Levels, network: Network, base: Base, threads: int | None, progress: Progress | None) -> Radio:
     """The radio stage; from nothing where a tile of the base is damaged."""
-    points = _points(levels.prepared)
+    points = find_points(levels.prepared)
     try:
         return compute_radio(levels, network, points, base=base, threads=threads, progress=progress)
     except StoreError:
         return compute_radio(levels, network, points, base=Base(), threads=threads, progress=progress)
 
 
-def _tables(
-    settings: Settings, prepared: Prepared, population: Population, radio: Radio, mosaic: Mosaic, day: date
-) -> dict[str, pd.DataFrame]:
-    """The tables of settlements, places and figures."""
-    layers, units, stations = prepared.layers, prepared.units, prepared.eligible.table
-    levels = without_spread_at_sea(radio.points, _points(prepared), prepared.zone)
-    points = _with_uplink(levels, stations, settings.uplink)
-    fibre = layers.get("fibre_endpoints")
-    settlements = compute_settlement_table(
-        layers["settlements"], _signal_of(points, "s"), units=units, settings=settings, stations=stations, as_of=day,
-        fibre=fibre, observations=layers.get("observations"),
-    )  # fmt: skip
-    places = compute_place_table(
-        _places(prepared), _signal_of(points, "p"), units=units, settings=settings, fibre=fibre
-    )
-    shared = {
-        "residents": population.residents, "units": units, "stations": stations, "settlements": settlements,
-        "places": places,
-    }  # fmt: skip
-    figures = compute_figures(
-        mosaic.tallies[OUTDOORS], **shared, settings=settings,
-        settlement_signal=_signal_of(points, "s"), place_signal=_signal_of(points, "p"),
-    )  # fmt: skip
-    indoor = settings.indoor
-    if indoor is not None:
-        inside, limited = indoor_points(points, indoor), indoor_settings(settings, indoor)
-        rows = compute_figures(
-            mosaic.tallies[INDOORS], **shared, settings=limited,
-            settlement_signal=_signal_of(inside, "s"), place_signal=_signal_of(inside, "p"),
-        )  # fmt: skip
-        figures = pd.concat([figures, indoor_rows(rows)], ignore_index=True)
-        settlements = settlements.assign(indoor_signal=indoor_signal(settlements, _signal_of(inside, "s"), limited))
-    return {"settlements": settlements, "places": places, "figures": figures}
-
-
-def plan(workspace: Workspace, *, as_of: date | None = None, planned: bool = False, threads: int | None = None) -> Plan:
-    """What `compute` would do, and about what it would cost with an empty cache.
-
-    Raises
-    ------
-    MissingLayerError, InputError
-        As `compute`.
-    """
-    cache = Cache(workspace.cache_dir)
-    prepared = prepare(workspace, as_of or date.today(), cache=cache, planned=planned)
-    radius_m = 1e3 * workspace.settings.model.radius_km
-    geometries = find_geometries(prepared, radius_m)
-    settings = workspace.settings
-    levels = Levels(prepared, settings.model, settings.calibration, cache)
-    cached = pixels = stored = 0
-    cost_us = 0.0
-    for geometry in geometries:
-        count = _pixel_count(prepared, geometry, radius_m)
-        pixels += count
-        cached += len(geometry.freqs_ghz) * cache.holds_field(levels.field_key(geometry))
-        stored += count * len(geometry.freqs_ghz)
-        cost_us += count * (SAMPLE_US + BAND_US * (len(geometry.freqs_ghz) - 1))
-    stored_bytes = stored * BYTES_PER_PIXEL
-    return Plan(
-        stations=len(prepared.stations),
-        geometries=len(geometries),
-        fields=sum(len(geometry.freqs_ghz) for geometry in geometries),
-        cached_fields=cached,
-        pixels=pixels,
-        minutes=round(cost_us / 60e6 / (threads or os.cpu_count() or 1), 2),
-        disk_mb=round(stored_bytes / 1e6, 1),
-        cache_limit_mb=round(cache_limit_bytes(settings.cache_limit_gb, stored_bytes) / 1e6, 1),
-        warnings=limit_warnings(settings.cache_limit_gb, stored_bytes),
-    )
-
-
-def _pixel_count(prepared: Prepared, geometry: Geometry, radius_m: float) -> int:
-    """Pixels that the field of a geometry answers."""
-    if geometry.window is None:
-        return 0
-    rows, cols = geometry.window.slices
-    xs, ys = prepared.grid.centres()
-    near = np.hypot(xs[None, cols] - geometry.x_m, ys[rows, None] - geometry.y_m) <= radius_m
-    return int((near & prepared.wanted.values[rows, cols]).sum())
-
-
-def _missing_bytes(levels: Levels, network: Network) -> float:
-    """About what the fields take on disk that the cache does not hold."""
-    radius_m = 1e3 * levels.model.radius_km
-    return BYTES_PER_PIXEL * sum(
-        len(geometry.freqs_ghz) * _pixel_count(levels.prepared, geometry, radius_m)
-        for geometry, key in zip(network.geometries, network.field_keys, strict=True)
-        if not levels.cache.holds_field(key)
-    )
-
-
-def _points(prepared: Prepared) -> pd.DataFrame:
-    """Settlements (ids "s…") and places (ids "p…") with their position in the CRS of the grid."""
-    frames = []
-    for prefix, layer, column in (("s", "settlements", "settlement_id"), ("p", "places", "place_id")):
-        if layer in prepared.layers:
-            x_m, y_m = prepared.points_of(layer)
-            frames.append(pd.DataFrame({"point_id": prefix + prepared.layers[layer][column], "x_m": x_m, "y_m": y_m}))
-    return pd.concat(frames, ignore_index=True)
-
-
-def _with_uplink(points: pd.DataFrame, stations: pd.DataFrame, uplink: UplinkSettings | None) -> pd.DataFrame:
-    """The levels at points with the one below which their station's uplink fails."""
-    floor_dbm = pd.Series(level_floor_dbm(stations, uplink), index=stations["station_id"].astype(str))
-    return points.assign(floor_dbm=floor_dbm.reindex(points["station_id"].astype(str)).to_numpy())
-
-
-def _signal_of(points: pd.DataFrame, prefix: str) -> pd.DataFrame:
-    chosen = points[points["point_id"].str.startswith(prefix)]
-    return chosen.assign(point_id=chosen["point_id"].str[1:]).reset_index(drop=True)
-
-
 def _model_notes(settings: Settings, terrain_kind: str) -> list[dict[str, str]]:
     """What an answer says of its model, of the terrain where the model reads it, and of its figures indoors."""
     notes = list(find_model(settings.model).notes) or [terrain_note(terrain_kind)]
     return notes if settings.indoor is None else [*notes, indoor_note(settings.indoor)]
-
-
-def _places(prepared: Prepared) -> Any:
-    """The places, or none of them with the right columns."""
-    if "places" in prepared.layers:
-        return prepared.layers["places"]
-    return prepared.layers["settlements"].iloc[:0].assign(place_id="", has_fixed_broadband="")
 
 
 def _moved_people(population: Population) -> list[dict[str, str]]:

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from phusong.coverage.compute import plan
 from phusong.coverage.field import LossField
+from phusong.coverage.plan import plan
 from phusong.geodata.grid import Grid
 from scripts.bench_fields import count_samples, measure_fields
 from scripts.bench_increments import N_MANY, N_MANY_MASTS, _new_mast, _new_stations

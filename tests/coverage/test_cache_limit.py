@@ -6,7 +6,8 @@ from affine import Affine
 
 from phusong.coverage.cache import Cache
 from phusong.coverage.cache_limit import GB, LEAST_BYTES, cache_limit_bytes, limit_warnings, trim_cache
-from phusong.coverage.compute import compute, plan
+from phusong.coverage.compute import compute
+from phusong.coverage.plan import plan
 from phusong.geodata.grid import Grid
 from phusong.geodata.workspace import Workspace
 from tests.coverage.conftest import AS_OF

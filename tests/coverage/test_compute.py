@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from pyproj import Transformer
 
-from phusong.coverage.compute import compute, plan
+from phusong.coverage.compute import compute
 from phusong.coverage.ground import allocate_people
+from phusong.coverage.plan import plan
 from phusong.coverage.prepare import prepare
 from phusong.coverage.results import Results, current_run_id
 from phusong.geodata.errors import InputError, MissingLayerError
