@@ -6,6 +6,7 @@ extern "C" double p1812_loss_db(double freq_ghz, double time_pct, double tx_lat_
                                 double* clutter_m, int* zone, double tx_coast_km, double rx_coast_km, double delta_n,
                                 double surface_refractivity) {
     ITURP_1812 model;
+    model.SetPredictionResolution(0.0);  // no spread of locations: its quantile at 50 % is 0 to 1e-9 only
     static_assert(sizeof(ITURP_452_1812_common::RadioClimaticZone) == sizeof(int), "zones are passed as int");
     auto zones = reinterpret_cast<ITURP_452_1812_common::RadioClimaticZone*>(zone);
     return model.BasicTransmissionloss(freq_ghz, time_pct, 50.0, tx_lat_deg, 0.0, rx_lat_deg, 0.0, tx_agl_m, rx_agl_m,
