@@ -259,7 +259,7 @@ def _parts(path: tuple[Floats, Floats, Floats, npt.NDArray[np.uint8]], terms: Fl
     median, diffraction = (float(part) for part in diffraction_db(geometry, terms, link))
     of_terrain = float(diffraction_db(bare, terms, link)[1])
     free = 92.4 + float(terms[1]) + geometry.slant_db
-    ducting = bool(ducting_matters(geometry, terms, link.times, diffraction))
+    ducting = bool(ducting_matters(geometry, terms, diffraction))
     unscattered = link._replace(surface_refractivity=NO_SCATTER)
     around = (geometry, terms, unscattered, median, diffraction)
     diffracted = float(combined_loss_db(*around, False, 0.0))

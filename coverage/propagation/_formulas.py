@@ -67,6 +67,7 @@ class Reach(NamedTuple):
     beta0_focusing_db: float  # 2.6 log10(beta_0 / 50), eq. 9b
     interpolation: float  # F_i, eq. 40a; 1 where the time percentage is below beta_0
     ducting_exponent: float  # alpha, eq. 55a
+    ducting_time_floor_db: float  # least that eq. 53 can be
 
 
 class Geometry(NamedTuple):
@@ -156,8 +157,25 @@ def reach_of(distance_km, land_km, inland_km, link):
         0.0,
         0.0,
         0.0,
+        0.0,
     )
     return with_zones(over_land, land_km, inland_km, link)
+
+
+@compiled
+def _ducting_time_floor_db(reach, log_beta0, log_time):
+    """Least that the time term of ducting (eq. 53) can be for any beta <= beta_0, from decimal logarithms [dB].
+
+    The exponent of p / beta is (x - c) 1.076 / x^1.012 exp(-q Q), with x = 2.0058 - log beta, c = 2.0058 - log p. For
+    p >= beta_0 the factor of x grows up to x = 84 c > 25, and Q is at most 184.8 down to beta = 1e-20; still smaller
+    beta make the term at least -12 + 1.2 * 20 + 12. For p < beta_0 the power is taken as 0.
+    """
+    linear = -12.0 + (1.2 + 3.7e-3 * reach.distance_km) * (log_time - log_beta0)
+    if log_time < log_beta0:
+        return linear
+    x = 2.0058 - log_beta0
+    exponent = (log_time - log_beta0) * 1.076 / x**1.012 * math.exp(-184.8 * reach.ducting_decay)
+    return min(linear + 12.0 * math.exp(LN_10 * exponent), 24.0)
 
 
 @compiled
@@ -185,6 +203,7 @@ def with_zones(reach, land_km, inland_km, link):
         2.6 * (log_beta0 / LN_10 - log10(50.0)),
         interpolation,
         max(-0.6 - reach.ducting_growth * tau, -3.4),
+        _ducting_time_floor_db(reach, log_beta0 / LN_10, math.log10(link.times.time_pct)),
     )
 
 
@@ -376,26 +395,32 @@ def _ducting_loss_db(geometry, terms, times):
 
 
 @compiled
-def ducting_matters(geometry, terms, times, diffraction_p_db):
+def _least_angle_loss_db(theta_mrad, scale, terms):
+    """Least that a horizon angle adds to the ducting loss, wherever the horizon lies [dB].
+
+    Of a positive angle one part costs `scale` a mrad (eqs 51, 52), and the rest at least 0.264 f^(1/3) (eq. 48).
+    """
+    return theta_mrad * (min(scale, terms[11]) if theta_mrad > 0.0 else scale)
+
+
+@compiled
+def ducting_matters(geometry, terms, diffraction_p_db):
     """Whether ducting can lower the loss: whether a lower bound of its loss lies below diffraction's.
 
-    The bound takes beta = beta_0 in eq. 53, no site shielding in line of sight, and the largest coastal gain; it needs
-    neither the roughness nor the horizons of a line-of-sight path.
+    The bound takes the least of eq. 53 for any beta up to beta_0, the least that an angle costs in line of sight, and
+    the largest coastal gain; it needs neither the roughness nor the horizons of a line-of-sight path.
     """
     reach = geometry.reach
     limit = 92.4 + terms[1] + geometry.slant_db + diffraction_p_db  # focusing only lowers it
-    floor = (
-        terms[12] + terms[5] + (1.2 + 3.7e-3 * reach.distance_km) * (times.focusing_db - reach.beta0_focusing_db) / 2.6
-    )
-    if times.time_pct < reach.beta0_pct:
-        floor -= 12.0
+    floor = terms[12] + terms[5] + reach.ducting_time_floor_db
     if geometry.sea_fraction >= COASTAL_SEA_FRACTION:
         floor -= 12.0
     angle_mrad = 1e3 * reach.distance_km / geometry.effective_radius_km
     theta_t, theta_r = geometry.tx_horizon_mrad, geometry.rx_horizon_mrad
     scale = 5e-5 * geometry.effective_radius_km * terms[2]
     if geometry.is_line_of_sight:
-        floor += reach.log_distance_db + scale * (angle_mrad + min(theta_t, 0.0) + min(theta_r, 0.0))
+        floor += reach.log_distance_db + scale * angle_mrad
+        floor += _least_angle_loss_db(theta_t, scale, terms) + _least_angle_loss_db(theta_r, scale, terms)
         return floor < limit
     dlt, dlr = geometry.tx_horizon_km, geometry.rx_horizon_km
     floor += 20.0 * log10(dlt + dlr) + scale * (angle_mrad + min(theta_t, 0.1 * dlt) + min(theta_r, 0.1 * dlr))
@@ -460,5 +485,5 @@ def combined_loss_db(geometry, terms, link, median_db, diffraction_p_db, with_du
 def loss_db(geometry, terms, link, location_loss_db):
     """Basic transmission loss of a path whose geometry is complete (§4.9, eq. 69) [dB]."""
     median, diffraction_p = diffraction_db(geometry, terms, link)
-    ducting = ducting_matters(geometry, terms, link.times, diffraction_p)
+    ducting = ducting_matters(geometry, terms, diffraction_p)
     return combined_loss_db(geometry, terms, link, median, diffraction_p, ducting, location_loss_db)

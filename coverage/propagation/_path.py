@@ -198,7 +198,7 @@ def path_losses_db(terrain_m, cover_m, zone, step_km, terms, tables, link, rows,
     with_ducting = False
     for j in range(terms.shape[0]):
         diffraction[j, 0], diffraction[j, 1] = diffraction_db(geometry, terms[j], link)
-        with_ducting = with_ducting or ducting_matters(geometry, terms[j], link.times, diffraction[j, 1])
+        with_ducting = with_ducting or ducting_matters(geometry, terms[j], diffraction[j, 1])
     if with_ducting:
         if is_line_of_sight:
             horizon_t = horizon_r = argmax_nu(flat, tables.root, k, tx, (rx_flat - tx) / k, row)

@@ -111,7 +111,7 @@ class RayTables(NamedTuple):
     step_km: float
     root: Floats  # [n] 1 / sqrt(i), 0 at i = 0
     inverse_km: Floats  # [n] 1 / distance, 0 at i = 0
-    reach: Floats  # [n, 9] the fields of `Reach` over inland zones
+    reach: Floats  # [n, 10] the fields of `Reach` over inland zones
 
 
 def ray_tables(step_km: float, n: int, link: Link) -> RayTables:
@@ -259,7 +259,7 @@ def ray_loss(terrain_m, clutter_m, zone, needed, terms, tables, link, loss):
             beta = diffraction_over(nu, step_km, k, root, tx_high, rx_high, radius_beta_km, link.wavelength_root)
 
         at = reach_table[k]
-        reach = Reach(at[0], at[1], at[2], at[3], at[4], at[5], at[6], at[7], at[8])
+        reach = Reach(at[0], at[1], at[2], at[3], at[4], at[5], at[6], at[7], at[8], at[9])
         if not inland_only:
             reach = with_zones(reach, land_best, inland_best, link)
         tx_coast = rx_coast = NO_COAST_KM
@@ -279,7 +279,7 @@ def ray_loss(terrain_m, clutter_m, zone, needed, terms, tables, link, loss):
         with_ducting = False
         for j in range(n_freq):
             median_db[j], diffraction_p_db[j] = diffraction_db(geometry, terms[j], link)
-            with_ducting = with_ducting or ducting_matters(geometry, terms[j], link.times, diffraction_p_db[j])
+            with_ducting = with_ducting or ducting_matters(geometry, terms[j], diffraction_p_db[j])
         if with_ducting:
             if is_line_of_sight:
                 horizon_t = horizon_r = argmax_nu(flat, root, k, tx, (rx_flat - tx) / k, row)
