@@ -2,11 +2,15 @@
 
 from phusong.coverage.propagation.errors import OutOfValidityError
 from phusong.geodata.errors import (
+    AmbiguousNameError,
+    BusyError,
+    DiskFullError,
     InputError,
     MissingLayerError,
     PhusongError,
     RefusedRowsError,
     SettingsError,
+    StoreError,
     UnknownNameError,
     WorkspaceError,
 )
@@ -25,11 +29,15 @@ STATUS_OF: dict[type[Exception], int] = {
     UnknownParameterError: 400,
     RefusedRowsError: 422,
     InputError: 422,
+    AmbiguousNameError: 422,
     UnknownNameError: 404,
     MissingLayerError: 409,
     OutOfValidityError: 422,
     SettingsError: 500,
     WorkspaceError: 503,
+    BusyError: 503,
+    DiskFullError: 503,
+    StoreError: 503,
     PhusongError: 500,
 }
 

@@ -203,7 +203,7 @@ def with_zones(reach, land_km, inland_km, link):
         2.6 * (log_beta0 / LN_10 - log10(50.0)),
         interpolation,
         max(-0.6 - reach.ducting_growth * tau, -3.4),
-        _ducting_time_floor_db(reach, log_beta0 / LN_10, math.log10(link.times.time_pct)),
+        _ducting_time_floor_db(reach, log_beta0 / LN_10, log10(link.times.time_pct)),
     )
 
 

@@ -184,7 +184,9 @@ def test_a_dry_run_says_how_much_work_it_is_and_publishes_nothing(computed):
     before = answer("runs", computed.path)
     planned = answer("compute", computed.path, "--dry-run")
     assert planned["fields"] >= planned["geometries"] > 0
-    assert set(planned) == {"stations", "geometries", "fields", "pixels", "minutes", "disk_mb"}
+    sizes = {"stations", "geometries", "fields", "cached_fields", "pixels", "minutes", "disk_mb", "cache_limit_mb"}
+    assert set(planned) == sizes | {"warnings"}
+    assert planned["cached_fields"] == planned["fields"]
     assert answer("runs", computed.path) == before
 
 

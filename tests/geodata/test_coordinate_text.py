@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from phusong.geodata.coordinate_text import parse_angle, parse_metres, parse_pair, without_grouping
@@ -42,6 +42,7 @@ def test_what_is_no_angle_or_could_be_two_is_not_read(text: str) -> None:
 def test_degrees_minutes_and_seconds_come_back_from_every_spelling(
     degrees: int, minutes: int, tenths: int, signs: tuple[str, str, str], comma: bool, letter: bool
 ) -> None:
+    assume(letter or degrees != 11 or signs[0] != "0")  # 11000' is 11°00' or 110°00': not read
     seconds = f"{tenths / 10:.1f}".replace(".", "," if comma else ".")
     hemisphere = ("E" if degrees > 90 else "N") if letter else ""
     text = f"{degrees}{signs[0]}{minutes:02d}{signs[1]}{seconds}{signs[2]}{hemisphere}"
