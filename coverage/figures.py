@@ -6,8 +6,8 @@ former districts, communes and old communes. What cannot be answered has a row w
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
-from typing import Any
+from itertools import chain, product
+from typing import NamedTuple
 
 import geopandas as gpd
 import numpy as np
@@ -44,6 +44,7 @@ COLUMNS = (
     "level", "unit_code", "unit_name", "technology", "operator", "profile", "indicator", "service",
     *NUMBERS, "reason",
 )  # fmt: skip
+LABELS = ("technology", "operator", "profile", "indicator", "service")
 # Indicators that need no polygon of the unit: settlements name it.
 OF_SETTLEMENTS = (
     "settlements", "power:settlements", "broadband:settlements", "households_passed", "households_connected",
@@ -89,6 +90,17 @@ class _Shares:
     denominator: Floats
     low: Floats | None = None
     high: Floats | None = None
+
+
+class _Rows(NamedTuple):
+    """Rows of one label and level: their units, reasons and `NUMBERS` `[n, 5]`."""
+
+    label: _Label
+    level: str
+    codes: Sequence[str]
+    names: Sequence[str]
+    reasons: Sequence[str]
+    numbers: Floats
 
 
 def compute_figures(
@@ -139,7 +151,7 @@ def compute_figures(
     interval.
     """
     points = _point_sets(settlements, settlement_signal, places, place_signal, units)
-    rows: list[dict[str, Any]] = []
+    rows: list[_Rows] = []
     for profile in settings.profiles:
         tally = tallies[profile.name]
         placed = [_shifted_points(found, profile, settings.model_error.sigma_db) for found in points]
@@ -156,8 +168,7 @@ def compute_figures(
     rows += _household_rows(settlements, units)
     rows += _site_rows(stations, units)
     rows += _unanswered_rows(units)
-    table = pd.DataFrame(rows, columns=list(COLUMNS))
-    return table.astype(dict.fromkeys(NUMBERS, "float64"))
+    return _table(rows)
 
 
 def _point_sets(
@@ -201,8 +212,8 @@ def _point_counts(
     return counts
 
 
-def _service_rows(counts: Counts, units: UnitIndex, label: _Label) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = []
+def _service_rows(counts: Counts, units: UnitIndex, label: _Label) -> list[_Rows]:
+    rows: list[_Rows] = []
     for indicator, by_shift in counts.items():
         scale = MICRO if indicator == "people" else 1
         for level in by_shift[COMPUTED]:
@@ -213,7 +224,7 @@ def _service_rows(counts: Counts, units: UnitIndex, label: _Label) -> list[dict[
     return rows
 
 
-def _expected_rows(tally: Tally, residents: Residents, units: UnitIndex, label: _Label) -> list[dict[str, Any]]:
+def _expected_rows(tally: Tally, residents: Residents, units: UnitIndex, label: _Label) -> list[_Rows]:
     """People weighted by the share of places served, and those whom at least two operators serve."""
     plots = tally.by_label[label.technology, label.operator]
     people = compute_people(plots.classes[COMPUTED], residents, units)
@@ -224,7 +235,7 @@ def _expected_rows(tally: Tally, residents: Residents, units: UnitIndex, label: 
             level: np.stack([by_class[:, lowest:].sum(axis=1) for _, lowest in SERVICES], axis=1)
             for level, by_class in by_two.items()
         }
-    rows: list[dict[str, Any]] = []
+    rows: list[_Rows] = []
     for indicator, by_level in parts.items():
         for level, have in by_level.items():
             for column, (service, _) in enumerate(SERVICES):
@@ -235,44 +246,52 @@ def _expected_rows(tally: Tally, residents: Residents, units: UnitIndex, label: 
 
 def _unit_rows(
     units: UnitIndex, level: str, label: _Label, shares: _Shares, reasons: Mapping[int, str] | None = None
-) -> list[dict[str, Any]]:
+) -> list[_Rows]:
     """One row per unit of a level; without a denominator the numerator is a plain count."""
     of_level = units.levels[level]
     if of_level.without_area and label.indicator not in OF_SETTLEMENTS:
         return []
     total = shares.denominator
     known = np.where(total > 0, total, np.nan)
-    columns = [
+    parts = (shares.numerator, shares.low, shares.high)
+    numbers = [
         shares.numerator,
         total,
-        *(
-            np.full(len(total), np.nan) if part is None else part / known
-            for part in (shares.numerator, shares.low, shares.high)
-        ),
+        *(np.full(len(total), np.nan) if part is None else part / known for part in parts),
     ]
-    named = zip(of_level.codes, of_level.names, np.stack(columns, axis=1).tolist(), strict=True)
-    return [
-        _row((level, code, name), label, (reasons or {}).get(position, ""), numbers)
-        for position, (code, name, numbers) in enumerate(named)
-    ]
+    texts = [(reasons or {}).get(row, "") for row in range(len(total))]
+    return [_Rows(label, level, of_level.codes, of_level.names, texts, np.stack(numbers, axis=1))]
 
 
-def _row(
-    unit: tuple[str, str, str], label: _Label, reason: str, numbers: Sequence[float] = (np.nan,) * 5
-) -> dict[str, Any]:
+def _row(unit: tuple[str, str, str], label: _Label, reason: str) -> _Rows:
+    """A row without numbers."""
     level, code, name = unit
-    return {
-        "level": level, "unit_code": code, "unit_name": name, "technology": label.technology,
-        "operator": label.operator, "profile": label.profile, "indicator": label.indicator,
-        "service": label.service, **dict(zip(NUMBERS, numbers, strict=True)), "reason": reason,
-    }  # fmt: skip
+    return _Rows(label, level, [code], [name], [reason], np.full((1, len(NUMBERS)), np.nan))
+
+
+def _table(rows: Sequence[_Rows]) -> pd.DataFrame:
+    """All rows as one table: `COLUMNS`."""
+    sizes = [len(part.codes) for part in rows]
+    columns = {
+        name: np.repeat(np.array([getattr(part.label, name) for part in rows], object), sizes) for name in LABELS
+    }
+    columns["level"] = np.repeat(np.array([part.level for part in rows], object), sizes)
+    for name, lists in (
+        ("unit_code", (part.codes for part in rows)),
+        ("unit_name", (part.names for part in rows)),
+        ("reason", (part.reasons for part in rows)),
+    ):
+        columns[name] = np.array(list(chain.from_iterable(lists)), object)
+    numbers = np.concatenate([part.numbers for part in rows])
+    columns |= dict(zip(NUMBERS, numbers.T, strict=True))
+    return pd.DataFrame(columns)[list(COLUMNS)]
 
 
 def _status_rows(
     settlements: pd.DataFrame, places: pd.DataFrame, points: Iterable[PointSet], units: UnitIndex
-) -> list[dict[str, Any]]:
+) -> list[_Rows]:
     """Power and broadband by yes, no and unknown; unknown is neither."""
-    rows: list[dict[str, Any]] = []
+    rows: list[_Rows] = []
     for found in points:
         of_settlements = found.indicator == "settlements"
         table = settlements if of_settlements else places[found.indicator == "places:" + places["kind"]]
@@ -296,15 +315,15 @@ def _sum_of_unit(unit: IntArray, values: Floats, n_unit: int) -> Floats:
     return sums[1:].astype(np.float64)
 
 
-def _household_rows(settlements: pd.DataFrame, units: UnitIndex) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = []
+def _household_rows(settlements: pd.DataFrame, units: UnitIndex) -> list[_Rows]:
+    rows: list[_Rows] = []
     for level, unit in rows_of_units(settlements, units).items():
         rows += _passed_rows(settlements, units, level, unit)
         rows += _connected_rows(settlements, units, level, unit)
     return rows
 
 
-def _passed_rows(settlements: pd.DataFrame, units: UnitIndex, level: str, unit: IntArray) -> list[dict[str, Any]]:
+def _passed_rows(settlements: pd.DataFrame, units: UnitIndex, level: str, unit: IntArray) -> list[_Rows]:
     n_unit = len(units.levels[level].codes)
     households = settlements["households"].fillna(0).to_numpy(np.float64)
     reach = settlements["fibre_in_reach"].to_numpy(dtype=object)
@@ -317,7 +336,7 @@ def _passed_rows(settlements: pd.DataFrame, units: UnitIndex, level: str, unit: 
     return _unit_rows(units, level, label, _Shares(passed, answered), reasons)
 
 
-def _connected_rows(settlements: pd.DataFrame, units: UnitIndex, level: str, unit: IntArray) -> list[dict[str, Any]]:
+def _connected_rows(settlements: pd.DataFrame, units: UnitIndex, level: str, unit: IntArray) -> list[_Rows]:
     """Declarations above the settlement's households are left out and named in the reason."""
     n_unit = len(units.levels[level].codes)
     households = settlements["households"].to_numpy(np.float64)
@@ -334,14 +353,14 @@ def _connected_rows(settlements: pd.DataFrame, units: UnitIndex, level: str, uni
     return _unit_rows(units, level, label, _Shares(have, of), reasons)
 
 
-def _site_rows(stations: gpd.GeoDataFrame, units: UnitIndex) -> list[dict[str, Any]]:
+def _site_rows(stations: gpd.GeoDataFrame, units: UnitIndex) -> list[_Rows]:
     """Masts and stations that serve and stand in a unit: all, and by technology and operator."""
     points = stations.geometry
     place = {level: units.rows_of_points(level, points) for level in units.levels if level != "province"}
     place["province"] = np.where(place["commune"] == OUTSIDE, OUTSIDE, 0).astype(np.int32)
     technologies = ["", *sorted(set(stations["technology"].astype(str)))]
     operators = [*sorted(set(stations["operator"].astype(str))), ANY]
-    rows: list[dict[str, Any]] = []
+    rows: list[_Rows] = []
     for technology, operator in ((t, o) for t in technologies for o in operators):
         chosen = np.ones(len(stations), dtype=bool)
         if technology:
@@ -359,16 +378,14 @@ def _site_rows(stations: gpd.GeoDataFrame, units: UnitIndex) -> list[dict[str, A
     return rows
 
 
-def _missing_thresholds(
-    stations: gpd.GeoDataFrame, profile: ThresholdProfile, units: UnitIndex
-) -> list[dict[str, Any]]:
+def _missing_thresholds(stations: gpd.GeoDataFrame, profile: ThresholdProfile, units: UnitIndex) -> list[_Rows]:
     missing = sorted(set(stations["technology"].astype(str)) - set(profile.thresholds))
     labels = [_Label("people", technology=name, profile=profile.name) for name in missing]
     province = units.levels["province"]
     return [_row(("province", province.codes[0], province.names[0]), label, NO_THRESHOLD) for label in labels]
 
 
-def _unanswered_rows(units: UnitIndex) -> list[dict[str, Any]]:
+def _unanswered_rows(units: UnitIndex) -> list[_Rows]:
     """A row with the reason for every level and unit without polygons."""
     levels = units.levels.items()
     reasons = [(level, of_level.reason or of_level.without_area) for level, of_level in levels]

@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from phusong.coverage.prepare import Prepared
 from phusong.coverage.tiles import TILE_PX, Box, Corner
 
+BLOCK_ROWS = 64  # looked at together for the first wanted pixel
 RAY_MARGIN_PX = 2  # a ray passes a pixel it serves at most this far away
 
 
@@ -59,11 +61,14 @@ def _window_of(prepared: Prepared, x_m: float, y_m: float, radius_m: float) -> B
     reach = int(np.ceil(radius_m / grid.resolution_m)) + 1
     top, left = max(row - reach, 0), max(col - reach, 0)
     wanted = prepared.wanted.values[top : row + reach + 1, left : col + reach + 1]
-    rows, cols = np.flatnonzero(wanted.any(axis=1)), np.flatnonzero(wanted.any(axis=0))
-    if rows.size == 0:
+    if not wanted.any():
         return None
-    first_row, last_row = min(top + int(rows[0]), row), max(top + int(rows[-1]), row)
-    first_col, last_col = min(left + int(cols[0]), col), max(left + int(cols[-1]), col)
+    first_row, last_row = min(top + _first_row(wanted), row), max(top + len(wanted) - 1 - _first_row(wanted[::-1]), row)
+    across = wanted.T
+    first_col, last_col = (
+        min(left + _first_row(across), col),
+        max(left + len(across) - 1 - _first_row(across[::-1]), col),
+    )
     whole = Box(0, 0, *grid.shape)
     return whole.cut(
         Box(
@@ -73,3 +78,10 @@ def _window_of(prepared: Prepared, x_m: float, y_m: float, radius_m: float) -> B
             last_col + RAY_MARGIN_PX + 1,
         )
     )
+
+
+def _first_row(mask: npt.NDArray[np.bool_]) -> int:
+    """First row of a mask that has a true pixel; looks no further."""
+    blocks = range(0, len(mask), BLOCK_ROWS)
+    hits = (start + np.flatnonzero(mask[start : start + BLOCK_ROWS].any(axis=1)) for start in blocks)
+    return next(int(rows[0]) for rows in hits if rows.size)

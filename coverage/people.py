@@ -139,9 +139,7 @@ def compute_people(plots: Int64s, residents: Residents, units: UnitIndex) -> dic
     answer = {}
     for name, level in units.levels.items():
         unit = level.rows_of(residents.plot_unit[level.base])
-        sums = np.zeros((len(level.codes) + 1, plots.shape[1]), dtype=np.int64)
-        np.add.at(sums, unit, plots)  # plots outside every unit (−1) fall into the last row, dropped
-        answer[name] = sums[:-1]
+        answer[name] = _sum_rows(unit, plots, len(level.codes))
     return answer
 
 
@@ -155,8 +153,7 @@ def classify_cells(plots: Int64s, residents: Residents) -> Classes:
     residents
         The plots and their cells.
     """
-    sums = np.zeros((len(residents.cell_micro), 3), dtype=np.int64)
-    np.add.at(sums, residents.plot_cell, plots)
+    sums = _sum_rows(residents.plot_cell, plots, len(residents.cell_micro))
     good = sums[:, GOOD]
     at_least_weak = good + sums[:, WEAK]
     return (2 * at_least_weak >= residents.cell_micro).astype(np.uint8) + (2 * good >= residents.cell_micro)
@@ -201,6 +198,13 @@ def count_classes(unit: IntArray, classes: Classes, n_unit: int) -> Int64s:
     """
     key = (unit.astype(np.int64) + 1) * 3 + classes
     return np.bincount(key, minlength=3 * (n_unit + 1)).reshape(n_unit + 1, 3)[1:].astype(np.int64)
+
+
+def _sum_rows(row: npt.NDArray[np.integer[Any]], values: Int64s, n_row: int) -> Int64s:
+    """Sum of the values of every row `[n_row, n_column]`; those of row −1 are left out."""
+    # whole numbers below 9e15 are exact in doubles
+    sums = [np.bincount(row + 1, weights=column, minlength=n_row + 1)[1:] for column in values.T]
+    return np.stack(sums, axis=1).astype(np.int64)
 
 
 def _unit_with_most(plot_cell: Int64s, unit: IntArray, micro: Int64s, n_cell: int) -> IntArray:

@@ -263,11 +263,12 @@ def point_layers(point_ids: "pd.Series[str]", rated: pd.DataFrame) -> dict[Layer
     rated
         Answer of `rate_points`.
     """
-    position = pd.Series(np.arange(len(point_ids)), index=point_ids.to_numpy(dtype=object))
-    layers: dict[Layer, Classes] = {}
-    for (technology, operator), rows in rated.groupby(["technology", "operator"], sort=True):
-        classes = np.zeros(len(point_ids), dtype=np.uint8)
-        known = rows[rows["point_id"].isin(position.index)]
-        np.maximum.at(classes, position[known["point_id"]].to_numpy(), known["service"].to_numpy(np.uint8))
-        layers[str(technology), str(operator)] = classes
-    return layers
+    position = pd.Index(point_ids.to_numpy(dtype=object)).get_indexer(rated["point_id"].to_numpy(dtype=object))
+    technology, technologies = pd.factorize(rated["technology"], sort=True)
+    operator, operators = pd.factorize(rated["operator"], sort=True)
+    layer = technology * len(operators) + operator
+    classes = np.zeros((len(technologies) * len(operators), len(point_ids)), dtype=np.uint8)
+    known = position >= 0
+    np.maximum.at(classes, (layer[known], position[known]), rated["service"].to_numpy(np.uint8)[known])
+    names = [(str(name), str(owner)) for name in technologies for owner in operators]
+    return {names[row]: classes[row] for row in np.unique(layer)}

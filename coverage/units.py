@@ -91,7 +91,8 @@ class UnitIndex:
             self.geometries[self.geometries["level"] == level].set_index("code").geometry.reindex(unit_level.codes)
         )
         rows = np.full(len(points), OUTSIDE, dtype=np.int32)
-        found_points, found_units = polygons.sindex.query(points.to_crs(polygons.crs), predicate="intersects")
+        # the polygon is the one asked about, since it is prepared once for all points
+        found_units, found_points = points.to_crs(polygons.crs).sindex.query(polygons, predicate="intersects")
         order = np.lexsort((found_units, found_points))[::-1]  # the smallest row is written last
         rows[found_points[order]] = found_units[order]
         return rows

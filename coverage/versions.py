@@ -1,7 +1,10 @@
 """Versions that an answer depends on: the engine's and those of the libraries that compute."""
 
 import platform
+from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import version
+from types import MappingProxyType
 
 import rasterio
 import shapely
@@ -10,6 +13,7 @@ from pyproj import proj_version_str
 _LIBRARIES = ("geopandas", "numba", "numpy", "pandas", "pyarrow", "pyproj", "rasterio", "shapely")
 
 
+@cache
 def engine_version() -> str:
     """Version of phusong itself."""
     return version("phusong")
@@ -25,6 +29,9 @@ def library_versions() -> dict[str, str]:
     return versions
 
 
-def field_versions() -> dict[str, str]:
+@cache
+def field_versions() -> Mapping[str, str]:
     """Versions that a path-loss field depends on: the engine's and the compiler's."""
-    return {"phusong": engine_version(), **{name: version(name) for name in ("llvmlite", "numba", "numpy")}}
+    return MappingProxyType(
+        {"phusong": engine_version(), **{name: version(name) for name in ("llvmlite", "numba", "numpy")}}
+    )
