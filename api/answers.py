@@ -23,10 +23,9 @@ from phusong.coverage.results import Results, current_run_id, list_runs
 from phusong.coverage.service import ANY, CLASS_NAMES, technology_groups
 from phusong.coverage.settlements import SERVED, STATE_LEVELS, eight_states
 from phusong.geodata.errors import InputError, UnknownNameError
-from phusong.geodata.names import name_key, search_key, split_prefix
+from phusong.geodata.names import name_key, search_key, sort_key, split_prefix
 from phusong.geodata.settings import ThresholdProfile
 from phusong.geodata.workspace import Workspace
-from phusong.maps.text import vietnamese_sort_key
 
 LEVELS = ("province", "district", "commune", "old_commune", "settlement")
 LISTED_NAMES = 50
@@ -320,7 +319,7 @@ def _bare_search_key(name: str) -> str:
 
 
 def _settlement_order(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    commune, name = (vietnamese_sort_key(row[column] or "") for column in ("commune_name", "name"))
+    commune, name = (sort_key(row[column] or "") for column in ("commune_name", "name"))
     return commune, name, row["settlement_id"]
 
 

@@ -21,7 +21,8 @@ from phusong.api.console import (
 )
 from phusong.api.layer_commands import Folder
 from phusong.geodata.errors import InputError
-from phusong.maps.text import Language, format_count, format_date, vietnamese_sort_key
+from phusong.geodata.names import sort_key
+from phusong.maps.text import Language, format_count, format_date
 
 if TYPE_CHECKING:
     from phusong.api.diff_answer import DiffAnswer, DiffRun
@@ -87,9 +88,7 @@ def _print_run(letter: str, run: "DiffRun", language: Language) -> None:
 
 def _print_settlements(answer: "DiffAnswer", language: Language) -> None:
     rows = [row for row in answer.settlements if row["technology"] == "signal"]
-    rows.sort(
-        key=lambda row: [vietnamese_sort_key(row[key] or "") for key in ("commune_name", "name", "settlement_id")]
-    )
+    rows.sort(key=lambda row: [sort_key(row[key] or "") for key in ("commune_name", "name", "settlement_id")])
     print_table(
         [("commune", "xã"), ("settlement", "điểm dân cư"), ("A", "A"), ("B", "B"), ("", ""), ("because of", "do")],
         [
@@ -117,7 +116,7 @@ def _print_settlements(answer: "DiffAnswer", language: Language) -> None:
 def _print_people(answer: "DiffAnswer", language: Language) -> None:
     """People with at least weak service: the province first, then communes by name."""
     rows = [row for row in answer.people if row["service"] == "weak"]
-    rows.sort(key=lambda row: (row["level"] != "province", vietnamese_sort_key(row["unit_name"]), row["technology"]))
+    rows.sort(key=lambda row: (row["level"] != "province", sort_key(row["unit_name"]), row["technology"]))
     causes: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
     for cause in answer.causes:
         causes[_place(cause)].append(cause)

@@ -53,6 +53,7 @@ def import_(
     ] = None,
     encoding: Annotated[str | None, typer.Option(help="Encoding of a text file, like tcvn3; found if absent.")] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Replace what was imported before.")] = False,
+    append: Annotated[bool, typer.Option("--append", help="Add to what was imported before.")] = False,
     accept_partial: Annotated[
         bool, typer.Option("--accept-partial", help="Store the accepted rows though others are refused.")
     ] = False,
@@ -76,6 +77,9 @@ def import_(
     workspace = Workspace.open(folder)
     repairs = [code.strip() for code in (accept_repairs or "").split(",") if code.strip()]
     columns = map_ or []
+    _require_usage(
+        not (append and (replace or recipe or layer in RASTERS)), "--append is for a layer, without --replace"
+    )
     try:
         with writing(workspace.path, "import", wait_s=wait):
             if recipe is not None:
@@ -88,7 +92,9 @@ def import_(
             else:
                 _require_usage(terrain_kind is None and fill is None, "--terrain-kind and --fill are for terrain")
                 reports = [
-                    _layer(workspace, layer, file, crs, sheet, columns, encoding, replace, accept_partial, repairs)
+                    _layer(
+                        workspace, layer, file, crs, sheet, columns, encoding, replace, append, accept_partial, repairs
+                    )
                 ]
     except RefusedRowsError as error:
         if as_json:
@@ -132,7 +138,7 @@ def _with_recipe(
 
 def _layer(
     workspace: "Workspace", layer: str, file: Path, crs: str | None, sheet: str | None, columns: list[str],
-    encoding: str | None, replace: bool, accept_partial: bool, repairs: Sequence[str],
+    encoding: str | None, replace: bool, append: bool, accept_partial: bool, repairs: Sequence[str],
 ) -> "ImportReport":  # fmt: skip
     from phusong.geodata.importing import import_layer
     from phusong.geodata.recipe import staged
@@ -140,8 +146,8 @@ def _layer(
     mapping = _read_pairs(columns)
     with working(f"importing / đang nhập {file.name}"), staged(workspace) as stage:
         report = import_layer(
-            stage, layer, file, crs=crs, sheet=sheet, mapping=mapping, replace=replace, encoding=encoding,
-            accept_repairs=repairs,
+            stage, layer, file, crs=crs, sheet=sheet, mapping=mapping, replace=replace, append=append,
+            encoding=encoding, accept_repairs=repairs,
         )  # fmt: skip
         _refuse_partial([report], accept_partial)
     return report

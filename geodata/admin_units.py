@@ -134,9 +134,10 @@ def find_by_name(name: str, *, on: date | None = None, parent: str | None = None
 def search_units(name: str, *, on: date | None = None, parent: str | None = None) -> list[AdminUnit]:
     """All units of a name, on a day and within a parent where these are given; see `find_by_name`."""
     kind, bare = split_prefix(name)
-    found = [unit for unit in _by_name().get(name_key(bare, keep_prefix=True), ()) if on is None or unit.is_valid(on)]
+    named = [unit for part in {name, bare} for unit in _by_name().get(name_key(part, keep_prefix=True), ())]
+    found = [unit for unit in named if on is None or unit.is_valid(on)]  # "Bản Lang" is a name, "Xã Kim Phú" has a kind
     if kind is not None:
-        found = [unit for unit in found if unit.kind.lower() == kind] or found
+        found = [unit for unit in found if kind in (unit.kind.lower(), split_prefix(unit.name)[0])] or found
     return [unit for unit in found if parent is None or _lies_in(unit, parent)]
 
 

@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from phusong.geodata.antenna_files import known_antennas, read_antennas
+from phusong.geodata.appending import add_rows, drop_repeats
 from phusong.geodata.areas import assign_communes, current_communes
 from phusong.geodata.cell_text import normalise_cells
 from phusong.geodata.errors import InputError, RefusedRowsError
@@ -57,6 +58,7 @@ def import_layer(
     defaults: Mapping[str, Scalar | Sequence[DefaultRule]] | None = None,
     joins: Sequence[Join] = (),
     replace: bool = False,
+    append: bool = False,
     encoding: str | None = None,
     accept_repairs: Collection[str] = (),
 ) -> ImportReport:
@@ -86,6 +88,8 @@ def import_layer(
         Attribute files to take columns from, before the mapping.
     replace
         Replace a layer imported before.
+    append
+        Add to a layer imported before; a row gives way to a new one of the same key.
     encoding
         Encoding of a text file, `tcvn3` and `vni` too; None finds it.
     accept_repairs
@@ -104,10 +108,10 @@ def import_layer(
     described = _with_antennas(find_layer(layer), workspace.path)
     file = Path(path)
     validate_repairs(accept_repairs)
-    if workspace.has_layer(layer) and not replace:
+    if workspace.has_layer(layer) and not (replace or append):
         raise InputError(
-            f"Layer {layer} exists in this workspace; use --replace to import it again.",
-            vi=f"Lớp {layer} đã có trong vùng làm việc; dùng --replace để nhập lại.",
+            f"Layer {layer} exists in this workspace; use --replace to import it again, or --append to add to it.",
+            vi=f"Lớp {layer} đã có trong vùng làm việc; dùng --replace để nhập lại, hoặc --append để thêm vào.",
         )
     words = find_words(described)
     mapped = [name for names in (mapping or {}).values() for name in ([names] if isinstance(names, str) else names)]
@@ -143,7 +147,14 @@ def import_layer(
     )  # fmt: skip
     geometry = placed.points if described.geometry is not None else None
     derived, relations = _relate(workspace, described, parsed, geometry, log)
-    accepted = _accepted(parsed, geometry, described, log, file.name)
+    accepted, repeats = drop_repeats(_accepted(parsed, geometry, described, log, file.name), described)
+    relations += [f"{repeats} rows repeat another one and were left out"] if repeats else []
+    stored = accepted
+    if append and workspace.has_layer(layer):
+        stored, gone = add_rows(workspace.read_layer(layer), accepted, described)
+        relations.append(
+            f"added to the layer; {gone} rows were there already" + (" and replaced" if described.key else "")
+        )
     issues = tuple(sorted((*table.issues, *log.issues), key=lambda issue: issue.row))
     report = ImportReport(
         layer, file.name, 0 if placed.wrong else len(accepted), int(log.refused.sum()) + len(table.issues),
@@ -154,7 +165,7 @@ def import_layer(
     if layer == "stations":
         read_antennas(workspace.path, {name for text in accepted["antenna"].dropna() for name in text.split(";")})
     with archived(workspace, report, [file, *(join.path for join in joins)]):
-        workspace.write_layer(layer, accepted)
+        workspace.write_layer(layer, stored)
     return report
 
 
@@ -264,8 +275,7 @@ def _accepted(
 ) -> pd.DataFrame:
     good = ~log.refused
     rows = values[good].copy()
-    if "source" not in layer.column_names:
-        rows["source"] = file
+    rows["source"] = rows["source"].fillna(file) if "source" in layer.column_names else file
     rows["source_row"] = log.row_numbers[good]
     rows = rows.reset_index(drop=True)
     if geometry is None:

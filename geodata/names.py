@@ -10,13 +10,18 @@ import unicodedata
 # Tone marks in the order of the dictionary: ngang (none), huyền, hỏi, ngã, sắc, nặng.
 TONES = ("", "\u0300", "\u0309", "\u0303", "\u0301", "\u0323")
 ALPHABET = "aăâbcdđeêfghijklmnoôơpqrstuưvwxyz"
+# Whatever is no letter, in the order of the CLDR root collation.
+_SIGNS = " _-–—,;:!?.'‘’\"“”()[]{}@*/\\&#%`^+<=>|~$0123456789"
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+_RANK = {sign: _DIGITS[1 + rank // 36] + _DIGITS[rank % 36] for rank, sign in enumerate(_SIGNS + ALPHABET)}
 
 # Administrative words and settlement words with their abbreviations; the longer before the shorter.
 _PREFIXES = {
     "thị trấn": "thị trấn", "tt.": "thị trấn", "tt": "thị trấn",
     "thành phố": "thành phố", "tp.": "thành phố", "tp": "thành phố",
     "thị xã": "thị xã", "tx.": "thị xã", "tx": "thị xã",
-    "tổ dân phố": "tổ dân phố", "tdp": "tổ dân phố",
+    "tổ dân phố": "tổ dân phố", "tdp.": "tổ dân phố", "tdp": "tổ dân phố", "tổ": "tổ dân phố",
+    "khu phố": "khu phố", "khối phố": "khối phố", "khối": "khối", "khóm": "khóm", "tiểu khu": "tiểu khu",
     "phường": "phường", "p.": "phường", "xã": "xã", "x.": "xã",
     "huyện": "huyện", "h.": "huyện", "quận": "quận", "q.": "quận", "tỉnh": "tỉnh", "t.": "tỉnh",
     "đặc khu": "đặc khu",
@@ -49,8 +54,8 @@ def split_prefix(name: str) -> tuple[str | None, str]:
 def name_key(name: str, *, keep_prefix: bool = False) -> str:
     """Build the key under which spellings of one name meet.
 
-    Lower case, single spaces, no prefix, each syllable's tone as a digit after it (0 to 5 in the order of
-    `TONES`): Hóa and Hoá both give `hoa4`; Quảng Tiến gives `quang2 tiên4`, Quảng Tiên `quang2 tiên0`.
+    Lower case, single spaces, no prefix, no zeros before a number, each syllable's tone as a digit after it (0 to 5
+    in the order of `TONES`): Hóa and Hoá both give `hoa4`; Quảng Tiến gives `quang2 tiên4`, Quảng Tiên `quang2 tiên0`.
     """
     text = tidy_name(name) if keep_prefix else split_prefix(name)[1]
     return " ".join(_syllable_key(part) for part in re.findall(r"\w+", text.lower()))
@@ -66,22 +71,25 @@ def search_key(name: str) -> str:
 def sort_key(name: str) -> str:
     """Build a text whose plain order is the Vietnamese order of names.
 
-    Letters decide first (a ă â b c d đ e ê …), then tones (ngang, huyền, hỏi, ngã, sắc, nặng), then small
-    before capital letters, then the spelling itself. Spaces come before digits, digits before letters.
+    Letters decide first (a ă â b c d đ e ê …), then tones (ngang, huyền, hỏi, ngã, sắc, nặng), then small before
+    capital letters. Spaces come before signs, these before digits, digits before letters: the order of ICU for `vi`.
+    The key is made of the digits and the letters a to z alone, so that every database orders it alike.
     """
-    tidy = tidy_name(name)
-    letters: list[str] = []
-    tones: list[str] = []
-    for letter in tidy:
+    letters, tones, cases = [], [], []
+    for letter in tidy_name(name):
         base, tone = _split_tone(letter.lower())
-        letters.append(_letter_rank(base))
-        tones.append(str(tone))
-    case = "".join("1" if letter.isupper() else "0" for letter in tidy)
-    return "\x01".join(("".join(letters), "".join(tones), case, tidy))
+        rank = _RANK.get(base)
+        if rank is None:  # a letter of another alphabet: by its base, after those without a mark
+            plain = unicodedata.normalize("NFD", base)[:1]
+            rank, tone = _RANK.get(plain, f"z{ord(plain or base):06x}"), len(TONES)
+        letters.append(rank)
+        tones.append(str(tone + 1))
+        cases.append("2" if letter.isupper() else "1")
+    return "0".join(("".join(letters), "".join(tones), "".join(cases)))
 
 
 def _syllable_key(syllable: str) -> str:
-    parts = [_split_tone(letter) for letter in syllable]
+    parts = [_split_tone(letter) for letter in (syllable.lstrip("0") or "0" if syllable.isdigit() else syllable)]
     return "".join(base for base, _ in parts) + str(max(tone for _, tone in parts))
 
 
@@ -90,10 +98,3 @@ def _split_tone(letter: str) -> tuple[str, int]:
     marks = unicodedata.normalize("NFD", letter)
     tone = next((number for number, mark in enumerate(TONES) if mark and mark in marks), 0)
     return unicodedata.normalize("NFC", marks.replace(TONES[tone], "") if tone else marks), tone
-
-
-def _letter_rank(base: str) -> str:
-    position = ALPHABET.find(base)
-    if position >= 0:
-        return chr(0x100 + position)  # after every digit and sign of ASCII
-    return base if base < "\u0100" else "\u0200" + base

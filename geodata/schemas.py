@@ -18,7 +18,11 @@ from phusong.geodata.errors import InputError, UnknownNameError
 STORAGE_CRS = "EPSG:4326"
 TECHNOLOGIES = ("2G", "3G", "4G", "5G")
 YES_NO_UNKNOWN = ("yes", "no", "unknown")
+NAME_ORDER = "name_sort"  # `names.sort_key` of the column name
 ANTENNAS = ("tr36814", "omni", "envelope38901")  # built in; the others are files of the workspace
+
+SURVEY = "survey"
+OBSERVED_BY = ("commune_report", "operator_report", "official_list", SURVEY)
 
 Kind = Literal["text", "number", "date", "numbers", "texts"]
 
@@ -73,9 +77,10 @@ class Layer:
 
     @property
     def stored_names(self) -> tuple[str, ...]:
-        """Names of all stored columns without the geometry: the layer's own, then file and row."""
+        """Names of all stored columns without the geometry: the layer's own, the order of names, then file and row."""
         own = self.column_names
-        return own + tuple(name for name in ("source", "source_row") if name not in own)
+        order = (NAME_ORDER,) if "name" in own else ()
+        return own + tuple(name for name in (*order, "source", "source_row") if name not in own)
 
 
 _COMMUNES = Layer(
@@ -175,9 +180,10 @@ _OBSERVATIONS = Layer(
         Column("settlement_id", required=True),
         Column("indicator", required=True, choices=("broadband", "signal", "power", "households_connected")),
         Column("value", required=True),
-        Column("source", required=True),  # who declared or surveyed it, not the file
+        Column("source", required=True),  # the document, or who declared or surveyed it; not the file
         Column("observed_on", "date", required=True),
         Column("by"),
+        Column("kind", choices=OBSERVED_BY, late=True),
     ),
     key=("settlement_id", "indicator", "source", "observed_on"),
     geometry=None,
@@ -189,10 +195,24 @@ _MEASUREMENTS = Layer(
         Column("operator", required=True),
         Column("station_id"),
         Column("rsrp_dbm", "number", required=True, minimum=-160, maximum=0),
-        Column("measured_at"),
-        Column("source", required=True),
+        Column("measured_at"),  # YYYY-MM-DDThh:mm:ss
+        Column("source"),
+        Column("cell_id", late=True),
+        Column("kind", choices=("drive_test", "crowd"), late=True),
     ),
     key=(),
+)
+_ALIASES = Layer(
+    "aliases",
+    (
+        Column("settlement_id", required=True),
+        Column("name", required=True),
+        Column("kind", required=True, choices=("renamed", "merged", "spelling")),
+        Column("commune"),
+        Column("valid_to", "date"),
+    ),
+    key=("settlement_id", "name", "commune"),
+    geometry=None,
 )
 
 LAYERS = {
@@ -206,6 +226,7 @@ LAYERS = {
         _PLACES,
         _OBSERVATIONS,
         _MEASUREMENTS,
+        _ALIASES,
     )
 }
 
@@ -231,6 +252,8 @@ def schema(layer: Layer) -> pa.DataFrameSchema:
     """Build the pandera schema of a layer as it is stored (without its geometry)."""
     columns: dict[str, pa.Column] = {column.name: _schema_column(column) for column in layer.columns}
     columns.setdefault("source", pa.Column(None, _text_check(), nullable=False))
+    if NAME_ORDER in layer.stored_names:
+        columns[NAME_ORDER] = pa.Column(None, _text_check(), required=False)
     columns["source_row"] = pa.Column("int64", pa.Check.ge(1))
     unique = list(layer.key) or None
     return pa.DataFrameSchema(columns, strict=True, unique=unique, name=layer.name)

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from phusong.geodata.appending import normalise_times
 from phusong.geodata.cells import distinct
 from phusong.geodata.reports import IssueLog
 from phusong.geodata.schemas import Column, Layer
@@ -57,6 +58,8 @@ def parse_columns(frame: pd.DataFrame, layer: Layer, log: IssueLog) -> tuple[pd.
         _refuse_unequal_lists(values, log)
     if layer.name == "observations":
         _refuse_unfit_observations(values, log)
+    if layer.name == "measurements":
+        normalise_times(values, "measured_at", log)
     return values, filled
 
 

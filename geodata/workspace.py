@@ -21,9 +21,10 @@ import rasterio
 
 from phusong.geodata.errors import MissingLayerError, SettingsError, UnknownNameError, WorkspaceError
 from phusong.geodata.grid import Grid, Raster
+from phusong.geodata.names import sort_key
 from phusong.geodata.raster_files import grid_of
 from phusong.geodata.raster_files import read_raster as read_raster_file
-from phusong.geodata.schemas import LAYERS, STORAGE_CRS, find_layer, validate_layer
+from phusong.geodata.schemas import LAYERS, NAME_ORDER, STORAGE_CRS, find_layer, validate_layer
 from phusong.geodata.settings import SETTINGS_FILE, Settings, parse_settings, read_settings, render_settings
 from phusong.geodata.writing import LOCK_FILE
 
@@ -288,6 +289,9 @@ def _with_storage_types(name: str, frame: pd.DataFrame) -> gpd.GeoDataFrame:
     layer = find_layer(name)
     columns: dict[str, object] = {}
     for column in layer.stored_names:
+        if column == NAME_ORDER and "name" in frame.columns:
+            columns[column] = frame["name"].map(sort_key, na_action="ignore").astype(object)
+            continue
         if column not in frame.columns:
             continue
         values = frame[column]

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from phusong.geodata.names import sort_key
 from phusong.maps.data import PageData, RunInfo
-from phusong.maps.text import Language, format_count, format_date, format_share, vietnamese_sort_key
+from phusong.maps.text import Language, format_count, format_date, format_share
 
 LANGUAGES: tuple[Language, ...] = ("vi", "en")
 INDICATORS = ("people", "residential_cells", "settlements")
@@ -161,7 +162,7 @@ def _settlements(frame: pd.DataFrame, technologies: list[str]) -> dict[str, Any]
 
 
 def _name_key(name: str | None) -> tuple[bool, Any]:
-    return name is None, vietnamese_sort_key(name or "")
+    return name is None, sort_key(name or "")
 
 
 def _masts(stations: pd.DataFrame) -> list[list[Any]]:

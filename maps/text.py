@@ -1,21 +1,16 @@
-"""Numbers, dates and order as readers of Vietnamese (and English) expect them, and text safe inside a page.
+"""Numbers and dates as readers of Vietnamese (and English) expect them, and text safe inside a page.
 
 Every figure that a person reads goes through `format_share` and `format_count`, so that a map and a table
 never round differently.
 """
 
 import json
-import unicodedata
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Literal
 
 Language = Literal["vi", "en"]
 
-_LETTERS = "aăâbcdđeêfghijklmnoôơpqrstuưvwxyz"
-_LETTER_ORDER = {letter: position for position, letter in enumerate(_LETTERS)}
-# ngang (no mark), huyền, hỏi, ngã, sắc, nặng: the order of Vietnamese dictionaries, CLDR root collation "vi"
-_TONE_ORDER = {"\u0300": 1, "\u0309": 2, "\u0303": 3, "\u0301": 4, "\u0323": 5}
 _SCRIPT_ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 
@@ -79,33 +74,6 @@ def format_share(numerator: float, denominator: float, language: Language) -> st
 def format_date(day: date, language: Language) -> str:
     """A date as dd/mm/yyyy in Vietnamese and as yyyy-mm-dd in English."""
     return day.strftime("%d/%m/%Y") if language == "vi" else day.isoformat()
-
-
-def vietnamese_sort_key(text: str) -> tuple[list[tuple[int, int]], list[int], str]:
-    """A key that sorts names in the order of Vietnamese dictionaries.
-
-    Letters first (a ă â b c d đ e ê … o ô ơ … u ư …), then tones (ngang, huyền, hỏi, ngã, sắc, nặng), then
-    the text itself; digits come before letters and everything else before digits.
-
-    Parameters
-    ----------
-    text
-        Any text, composed or decomposed.
-    """
-    letters: list[tuple[int, int]] = []
-    tones: list[int] = []
-    for char in unicodedata.normalize("NFC", text).casefold():
-        parts = unicodedata.normalize("NFD", char)
-        base = unicodedata.normalize("NFC", "".join(part for part in parts if part not in _TONE_ORDER))
-        tones.append(max((_TONE_ORDER.get(part, 0) for part in parts), default=0))
-        letters.append(_letter_rank(base))
-    return letters, tones, text
-
-
-def _letter_rank(base: str) -> tuple[int, int]:
-    if base in _LETTER_ORDER:
-        return 2, _LETTER_ORDER[base]
-    return (1 if base.isdigit() else 0), ord(base[:1] or "\0")  # a tone mark that stands alone has no base
 
 
 def json_for_script(value: object) -> str:

@@ -12,6 +12,7 @@ from phusong.geodata.admin_units import (
     predecessors,
     read_crosswalk,
     read_units,
+    search_units,
     successors,
 )
 from phusong.geodata.errors import AmbiguousNameError, UnknownNameError
@@ -105,3 +106,17 @@ def test_no_two_communes_of_one_parent_share_a_key_unless_they_are_spelt_alike()
         names[unit.valid_from, parent, name_key(unit.name, keep_prefix=True)].add(unit.name)
     assert [shared for shared in names.values() if len(shared) > 1] == []
     assert sum(len(shared) for shared in names.values()) == len(read_units())
+
+
+def test_communes_of_one_parent_that_share_a_bare_name_s_key_are_spelt_alike() -> None:
+    bare = defaultdict(set)
+    for unit in read_units():
+        name = unit.name.removeprefix(unit.kind).strip() or unit.name
+        bare[unit.valid_from, unit.district_code or unit.province_code, name_key(name)].add(name)
+    assert [shared for shared in bare.values() if len(shared) > 1] == []
+
+
+def test_every_unit_is_found_by_its_name_without_its_kind() -> None:
+    for unit in read_units():
+        bare = unit.name.removeprefix(unit.kind).strip() or unit.name
+        assert unit in search_units(bare, on=BEFORE if unit.valid_from is None else AFTER), unit.name

@@ -5,8 +5,8 @@ import random
 import pytest
 from playwright.sync_api import sync_playwright
 
+from phusong.geodata.names import sort_key
 from phusong.maps.page import render_page
-from phusong.maps.text import vietnamese_sort_key
 
 pytestmark = pytest.mark.browser
 CHROMIUM = "/usr/bin/chromium"
@@ -212,4 +212,4 @@ def test_our_order_of_names_is_that_of_the_browsers_collation(open_page, data):
     theirs = page.evaluate(
         "(names) => names.sort(new Intl.Collator('vi').compare).map((name) => name.normalize('NFC'))", names
     )
-    assert sorted(names, key=vietnamese_sort_key) == theirs
+    assert sorted(names, key=sort_key) == theirs

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phusong.maps.text import format_count, format_date, format_share, json_for_script, vietnamese_sort_key
+from phusong.maps.text import format_count, format_date, format_share, json_for_script
 
 counts = st.integers(min_value=1, max_value=10**9)
 
@@ -32,25 +32,6 @@ def test_only_a_whole_share_reads_100_and_only_an_empty_one_reads_0(first, secon
 def test_without_a_denominator_there_is_no_share():
     assert format_share(0, 0, "vi") == "–"
     assert format_share(0, float("nan"), "vi") == "–"
-
-
-def test_names_sort_in_the_order_of_vietnamese_dictionaries():
-    letters = list("aăâbcdđeêghiklmnoôơpqrstuưvxy")
-    tones = ["ma", "mà", "mả", "mã", "má", "mạ"]
-    assert sorted(sorted(letters), key=vietnamese_sort_key) == letters
-    assert sorted(sorted(tones), key=vietnamese_sort_key) == tones
-    assert sorted(["Quảng Tiến", "Quảng Tiên", "Đá Bạc", "Dốc Mây", "Thôn 2"], key=vietnamese_sort_key) == [
-        "Dốc Mây",
-        "Đá Bạc",
-        "Quảng Tiên",
-        "Quảng Tiến",
-        "Thôn 2",
-    ]
-
-
-@given(st.text())
-def test_any_text_can_be_sorted(text):
-    assert vietnamese_sort_key(text) <= vietnamese_sort_key(text + "a")
 
 
 @given(st.recursive(st.text() | st.integers() | st.none(), st.lists))
