@@ -12,6 +12,7 @@ from typing import Any
 
 from phusong.coverage.cache import Cache
 from phusong.coverage.cache_limit import trim_cache
+from phusong.coverage.crew import Progress, Threads
 from phusong.coverage.dictionary import INTERFERENCE_NOTE, terrain_note
 from phusong.coverage.ground import Population, read_population
 from phusong.coverage.indoor import indoor_note
@@ -22,7 +23,7 @@ from phusong.coverage.mosaic import MosaicMaker
 from phusong.coverage.people_tiles import store_people
 from phusong.coverage.plan import missing_bytes
 from phusong.coverage.prepare import Prepared, prepare, read_sources
-from phusong.coverage.radio import Base, Network, Progress, Radio, compute_radio, find_network
+from phusong.coverage.radio import Base, Network, Radio, compute_radio, find_network
 from phusong.coverage.results import Results, current_run_id
 from phusong.coverage.run_tables import compute_tables, find_points
 from phusong.coverage.runs import Outcome, circumstances, publish
@@ -98,7 +99,7 @@ def compute(
     if scenario is not None:
         require_scenario_name(scenario)
     with writing(workspace.path, "compute", wait_s=wait_s) as claim:
-        return _compute(workspace, claim, as_of or date.today(), full, scenario, threads, progress)
+        return _compute(workspace, claim, as_of or date.today(), full, scenario, Threads(threads), progress)
 
 
 def _compute(
@@ -107,7 +108,7 @@ def _compute(
     day: date,
     full: bool,
     scenario: str | None,
-    threads: int | None,
+    threads: Threads,
     progress: Progress | None,
 ) -> Computed:
     clock, settings = _Clock(), workspace.settings
@@ -202,7 +203,7 @@ def _base_of(before: Results, prepared: Prepared) -> Base:
     return Base(keys, before.tiles, before.store_dir, points)
 
 
-def _radio(levels: Levels, network: Network, base: Base, threads: int | None, progress: Progress | None) -> Radio:
+def _radio(levels: Levels, network: Network, base: Base, threads: Threads, progress: Progress | None) -> Radio:
     """The radio stage; from nothing where a tile of the base is damaged."""
     points = find_points(levels.prepared)
     try:

@@ -1,9 +1,7 @@
 """Tiles made final: each stored under its content, and its people counted once for every content and set of rules."""
 
-import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from phusong.coverage.cache import Arrays, Cache, content_key
+from phusong.coverage.crew import Threads
 from phusong.coverage.ground import Population
 from phusong.coverage.indoor import indoor_level, indoor_settings
 from phusong.coverage.masts import Geometry
@@ -26,6 +25,7 @@ from phusong.geodata.grid import Grid
 from phusong.geodata.settings import Indoor, Settings
 
 OUTDOORS, INDOORS = "outdoors", "indoors"
+Unfinished = tuple[int, Corner, Box, dict[Layer, SignalTile | StoredTile]]  # number, place and layers of a tile
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,12 +82,9 @@ class MosaicMaker:
         cases = make_cases(settings, stations, grid)
         return cls(grid, stations, population, cases, members, constants, cache, store_dir)
 
-    def finish(self, radio: Radio, threads: int | None = None) -> Mosaic:
+    def finish(self, radio: Radio, threads: Threads) -> Mosaic:
         """Store the tiles and count the people of each."""
-        boxes = tile_boxes(self.grid.shape)
-        with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
-            parts = [pool.submit(self._finish, n, corner, box, radio) for n, (corner, box) in enumerate(boxes.items())]
-            done = [part.result() for part in parts]
+        done = threads.map(MosaicMaker.finish_tile, self, self.tasks(radio))
         n_plot = len(self.population.residents.plot_cell)
         tallies: dict[str, dict[str, Tally]] = {OUTDOORS: {}, INDOORS: {}}
         for n, case in enumerate(self.cases):
@@ -96,10 +93,16 @@ class MosaicMaker:
             {layer: [tiles[layer] for tiles, _ in done if layer in tiles] for layer in sorted(radio.tiles)}, tallies
         )
 
-    def _finish(
-        self, number: int, corner: Corner, box: Box, radio: Radio
-    ) -> tuple[dict[Layer, StoredTile], list[Arrays]]:
-        given = {layer: tiles[corner] for layer, tiles in radio.tiles.items() if corner in tiles}
+    def tasks(self, radio: Radio) -> list[Unfinished]:
+        """What is to be made final: every tile."""
+        return [
+            (number, corner, box, {layer: tiles[corner] for layer, tiles in radio.tiles.items() if corner in tiles})
+            for number, (corner, box) in enumerate(tile_boxes(self.grid.shape).items())
+        ]
+
+    def finish_tile(self, task: Unfinished) -> tuple[dict[Layer, StoredTile], list[Arrays]]:
+        """Store a tile, and count its people by every case."""
+        number, corner, box, given = task
         names = self.stations["station_id"].astype(str).tolist()
         stored = {}
         for layer, tile in given.items():

@@ -5,11 +5,9 @@ a new station is merged into the tiles and points it reaches; where a station th
 and points are decided anew from every station that reaches them. The result is that of a computation from nothing.
 """
 
-import os
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from phusong.coverage.crew import Progress, Threads
 from phusong.coverage.levels import Levels
 from phusong.coverage.link import location_sigma_db
 from phusong.coverage.masts import Geometry
@@ -25,9 +24,9 @@ from phusong.coverage.service import NO_SIGNAL_CDBM, Layer
 from phusong.coverage.signal import SignalTile
 from phusong.coverage.tiles import GONE, Box, Corner, StoredTile, read_tile, tile_boxes
 
-Progress = Callable[[int, int], None]
 Place = tuple[Layer, Corner]
 Jobs = list[tuple[int, Place, Box]]  # station, tile it goes to, pixels
+Asked = dict[int, npt.NDArray[np.intp]]  # points by station
 POINT_COLUMNS = (
     "point_id",
     "x_m",
@@ -119,7 +118,7 @@ def compute_radio(
     points: pd.DataFrame,
     *,
     base: Base,
-    threads: int | None = None,
+    threads: Threads,
     progress: Progress | None = None,
 ) -> Radio:
     """Compute the best server of every wanted pixel, and of every point on its own exact path.
@@ -133,7 +132,7 @@ def compute_radio(
     base
         The run to start from.
     threads
-        Worker threads, None for one a processor; the result does not depend on it.
+        What does the work; the result does not depend on how many there are.
     progress
         Called with geometries done and in all.
 
@@ -142,48 +141,48 @@ def compute_radio(
     StoreError
         A tile of the base is missing or damaged.
     """
-    kept = {
-        code
-        for code, (layer, station_id, key) in enumerate(
-            zip(network.layer, network.station_id, network.signal_key, strict=True)
-        )
-        if base.signal_keys.get(layer, {}).get(station_id) == key
-    }
-    canvas = _Canvas.of(levels, network, base, kept)
-    asked = _PointQuestions.of(levels, network, base, kept, points)
+    kept = kept_stations(network, base)
+    canvas = Canvas.of(network, base, kept, tile_boxes(levels.prepared.grid.shape))
+    asked = PointQuestions.of(levels, network, base, kept, points)
     work = [
         (number, jobs, asked.of_geometry(geometry))
         for number, geometry in enumerate(network.geometries)
         for jobs in [canvas.jobs(geometry, kept)]
     ]
     work = [(number, jobs, ask) for number, jobs, ask in work if jobs or ask]
-    found: list[pd.DataFrame] = []
-
-    def run(number: int, jobs: Jobs, ask: dict[int, npt.NDArray[np.intp]]) -> pd.DataFrame | None:
-        geometry = network.geometries[number]
-        if jobs:
-            loss = levels.loss_cdb(geometry, network.field_keys[number])
-            for code, place, box in jobs:
-                with canvas.tile(place) as tile:
-                    levels.merge(geometry, code, loss, box, tile, place[1])
-        return asked.answer(geometry, ask)
-
-    with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
-        tasks = [pool.submit(run, *part) for part in work]
-        try:
-            for done, task in enumerate(as_completed(tasks), start=1):
-                answer = task.result()
-                if answer is not None:
-                    found.append(answer)
-                if progress:
-                    progress(done, len(tasks))
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    found = threads.map(_fill, _Filling(levels, network, canvas, asked), work, progress=progress)
     return Radio(canvas.tiles(), asked.table(found), len(work))
 
 
-class _Canvas:
+def kept_stations(network: Network, base: Base) -> set[int]:
+    """Codes of the stations whose signal is that of the base."""
+    return {
+        code
+        for code, (layer, station_id, key) in enumerate(
+            zip(network.layer, network.station_id, network.signal_key, strict=True)
+        )
+        if base.signal_keys.get(layer, {}).get(station_id) == key
+    }
+
+
+@dataclass(frozen=True, eq=False)
+class _Filling:
+    levels: Levels
+    network: Network
+    canvas: "Canvas"
+    asked: "PointQuestions"
+
+
+def _fill(filling: _Filling, part: tuple[int, Jobs, Asked]) -> pd.DataFrame | None:
+    """Merge a geometry into the tiles, and answer at the points that are asked of it."""
+    number, jobs, ask = part
+    geometry = filling.network.geometries[number]
+    if jobs:
+        filling.canvas.merge(filling.levels, geometry, filling.network.field_keys[number], jobs)
+    return filling.asked.answer(geometry, ask)
+
+
+class Canvas:
     """The tiles being filled, those of the base that nothing touches, and the pixels to decide anew."""
 
     def __init__(self, boxes: dict[Corner, Box], layers: Iterable[Layer]) -> None:
@@ -195,9 +194,9 @@ class _Canvas:
         self._layer_of: list[Layer] = []
 
     @classmethod
-    def of(cls, levels: Levels, network: Network, base: Base, kept: set[int]) -> "_Canvas":
+    def of(cls, network: Network, base: Base, kept: set[int], boxes: dict[Corner, Box]) -> "Canvas":
         """Take over from the base what no new station reaches, and open what stations that are gone served."""
-        canvas = cls(tile_boxes(levels.prepared.grid.shape), sorted(set(network.layer)))
+        canvas = cls(boxes, sorted(set(network.layer)))
         canvas._layer_of = network.layer
         touched = {
             (network.layer[code], corner)
@@ -212,6 +211,8 @@ class _Canvas:
         for layer in canvas._stored:
             rows, before = kept_rows[layer], base.signal_keys.get(layer, {})
             for corner, stored in base.tiles.get(layer, {}).items() if rows else ():
+                if corner not in boxes:
+                    continue
                 canvas._take(
                     layer,
                     corner,
@@ -244,7 +245,7 @@ class _Canvas:
         """What the stations of a geometry give to the tiles: new ones all, kept ones what is open."""
         found = []
         for corner, part in geometry.tiles():
-            for code in geometry.stations:
+            for code in geometry.stations if corner in self._boxes else ():
                 place = (self._layer_of[code], corner)
                 box = part.cut(self._boxes[corner])
                 if code in kept:
@@ -253,8 +254,15 @@ class _Canvas:
                     found.append((code, place, box))
         return found
 
+    def merge(self, levels: Levels, geometry: Geometry, field_key: str, jobs: Jobs) -> None:
+        """Give the tiles what the stations of a geometry have for them."""
+        loss = levels.loss_cdb(geometry, field_key)
+        for code, place, box in jobs:
+            with self._tile(place) as tile:
+                levels.merge(geometry, code, loss, box, tile, place[1])
+
     @contextmanager
-    def tile(self, place: Place) -> Iterator[SignalTile]:
+    def _tile(self, place: Place) -> Iterator[SignalTile]:
         """A tile to be filled, by one thread at a time."""
         whole = self._boxes[place[1]]
         with self._locks[place]:
@@ -272,7 +280,7 @@ class _Canvas:
         return found
 
 
-class _PointQuestions:
+class PointQuestions:
     """Which stations are to be asked at which points, and the best of their answers and the base's."""
 
     def __init__(self, levels: Levels, network: Network, points: pd.DataFrame) -> None:
@@ -285,9 +293,7 @@ class _PointQuestions:
         self._answers: list[pd.DataFrame] = []
 
     @classmethod
-    def of(
-        cls, levels: Levels, network: Network, base: Base, kept: set[int], points: pd.DataFrame
-    ) -> "_PointQuestions":
+    def of(cls, levels: Levels, network: Network, base: Base, kept: set[int], points: pd.DataFrame) -> "PointQuestions":
         """Keep the answers of the base for points that stand where they stood, from stations that are kept."""
         questions = cls(levels, network, points)
         questions._kept = kept
@@ -311,7 +317,7 @@ class _PointQuestions:
         questions._answers.append(pd.DataFrame({**parts, "distance_km": known["distance_km"].to_numpy(float)}))
         return questions
 
-    def of_geometry(self, geometry: Geometry) -> dict[int, npt.NDArray[np.intp]]:
+    def of_geometry(self, geometry: Geometry) -> Asked:
         """Points to ask by station: a new station all within its radius, a kept one those that are open."""
         east, north = self._positions[:, 0] - geometry.x_m, self._positions[:, 1] - geometry.y_m
         near = np.hypot(east, north) <= 1e3 * self._levels.model.radius_km
@@ -322,7 +328,7 @@ class _PointQuestions:
                 asked[code] = rows
         return asked
 
-    def answer(self, geometry: Geometry, asked: Mapping[int, npt.NDArray[np.intp]]) -> pd.DataFrame | None:
+    def answer(self, geometry: Geometry, asked: Asked) -> pd.DataFrame | None:
         """Levels of the stations at the points asked of each."""
         if not asked:
             return None
@@ -336,17 +342,17 @@ class _PointQuestions:
             parts.append(found.assign(position=rows[found["position"].to_numpy()]))
         return pd.concat(parts, ignore_index=True)
 
-    def table(self, found: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    def table(self, found: Iterable[pd.DataFrame | None]) -> pd.DataFrame:
         """The best station of every point, technology and operator; of equal levels the smaller id wins."""
         prepared = self._levels.prepared
-        stations = prepared.eligible.table
-        answers = pd.concat([*self._answers, *found], ignore_index=True)
+        stations = prepared.stations
+        answers = pd.concat([*self._answers, *(part for part in found if part is not None)], ignore_index=True)
         code = answers["code"].to_numpy(dtype=np.int64)
         table = answers.assign(
-            technology=stations["technology"].to_numpy()[code],
-            operator=stations["operator"].to_numpy()[code],
-            station_id=stations["station_id"].to_numpy()[code],
-            freq_ghz=stations["band_mhz"].to_numpy(float)[code] / 1000.0,
+            technology=np.array([station.technology for station in stations], object)[code],
+            operator=np.array([station.operator for station in stations], object)[code],
+            station_id=np.array([station.station_id for station in stations], object)[code],
+            freq_ghz=np.array([station.band_mhz for station in stations])[code] / 1000.0,
         )
         table = table.sort_values(["rsrp_dbm", "code"], ascending=[False, True], kind="stable")
         table = table.drop_duplicates(["position", "technology", "operator"])
