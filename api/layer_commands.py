@@ -71,6 +71,9 @@ def import_(
     as_json: JsonOption = False,
 ) -> None:
     """Import a layer or raster from a file, or everything that a recipe names: all of it, or nothing."""
+    from phusong.geodata.reader_client import start_reader
+
+    start_reader()  # it gets ready meanwhile
     from phusong.geodata.workspace import Workspace
     from phusong.geodata.writing import writing
 

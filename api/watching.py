@@ -22,7 +22,8 @@ from phusong.api.errors import USER_ERRORS, sentences_of
 from phusong.coverage.checks import check_workspace
 from phusong.coverage.compute import compute
 from phusong.geodata.errors import BusyError, InputError, RefusedRowsError
-from phusong.geodata.importing import SIDECARS
+from phusong.geodata.reader_client import close_reader
+from phusong.geodata.readers import SIDECARS
 from phusong.geodata.recipe import RecipeLayer, RecipeRaster, find_entry, import_entry, read_recipe, staged
 from phusong.geodata.reports import ImportReport
 from phusong.geodata.schemas import LAYERS
@@ -169,6 +170,8 @@ def take_file(workspace_path: Path, inbox: Path, file: Path, *, accept_partial: 
             "en": f"{file.name} cannot be taken, a fault of phusong ({name}).",
             "vi": f"Không xử lý được {file.name}, lỗi của phusong ({name}).",
         }
+    finally:
+        close_reader()  # the next file may be another sender's
     return report
 
 

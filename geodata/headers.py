@@ -7,9 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
+from typing import TYPE_CHECKING
 
 from phusong.geodata.names import name_key, search_key
-from phusong.geodata.schemas import Layer
+
+if TYPE_CHECKING:  # the schemas are slow to import, and the reading process does without them
+    from phusong.geodata.schemas import Layer
 
 SURVEYORS_PAIR = ("north_first", "east_second")
 """A header X, and a header Y: northing and easting of a surveyor, or the other way round."""
@@ -44,7 +47,7 @@ class Match:
     factor: float = 1.0
 
 
-def find_words(layer: Layer) -> Words:
+def find_words(layer: "Layer") -> Words:
     """Read the words of a layer from the package's dictionary."""
     return _words(layer.name, layer.column_names, layer.geometry == "point")
 

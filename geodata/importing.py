@@ -34,7 +34,7 @@ from phusong.geodata.joins import (
 from phusong.geodata.matching import apply_factors, complete_mapping, refuse_bare_formulas, require_columns
 from phusong.geodata.placing import REPAIRS
 from phusong.geodata.positions import place_rows
-from phusong.geodata.readers import read_table
+from phusong.geodata.readers import SIDECARS, read_table
 from phusong.geodata.reports import ImportReport, IssueLog
 from phusong.geodata.schemas import STORAGE_CRS, Layer, find_layer
 from phusong.geodata.station_lists import assume_missing, name_masts, split_technologies
@@ -42,8 +42,6 @@ from phusong.geodata.validation import parse_columns, refuse_duplicates
 from phusong.geodata.workspace import Workspace
 
 Value = TypeVar("Value")
-
-SIDECARS = (".shx", ".dbf", ".prj", ".cpg", ".dat", ".map", ".id", ".ind", ".mid")
 
 
 def import_layer(

@@ -15,6 +15,10 @@ from rasterio.errors import RasterioIOError
 
 from phusong.geodata.errors import InputError, MissingLayerError
 from phusong.geodata.grid import Grid, Raster
+from phusong.geodata.raster_copies import open_copy
+from phusong.geodata.reader_client import opened_apart
+
+SIDECARS = (".tfw", ".prj", ".ige", "+.aux.xml", "+.msk")
 
 
 def grid_of(source: Any) -> Grid:
@@ -79,7 +83,7 @@ def write_raster(path: Path, raster: Raster, *, tags: Mapping[str, str]) -> None
 
 @contextmanager
 def open_source(path: Path) -> Iterator[Any]:
-    """Open a user's raster: readable, one band, with a CRS and not rotated.
+    """Open a user's raster: readable, one band, with a CRS and not rotated; a process with limits reads it.
 
     Raises
     ------
@@ -90,15 +94,7 @@ def open_source(path: Path) -> Iterator[Any]:
         raise InputError(
             f"{path.name}: there is no such file; check the path", vi=f"{path.name}: không có tệp này; hãy kiểm tra"
         )
-    try:
-        source = rasterio.open(path)
-    except RasterioIOError as error:
-        raise InputError(
-            f"{path.name} is damaged or no raster; give a GeoTIFF or another file that GDAL reads",
-            vi=f"{path.name} hỏng hoặc không phải raster; hãy dùng GeoTIFF hoặc tệp mà GDAL đọc được",
-        ) from error
-    with source:
-        _validate_source(source, path)
+    with opened_apart("raster", path, sidecars=SIDECARS) as found, open_copy(found) as source:
         yield source
 
 
@@ -133,22 +129,3 @@ def first_position(mask: npt.NDArray[np.bool_], grid: Grid) -> str:
     xs, ys = grid.centres()
     lon, lat = Transformer.from_crs(grid.crs, "EPSG:4326", always_xy=True).transform(xs[col], ys[row])
     return f"row {row + 1}, column {col + 1} ({lon:.5f}, {lat:.5f})"
-
-
-def _validate_source(source: Any, path: Path) -> None:
-    if source.crs is None:
-        raise InputError(
-            f"{path.name}: the raster has no CRS; write one into it, for instance gdal_edit -a_srs EPSG:4326",
-            vi=f"{path.name}: raster không có hệ tọa độ; hãy ghi vào tệp, ví dụ gdal_edit -a_srs EPSG:4326",
-        )
-    if source.count != 1:
-        raise InputError(
-            f"{path.name}: one band is expected, the file has {source.count}",
-            vi=f"{path.name}: cần tệp một kênh, tệp này có {source.count} kênh",
-        )
-    transform = source.transform
-    if transform.b or transform.d or transform.a <= 0 or transform.e >= 0:
-        raise InputError(
-            f"{path.name}: the raster is rotated or not north up; warp it first, for instance with gdalwarp",
-            vi=f"{path.name}: raster bị xoay hoặc không quay về hướng bắc; hãy nắn lại, ví dụ bằng gdalwarp",
-        )

@@ -57,7 +57,7 @@ def import_terrain(
     workspace
         Gives CRS and resolution; receives `rasters/terrain.tif`.
     path
-        Any raster that GDAL reads, SRTM `.hgt` included; elevations [m amsl] in one band.
+        GeoTIFF, ERDAS Imagine, ESRI ASCII grid or SRTM `.hgt`; elevations [m amsl] in one band.
     terrain_kind
         "dtm" (bare earth) or "dsm" (top of trees and houses).
     fill_sea_m

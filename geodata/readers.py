@@ -1,73 +1,19 @@
-"""Files read as tables of raw text, with the number of every row.
+"""Files read as tables of raw text, by a process with limits (`reader_client`)."""
 
-GeoPackage, GeoJSON, Shapefile, DBF, MapInfo TAB and MIF, KML and FlatGeobuf by pyogrio; CSV; workbooks by
-python-calamine. Values become trimmed NFC text or None; what they mean is for others to say.
-"""
-
-import csv
-import io
-import warnings
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-import pandas as pd
-import pyogrio
-from pyogrio.errors import DataLayerError, DataSourceError
-
-from phusong.geodata.cells import Texts, clean_column
-from phusong.geodata.encodings import decode_file
 from phusong.geodata.errors import InputError
 from phusong.geodata.headers import Words
-from phusong.geodata.reports import RowIssue
-from phusong.geodata.tables import Layout, Sheet, find_layout, match_columns, read_body, recover_sheet, sheet_place
-from phusong.geodata.workbooks import no_such, read_formulas, read_sheets
+from phusong.geodata.reader_client import opened_apart
+from phusong.geodata.table_files import Table, load_table
 
-VECTOR_SUFFIXES = (".gpkg", ".geojson", ".json", ".shp", ".dbf", ".tab", ".mif", ".kml", ".fgb")
+__all__ = ["SIDECARS", "Table", "read_table"]
+
+VECTOR_SUFFIXES = (".gpkg", ".geojson", ".json", ".shp", ".dbf", ".tab", ".mif", ".kml", ".kmz", ".fgb")
 TEXT_SUFFIXES = (".csv", ".txt", ".tsv")
 WORKBOOK_SUFFIXES = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods")
-
-_DELIMITERS = ",;\t|"
-_HEAD_CHARACTERS = 20_000  # enough of a text file to find its header
-
-
-@dataclass(frozen=True)
-class Table:
-    """A file's rows as raw text.
-
-    `frame` holds text or None; `row_numbers` the 1-based row in the file or sheet (the first feature of a vector
-    file is 1), `sheets` the sheet of each row; `geometry` shapely objects; `crs` what the file says. `issues` are
-    rows that could not be read, which `frame` leaves out. `matched` maps our columns to the file's where words of
-    the layer were given, `ambiguous` to the several that could mean one, `factors` to what turns the unit of the header
-    into ours; `bare_formulas` are cells (position in `frame`, column) with a formula and no value.
-    """
-
-    frame: pd.DataFrame
-    row_numbers: npt.NDArray[np.int64]
-    geometry: npt.NDArray[np.object_] | None = None
-    crs: str | None = None
-    issues: tuple[RowIssue, ...] = ()
-    sheets: Texts | None = None
-    matched: Mapping[str, str] = field(default_factory=dict)
-    ambiguous: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    factors: Mapping[str, float] = field(default_factory=dict)
-    bare_formulas: tuple[tuple[int, str], ...] = ()
-    notes: tuple[str, ...] = ()
-
-    def take(self, origin: npt.NDArray[np.intp]) -> "Table":
-        """The table with the rows at these positions, some of them several times; without its bare formulas."""
-        return replace(
-            self,
-            frame=self.frame.iloc[origin].reset_index(drop=True),
-            row_numbers=self.row_numbers[origin],
-            geometry=None if self.geometry is None else self.geometry[origin],
-            sheets=None if self.sheets is None else self.sheets[origin],
-            bare_formulas=(),
-        )
+SIDECARS = (".shx", ".dbf", ".prj", ".cpg", ".dat", ".map", ".id", ".ind", ".mid")
 
 
 def read_table(
@@ -79,7 +25,7 @@ def read_table(
     words: Words | None = None,
     mapped: Sequence[str] = (),
 ) -> Table:
-    """Read a file by its suffix.
+    """Read a file by its content.
 
     Parameters
     ----------
@@ -99,230 +45,25 @@ def read_table(
     Raises
     ------
     InputError
-        The file is missing, empty, of an unknown kind, damaged or in another encoding, or has no such
-        sheet or layer.
+        The file is missing, empty, of an unknown kind, damaged or in another encoding, holds what files from elsewhere
+        may not hold, needs more than its share of memory or time, or has no such sheet or layer.
     """
     file = Path(path)
-    suffix = file.suffix.lower()
+    require_file(file)
+    options = {"sheet": sheet, "layer": layer, "encoding": encoding, "words": words, "mapped": tuple(mapped)}
+    with opened_apart("table", file, sidecars=SIDECARS, options=options) as found:
+        return load_table(found)
+
+
+def require_file(file: Path) -> None:
+    """Raise InputError for a table's file that is missing, empty or named like nothing that is read."""
     if not file.is_file():
         raise InputError(f"{file} does not exist; check the path.", vi=f"Không có tệp {file}; hãy kiểm tra đường dẫn.")
     if file.stat().st_size == 0:
         raise InputError(f"{file} is empty; give a file with rows.", vi=f"Tệp {file} trống; hãy dùng tệp có dữ liệu.")
-    if suffix in TEXT_SUFFIXES:
-        table = _read_text(file, encoding, words, mapped)
-    elif suffix in WORKBOOK_SUFFIXES:
-        table = _read_workbook(file, sheet, words, mapped)
-    elif suffix in VECTOR_SUFFIXES:
-        table = _read_vector(file, layer, words)
-    else:
+    if file.suffix.lower() not in VECTOR_SUFFIXES + TEXT_SUFFIXES + WORKBOOK_SUFFIXES:
         known = " ".join(VECTOR_SUFFIXES + TEXT_SUFFIXES + WORKBOOK_SUFFIXES)
         raise InputError(
             f"{file.name}: unknown kind of file; the known are {known}.",
             vi=f"{file.name}: loại tệp không biết; các loại đọc được: {known}.",
         )
-    if len(table.frame) == 0 and not table.issues:
-        raise _no_rows(file)
-    return table
-
-
-def _no_rows(file: Path) -> InputError:
-    return InputError(
-        f"{file.name} has no rows; give a file with at least one.",
-        vi=f"{file.name} không có dòng dữ liệu nào; hãy dùng tệp có ít nhất một dòng.",
-    )
-
-
-def _read_text(file: Path, encoding: str | None, words: Words | None, mapped: Sequence[str]) -> Table:
-    decoded = decode_file(file.read_bytes(), file=file.name, encoding=encoding)
-    text = decoded.text
-    start = 1 if text.startswith("sep=") else 0  # a line that Excel writes for itself
-    delimiter = text[4] if start and len(text) > 4 else _find_delimiter(text, words, mapped)
-    try:
-        records = _read_records(text, delimiter)
-    except (csv.Error, TypeError) as error:
-        raise InputError(
-            f"{file.name} is not readable as CSV: {error}.",
-            vi=f"{file.name} không đọc được dạng CSV: {error}.",
-        ) from error
-    records[:start] = [[]] * start
-    sheet = Sheet(records, ragged=True)
-    notes: tuple[str, ...] = (decoded.note,) if decoded.note else ()
-    if not text.isascii() and not notes:
-        sheet, notes = recover_sheet(sheet)
-    layout = find_layout(sheet, words, mapped)
-    return _from_sheet(file, sheet, layout, words, notes)
-
-
-def _read_records(text: str, delimiter: str) -> list[list[str]]:
-    """Read all records; equal fields share one text, which spares most of the memory of a large file."""
-    known: dict[str, str] = {}
-    records = csv.reader(_lines(text), delimiter=delimiter, strict=True)
-    return [[known.setdefault(cell, cell) for cell in record] for record in records]
-
-
-def _lines(text: str) -> Iterator[str]:
-    """The lines of a text, ended by line feeds or, in an old file, carriage returns; a stray other one is a space."""
-    mark, other = ("\n", "\r") if 2 * text.count("\n") >= text.count("\r") else ("\r", "\n")
-    start = 0
-    while start < len(text):
-        end = text.find(mark, start)
-        end = len(text) if end < 0 else end
-        line = text[start:end]
-        yield (line.removesuffix(other).replace(other, " ") if other in line else line) + "\n"
-        start = end + 1
-
-
-def _find_delimiter(text: str, words: Words | None, mapped: Sequence[str]) -> str:
-    """The delimiter under which most columns are found; of equals the first that the first line holds."""
-    first_line = text.partition("\n")[0]
-    usual = next((mark for mark in _DELIMITERS if mark in first_line), ",")
-    if words is None:
-        return usual
-    head = text[:_HEAD_CHARACTERS]
-    found = {}
-    for mark in dict.fromkeys((usual, *_DELIMITERS)):
-        try:
-            records = list(csv.reader(io.StringIO(head, newline=""), delimiter=mark))
-        except csv.Error:
-            continue
-        found[mark] = find_layout(Sheet(records, ragged=True), words, mapped).matched
-    return max(found, key=lambda mark: found[mark], default=usual)
-
-
-def _read_workbook(file: Path, wanted: str | None, words: Words | None, mapped: Sequence[str]) -> Table:
-    sheets = [recover_sheet(sheet) for sheet in read_sheets(file, wanted)]
-    names = [sheet.name or "" for sheet, _ in sheets]
-    if words is None and len(sheets) != 1:
-        raise no_such(file, "sheet", "trang tính", names, None)
-    layouts = [(sheet, find_layout(sheet, words, mapped), notes) for sheet, notes in sheets if len(sheet.rows)]
-    chosen = layouts if words is None or len(layouts) < 2 else _alike(layouts, words)
-    if not chosen:
-        raise _no_rows(file)
-    tables = [_from_workbook(file, sheet, layout, words, notes) for sheet, layout, notes in chosen]
-    used = [sheet.name for sheet, _, _ in chosen]
-    unused = [name for name in names if name not in used]
-    table = tables[0] if len(tables) == 1 else _joined(tables)
-    notes = (f"sheets read: {', '.join(map(str, used))}; not read: {', '.join(unused) or 'none'}",) if names[1:] else ()
-    return replace(table, notes=(*notes, *table.notes))
-
-
-def _alike(
-    layouts: Sequence[tuple[Sheet, Layout, tuple[str, ...]]], words: Words
-) -> list[tuple[Sheet, Layout, tuple[str, ...]]]:
-    """The sheets whose header names the columns of the best one: its id, and three of four of the others."""
-    found = [set(match_columns(layout, words)[0]) for _, layout, _ in layouts]
-    best = max(found, key=len)
-    return [
-        entry
-        for entry, columns in zip(layouts, found, strict=True)
-        if columns and best & {words.own[0]} <= columns and len(columns & best) >= 0.75 * len(best)
-    ] or list(layouts[:1])
-
-
-def _from_workbook(file: Path, sheet: Sheet, layout: Layout, words: Words | None, notes: tuple[str, ...]) -> Table:
-    table = _from_sheet(file, sheet, layout, words, notes)
-    formulas = read_formulas(file, sheet.name or "")
-    rows = {int(number) - 1: position for position, number in enumerate(table.row_numbers)}
-    valued = sum(row in rows for row, _ in formulas.valued)
-    names = layout.names
-    bare = sorted((rows[row], names[column]) for row, column in formulas.bare if row in rows and column < len(names))
-    note = f"{sheet_place(sheet.name)}{valued} cells hold formulas: the values that the file keeps of them were taken"
-    return replace(table, bare_formulas=tuple(bare), notes=(*table.notes, *([note] if valued else [])))
-
-
-def _joined(tables: Sequence[Table]) -> Table:
-    """Tables of several sheets under each other; a column of ours has the name that it has in the first."""
-    first = tables[0]
-    frames = [
-        table.frame.rename(columns={name: first.matched.get(ours, name) for ours, name in table.matched.items()})
-        for table in tables
-    ]
-    starts = np.cumsum([0, *(len(frame) for frame in frames)])
-    bare = [(int(start) + row, name) for start, t in zip(starts, tables, strict=False) for row, name in t.bare_formulas]
-    frame = pd.concat(frames, ignore_index=True).astype(object)
-    return Table(
-        frame.where(frame.notna(), None),
-        np.concatenate([table.row_numbers for table in tables]),
-        issues=tuple(issue for table in tables for issue in table.issues),
-        sheets=np.concatenate([table.sheets for table in tables if table.sheets is not None]),
-        matched={ours: name for table in reversed(tables) for ours, name in table.matched.items()},
-        ambiguous={ours: names for table in tables for ours, names in table.ambiguous.items()},
-        factors=first.factors,
-        bare_formulas=tuple(bare),
-        notes=tuple(note for table in tables for note in table.notes),
-    )
-
-
-def _from_sheet(file: Path, sheet: Sheet, layout: Layout, words: Words | None, notes: tuple[str, ...]) -> Table:
-    if not any(any(parts) for parts in layout.headers):
-        raise InputError(
-            f"{file.name}: {sheet_place(sheet.name)}row 1 is empty; it must hold the column names.",
-            vi=f"{file.name}: dòng 1 trống; dòng này phải là tên các cột.",
-        )
-    matched, ambiguous, factors = match_columns(layout, words)
-    meant = {*matched.values(), *(name for names in ambiguous.values() for name in names)}
-    layout = _distinct(file, layout, used=meant)
-    body = read_body(sheet, layout, words)
-    frame = pd.DataFrame(body.columns, index=range(len(body.row_numbers)), dtype=object)
-    sheets = None if sheet.name is None else np.full(len(frame), sheet.name, dtype=object)
-    return Table(
-        frame, body.row_numbers, issues=body.issues, sheets=sheets, matched=matched, ambiguous=ambiguous,
-        factors=factors, notes=(*notes, *body.notes),
-    )  # fmt: skip
-
-
-def _read_vector(file: Path, layer: str | None, words: Words | None) -> Table:
-    try:
-        names = [str(name) for name, _ in pyogrio.list_layers(file)]
-        if layer not in names and (layer is not None or len(names) != 1):
-            raise no_such(file, "layer", "lớp", names, layer)
-        chosen = names[0] if layer is None else layer
-        info, frame = _read_features(file, chosen)
-    except (DataSourceError, DataLayerError) as error:
-        raise InputError(
-            f"{file.name} is damaged or no vector file; export it again.",
-            vi=f"{file.name} hỏng hoặc không phải tệp vectơ; hãy xuất lại.",
-        ) from error
-    geometry = None
-    if "geometry" in frame.columns:
-        geometry = np.asarray(frame.geometry.values, dtype=object)
-        frame = pd.DataFrame(frame.drop(columns="geometry"))
-    numbers = np.arange(1, len(frame) + 1, dtype=np.int64)
-    texts = {str(name): clean_column(frame[name].tolist()) for name in frame.columns}
-    sheet, notes = recover_sheet(Sheet([list(texts), *zip(*texts.values(), strict=True)]))
-    columns = zip(*sheet.rows[1:], strict=True) if len(frame) else [()] * len(texts)
-    layout = _distinct(file, find_layout(Sheet(sheet.rows[:1]), None), used=set())
-    matched, ambiguous, factors = match_columns(layout, words)
-    cells = dict(zip(layout.names, (np.array(column, dtype=object) for column in columns), strict=True))
-    text_frame = pd.DataFrame(cells, index=range(len(frame)), dtype=object)
-    table = Table(text_frame, numbers, geometry, info["crs"], notes=notes)
-    return replace(table, matched=matched, ambiguous=ambiguous, factors=factors)
-
-
-def _read_features(file: Path, layer: str) -> tuple[dict[str, Any], pd.DataFrame]:
-    """Read a layer; text that is not in the encoding that the file states is taken byte by byte, to be recovered."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Cannot find iconv encoding", RuntimeWarning)
-        info = pyogrio.read_info(file, layer=layer)
-        shapes = info["geometry_type"] is not None
-        try:
-            return info, pyogrio.read_dataframe(file, layer=layer, read_geometry=shapes)
-        except UnicodeDecodeError:
-            return info, pyogrio.read_dataframe(file, layer=layer, read_geometry=shapes, encoding="ISO-8859-1")
-
-
-def _distinct(file: Path, layout: Layout, *, used: Iterable[str]) -> Layout:
-    """Number the columns of one name; raises InputError where a column that matters has its name twice."""
-    twice = [name for name, count in Counter(layout.names).items() if count > 1]
-    for name in twice:
-        if name in used or not used:
-            raise InputError(
-                f"{file.name}: column {name!r} appears more than once; rename one.",
-                vi=f"{file.name}: cột {name!r} xuất hiện nhiều lần; hãy đổi tên một cột.",
-            )
-    seen: Counter[str] = Counter()
-    headers = []
-    for name, parts in zip(layout.names, layout.headers, strict=True):
-        seen[name] += 1
-        headers.append((f"{name} ({seen[name]})",) if seen[name] > 1 else parts)
-    return replace(layout, headers=tuple(headers))

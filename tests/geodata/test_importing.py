@@ -459,7 +459,9 @@ def test_a_damaged_file_is_one_plain_sentence(workspace: Workspace, tmp_path: Pa
     (tmp_path / "a.gpkg").write_bytes(b"no geopackage" * 50)
     with pytest.raises(InputError) as caught:
         import_layer(workspace, "stations", tmp_path / "a.gpkg")
-    assert str(caught.value) == "a.gpkg is damaged or no vector file; export it again."
+    assert str(caught.value) == (
+        "a.gpkg is damaged or no workbook, vector file or raster that is read here; export it again."
+    )
 
 
 def test_a_write_that_fails_leaves_the_workspace_as_it_was(

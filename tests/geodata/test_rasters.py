@@ -184,7 +184,7 @@ def test_a_raster_of_two_bands_is_refused(workspace, tmp_path):
 def test_a_file_that_is_no_raster_is_refused(workspace, tmp_path):
     path = tmp_path / "notes.tif"
     path.write_text("not a raster", encoding="utf-8")
-    with pytest.raises(InputError, match=r"notes\.tif is damaged or no raster"):
+    with pytest.raises(InputError, match=r"notes\.tif is damaged or no workbook"):
         import_terrain(workspace, path, terrain_kind="dtm")
     with pytest.raises(InputError, match="no such file"):
         import_terrain(workspace, Path("absent.tif"), terrain_kind="dtm")

@@ -106,7 +106,7 @@ def test_a_workbook_of_several_sheets_needs_a_name(tmp_path: Path) -> None:
         ("a.csv", b"id\n\xff\xfe\xfa\n", "in no encoding"),
         ("a.csv", b'id\n"open\n', "not readable as CSV"), ("a.doc", b"x", "unknown kind of file"),
         ("a.gpkg", b"no database", "damaged"), ("a.geojson", b"{", "damaged"),
-        ("a.xlsx", b"PK no", "no readable workbook"),
+        ("a.xlsx", b"PK no", "damaged or no workbook"), ("a.xlsx", b"PK\x03\x04no", "no readable workbook"),
         ("a.shp", b"short", "damaged"),
     ],
 )  # fmt: skip
