@@ -67,6 +67,9 @@ def import_(
         str | None, typer.Option(metavar="dtm|dsm", help="Terrain: bare ground or surface model.")
     ] = None,
     fill: Annotated[str | None, typer.Option(metavar="sea=M|interpolate=N", help="Terrain: fill holes.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE.xlsx", help="Write the file's own table with the reasons in it.")
+    ] = None,
     wait: WaitOption = 0.0,
     as_json: JsonOption = False,
 ) -> None:
@@ -83,6 +86,7 @@ def import_(
     _require_usage(
         not (append and (replace or recipe or layer in RASTERS)), "--append is for a layer, without --replace"
     )
+    _validate_report(report, layer, file)
     try:
         with writing(workspace.path, "import", wait_s=wait):
             if recipe is not None:
@@ -103,8 +107,10 @@ def import_(
         if as_json:
             print_json(summary_of(error.reports, stored=False))
         _log_rows(error.reports)
+        _annotate(report, file, error.reports, sheet, encoding, columns)
         raise
     _print_reports(reports, as_json=as_json)
+    _annotate(report, file, [report.to_dict() for report in reports], sheet, encoding, columns)
 
 
 def check(folder: Folder, as_of: DayOption = None, as_json: JsonOption = False) -> None:
@@ -183,6 +189,28 @@ def _refuse_partial(reports: Sequence["ImportReport"], accept_partial: bool) -> 
         "hãy sửa, hoặc bỏ qua các dòng này bằng --accept-partial).",
         reports=[report.to_dict() for report in reports],
     )
+
+
+def _validate_report(report: Path | None, layer: str | None, file: Path | None) -> None:
+    if report is None:
+        return
+    _require_usage(report.suffix.lower() == ".xlsx", f"--report takes the name of an .xlsx file, got {report}")
+    _require_usage(file is not None and layer not in RASTERS, "--report is for LAYER FILE")
+    _require_usage(file is None or report.resolve() != file.resolve(), "--report must not be the file itself")
+
+
+def _annotate(
+    target: Path | None, file: Path | None, reports: Sequence[dict[str, Any]], sheet: str | None,
+    encoding: str | None, columns: list[str],
+) -> None:  # fmt: skip
+    from phusong.geodata.annotating import write_annotated
+
+    if target is None or file is None:
+        return
+    with working(f"writing / đang ghi {target}"):
+        mapped = list(_read_pairs(columns).values())
+        write_annotated(target, file, reports[0], layer=sheet, encoding=encoding, mapped=mapped)
+    log(f"Wrote {target}: correct it and send it back.", f"Đã ghi {target}: hãy sửa rồi gửi lại.")
 
 
 def _log_rows(reports: Sequence[dict[str, Any]]) -> None:

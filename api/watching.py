@@ -1,7 +1,8 @@
 """An inbox: every file put there is imported, checked, computed and published, or refused with the reason.
 
 A file is taken when its size and time have not changed for a while. It ends in `done/` or `refused/`, in a folder of
-its own with `report.json` and `report.txt`; nothing is ever deleted.
+its own with `report.json` and `report.txt`, and a refused table with its reasons, `annotated.xlsx`. Nothing is ever
+deleted.
 """
 
 import json
@@ -21,9 +22,10 @@ from phusong.api.console import log
 from phusong.api.errors import USER_ERRORS, sentences_of
 from phusong.coverage.checks import check_workspace
 from phusong.coverage.compute import compute
+from phusong.geodata.annotating import write_annotated
 from phusong.geodata.errors import BusyError, InputError, RefusedRowsError
 from phusong.geodata.reader_client import close_reader
-from phusong.geodata.readers import SIDECARS
+from phusong.geodata.readers import SIDECARS, TEXT_SUFFIXES, WORKBOOK_SUFFIXES
 from phusong.geodata.recipe import RecipeLayer, RecipeRaster, find_entry, import_entry, read_recipe, staged
 from phusong.geodata.reports import ImportReport
 from phusong.geodata.schemas import LAYERS
@@ -32,6 +34,7 @@ from phusong.geodata.writing import writing
 
 RECIPE = "recipe.toml"
 DONE, REFUSED = "done", "refused"
+ANNOTATED = "annotated.xlsx"
 UNFINISHED = (".part", ".partial", ".tmp", ".crdownload", ".filepart")  # names that copying programs use meanwhile
 KNOWN = (*LAYERS, *RASTERS)
 Signature = tuple[tuple[str, int, int], ...]  # name, bytes, time of every file that belongs together
@@ -69,6 +72,10 @@ class Inbox:
         target.mkdir(parents=True)
         (target / "report.json").write_text(json.dumps(report, ensure_ascii=False, indent=1), encoding="utf-8")
         (target / "report.txt").write_text("\n".join(_lines(report)) + "\n", encoding="utf-8")
+        refused = next((imported for imported in report["imports"] if imported["rows"]), None)
+        if refused is not None and file.suffix.lower() in TEXT_SUFFIXES + WORKBOOK_SUFFIXES:
+            with suppress(InputError):  # read otherwise than its recipe says; the reasons stand in the other two
+                write_annotated(target / ANNOTATED, file, refused)
         for part in _parts(file):
             os.rename(part, target / part.name)
         return target
@@ -123,6 +130,8 @@ def _take_ready(workspace_path: Path, inbox: Inbox, stop: Event, accept_partial:
         else:
             log(*_lines(report)[:2])
             log(f"    {target}")
+        finally:
+            close_reader()  # the next file may be another sender's
 
 
 def take_file(workspace_path: Path, inbox: Path, file: Path, *, accept_partial: bool = False) -> dict[str, Any]:
@@ -170,8 +179,6 @@ def take_file(workspace_path: Path, inbox: Path, file: Path, *, accept_partial: 
             "en": f"{file.name} cannot be taken, a fault of phusong ({name}).",
             "vi": f"Không xử lý được {file.name}, lỗi của phusong ({name}).",
         }
-    finally:
-        close_reader()  # the next file may be another sender's
     return report
 
 

@@ -27,11 +27,13 @@ class PlainNumber(str):
 def clean_text(value: Any) -> str | None:
     """Write a raw value as trimmed NFC text; whole numbers without a decimal point, dates in ISO form.
 
-    Empty cells, NaN and NaT give None.
+    Empty cells, NaN and NaT give None. The quote that `safe_cell` puts is taken away.
     """
     if isinstance(value, PlainNumber):
         return value
     if isinstance(value, str):
+        if value[:1] == "'" and safe_cell(value[1:]) == value:
+            value = value[1:]
         return (value if value.isascii() else unicodedata.normalize("NFC", value)).strip() or None
     if value is None or value is pd.NaT:
         return None

@@ -33,7 +33,16 @@ from phusong.geodata.file_kinds import (
 from phusong.geodata.headers import Words
 from phusong.geodata.sheet_files import write_sheets
 from phusong.geodata.table_files import Table, write_table
-from phusong.geodata.tables import Layout, Sheet, find_layout, match_columns, read_body, recover_sheet, sheet_place
+from phusong.geodata.tables import (
+    Layout,
+    Sheet,
+    find_layout,
+    match_columns,
+    read_body,
+    recover_sheet,
+    sheet_place,
+    without_reasons,
+)
 from phusong.geodata.workbooks import no_such, read_formulas, read_sheets
 
 _DELIMITERS = ",;\t|"
@@ -81,8 +90,10 @@ def read_file_sheets(
     else:
         frame = _read_vector(source, kind, layer, None).frame
         sheets = [Sheet([list(frame.columns), *frame.to_numpy(dtype=object).tolist()])]
-        words = None
-    write_sheets([(sheet, find_layout(sheet, words, mapped)) for sheet in sheets], folder)
+    features = kind in VECTOR_KINDS
+    layouts = [find_layout(sheet, None if features else words, mapped) for sheet in sheets]
+    described = [(s, layout, match_columns(layout, words)[0]) for s, layout in zip(sheets, layouts, strict=True)]
+    write_sheets(described, folder, features=features)
 
 
 def checked_source(file: Path) -> tuple[Path, str]:
@@ -142,7 +153,7 @@ def _text_sheet(
             vi=f"{file.name} không đọc được dạng CSV: {error}.",
         ) from error
     records[:start] = [[]] * start
-    sheet = Sheet(records, ragged=True)
+    sheet = without_reasons(Sheet(records, ragged=True))
     notes: tuple[str, ...] = (decoded.note,) if decoded.note else ()
     return recover_sheet(sheet) if not text.isascii() and not notes else (sheet, notes)
 

@@ -156,8 +156,9 @@ def import_layer(
     issues = tuple(sorted((*table.issues, *log.issues), key=lambda issue: issue.row))
     report = ImportReport(
         layer, file.name, 0 if placed.wrong else len(accepted), int(log.refused.sum()) + len(table.issues),
-        repaired=len({issue.row for issue in log.repairs}), rows=issues, repairs=log.repairs, defaults=counts,
-        derived=derived, notes=(*table.notes, *notes, *found, *chosen, *place_notes, *relations),
+        repaired=len({(issue.sheet, issue.row) for issue in log.repairs}), rows=issues, repairs=log.repairs,
+        defaults=counts, derived=derived, notes=(*table.notes, *notes, *found, *chosen, *place_notes, *relations),
+        columns=_taken_from(columns, list(frame.columns), set(table.frame.columns)),
     )  # fmt: skip
     _refuse_nothing_accepted(report, placed.wrong)
     if layer == "stations":
@@ -201,6 +202,14 @@ def _join_all(frame: pd.DataFrame, joins: Sequence[Join], file: str, log: IssueL
         frame, note = apply_join(frame, join, file=file, log=log)
         notes.extend([note] if note else [])
     return frame, notes
+
+
+def _taken_from(
+    mapping: Mapping[str, str | Sequence[str]], ours: Sequence[str], theirs: Collection[str]
+) -> dict[str, list[str]]:
+    """The columns of the file that each of ours was taken from; none for one that was derived or assumed."""
+    names = {name: mapping.get(name, name if name in theirs else ()) for name in ours}
+    return {name: [given] if isinstance(given, str) else list(given) for name, given in names.items() if given}
 
 
 def _of_layer(given: Mapping[str, Value], layer: Layer) -> Mapping[str, Value]:

@@ -27,7 +27,7 @@ class ImportReport:
 
     `rows` are the issues of refused rows, `repairs` those of rows taken otherwise than written. `defaults` counts the
     empty cells filled per column, `derived` the values found from other layers, `details` holds what a raster import
-    reports.
+    reports, `columns` the file's columns that each of ours was taken from.
     """
 
     layer: str
@@ -41,6 +41,7 @@ class ImportReport:
     derived: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
+    columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Turn the report into plain types, as `import --json` prints it."""

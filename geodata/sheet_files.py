@@ -2,7 +2,7 @@
 
 import datetime
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,21 +15,30 @@ _KINDS: dict[str, Any] = {"datetime": datetime.datetime, "date": datetime.date, 
 
 @dataclass(frozen=True)
 class RawSheet:
-    """A sheet's cells (text, numbers, dates, None), its merged ranges, the row below its header, its columns' names."""
+    """A sheet's cells (text, numbers, dates, None) and its merged ranges.
+
+    `header_end` is how many rows the header and what stands above it take, `columns` their names, `matched` maps our
+    columns to them; `features` says that the rows are those of a vector file.
+    """
 
     name: str | None
     rows: Sequence[Sequence[Any]]
     merged: Sequence[MERGED]
     header_end: int
     columns: Sequence[str]
+    matched: Mapping[str, str]
+    features: bool
 
 
-def write_sheets(sheets: Sequence[tuple[Sheet, Layout]], folder: Path) -> None:
-    """Write sheets into a folder, for `load_sheets`."""
+def write_sheets(sheets: Sequence[tuple[Sheet, Layout, Mapping[str, str]]], folder: Path, *, features: bool) -> None:
+    """Write sheets, each with its header and our columns in it, into a folder, for `load_sheets`."""
     described = [
-        {"name": sheet.name, "rows": sheet.rows, "merged": sheet.merged, "end": layout.end, "columns": layout.names}
-        for sheet, layout in sheets
-    ]
+        {
+            "name": sheet.name, "rows": sheet.rows, "merged": sheet.merged, "end": layout.end,
+            "columns": layout.names, "matched": matched, "features": features,
+        }
+        for sheet, layout, matched in sheets
+    ]  # fmt: skip
     with (folder / _FILE).open("w", encoding="utf-8") as file:
         json.dump(described, file, default=_plain)
 
@@ -44,6 +53,8 @@ def load_sheets(folder: Path) -> list[RawSheet]:
             [((top, left), (bottom, right)) for (top, left), (bottom, right) in entry["merged"]],
             entry["end"],
             entry["columns"],
+            entry["matched"],
+            entry["features"],
         )
         for entry in described
     ]

@@ -18,6 +18,9 @@ from phusong.geodata.reports import RowIssue
 MERGED = tuple[tuple[int, int], tuple[int, int]]
 """First and last cell of a merged range, (row, column) from 0, both inside."""
 
+REASONS = "phusong: lỗi / faults"
+"""Header of the column that an annotated workbook has behind those of the sender."""
+
 _SEARCHED_ROWS = 30
 _HEADER_ROWS = 3
 _SHOWN = 60  # characters of a skipped row in a note
@@ -142,6 +145,15 @@ def recover_sheet(sheet: Sheet) -> tuple[Sheet, tuple[str, ...]]:
     names = ", ".join(sorted({ENCODING_NAMES[name] for name, _ in readings.values()}))
     note = f"{sheet_place(sheet.name)}{len(readings)} columns were in {names}, found by their words{lost}"
     return replace(sheet, rows=rows), (note,)
+
+
+def without_reasons(sheet: Sheet) -> Sheet:
+    """Leave out the column of reasons that an annotated workbook came back with, which is its last."""
+    for row in sheet.rows[: _SEARCHED_ROWS + _HEADER_ROWS]:
+        if REASONS in row:
+            place = list(row).index(REASONS)
+            return replace(sheet, rows=[row[:place] for row in sheet.rows])
+    return sheet
 
 
 def sheet_place(sheet: str | None) -> str:

@@ -14,7 +14,7 @@ from xml.parsers import expat
 from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
 from phusong.geodata.errors import InputError
-from phusong.geodata.tables import Sheet
+from phusong.geodata.tables import Sheet, without_reasons
 
 _SPREADSHEET = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -92,7 +92,7 @@ def no_such(file: Path, kind: str, kind_vi: str, names: Sequence[str], wanted: s
 def _read_sheet(book: CalamineWorkbook, name: str) -> Sheet:
     sheet = book.get_sheet_by_name(name)
     rows = sheet.to_python(skip_empty_area=False)
-    return Sheet(rows, name=name, merged=tuple(sheet.merged_cell_ranges or ()))
+    return without_reasons(Sheet(rows, name=name, merged=tuple(sheet.merged_cell_ranges or ())))
 
 
 def _sheet_part(archive: zipfile.ZipFile, sheet: str) -> str | None:

@@ -4,6 +4,7 @@ import hashlib
 import json
 
 import numpy as np
+import openpyxl
 import pytest
 import rasterio
 from affine import Affine
@@ -85,6 +86,27 @@ def test_accepted_rows_are_stored_when_the_refused_are_left_out_on_purpose(works
     report = json.loads(result.stdout)
     assert (result.exit_code, report["stored"], report["accepted"], report["refused"]) == (0, True, 1, 1)
     assert workspace.read_layer("stations")["station_id"].tolist() == ["S1"]
+
+
+def test_the_annotated_workbook_goes_to_the_sender_and_comes_back_right(workspace, tmp_path):
+    bad = "S2,M2,Alpha,6G,1800,20,40,61,0,live,106.05,17.05\n"
+    path, back = stations_file(tmp_path, GOOD_STATION, bad), tmp_path / "back.xlsx"
+    refuse(workspace, "import", workspace.path, "stations", path, "--report", back)
+    book = openpyxl.load_workbook(back)
+    place = next(cell.coordinate for cell in book.active[3] if cell.value == "6G")
+    assert "unknown_technology" in book.active.cell(3, book.active.max_column).value
+    book.active[place].value = "4G"
+    book.save(back)
+    result = run("import", workspace.path, "stations", back, "--replace", "--report", tmp_path / "again.xlsx", "--json")
+    assert (result.exit_code, json.loads(result.stdout)["accepted"]) == (0, 2)
+    assert (tmp_path / "again.xlsx").is_file()
+
+
+def test_a_report_goes_into_an_xlsx_file_of_its_own(workspace, tmp_path):
+    path = stations_file(tmp_path, GOOD_STATION)
+    for target in (tmp_path / "back.csv", path.with_suffix("")):
+        assert run("import", workspace.path, "stations", path, "--report", target).exit_code == 2
+    assert run("import", workspace.path, "terrain", path, "--report", tmp_path / "a.xlsx").exit_code == 2
 
 
 def test_an_empty_and_a_missing_file_are_named(workspace, tmp_path):

@@ -9,9 +9,10 @@ import sys
 import time
 from pathlib import Path
 
+import openpyxl
 import pytest
 
-from phusong.api.watching import Inbox, entry_of
+from phusong.api.watching import Inbox, entry_of, take_file
 from phusong.coverage.results import Results
 from phusong.geodata.errors import InputError
 from phusong.geodata.recipe import RecipeLayer
@@ -95,6 +96,19 @@ def test_names_that_copying_programs_use_are_left_alone_and_parts_go_with_their_
     os.utime(tmp_path / "a.dbf", (1, 1))
     inbox.settle_s = 60
     assert inbox.ready() == []  # a part that changes makes the whole wait
+
+
+def test_a_refused_table_comes_back_with_its_reasons(computed, tmp_path):
+    workspace = Workspace(Path(shutil.copytree(computed.path, tmp_path / "W")))
+    file = tmp_path / "in" / "stations.csv"
+    file.parent.mkdir()
+    write_stations(workspace, file, 5)
+    file.write_text(file.read_text("utf-8").replace(",4G,", ",6G,", 1), "utf-8")
+    inbox = Inbox(file.parent, settle_s=0)
+    target = inbox.put_away(file, take_file(workspace.path, file.parent, file))
+    assert target.parent.name == "refused"
+    page = openpyxl.load_workbook(target / "annotated.xlsx").active
+    assert any("unknown_technology" in str(row[-1].value) for row in page.iter_rows())
 
 
 def test_the_recipe_then_the_subfolder_then_the_name_says_the_layer(tmp_path):
