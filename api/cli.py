@@ -12,6 +12,7 @@ from phusong.api import (
     answer_commands,
     diff_commands,
     layer_commands,
+    match_command,
     path_commands,
     run_commands,
     unit_commands,
@@ -45,6 +46,7 @@ app.command("init")(layer_commands.init)
 app.command("import")(layer_commands.import_)
 app.command("check")(layer_commands.check)
 app.command("unit")(unit_commands.unit)
+app.command("match")(match_command.match)
 app.command("compute")(run_commands.compute)
 app.command("coverage")(answer_commands.coverage)
 app.command("settlements")(answer_commands.settlements)

@@ -152,7 +152,7 @@ def _layer(
     from phusong.geodata.importing import import_layer
     from phusong.geodata.recipe import staged
 
-    mapping = _read_pairs(columns)
+    mapping = read_pairs(columns)
     with working(f"importing / đang nhập {file.name}"), staged(workspace) as stage:
         report = import_layer(
             stage, layer, file, crs=crs, sheet=sheet, mapping=mapping, replace=replace, append=append,
@@ -264,7 +264,8 @@ def _rows_of(reports: Sequence[dict[str, Any]], key: str) -> list[dict[str, Any]
     return [{"layer": report["layer"], "file": report["file"], **row} for report in reports for row in report[key]]
 
 
-def _read_pairs(pairs: Sequence[str]) -> dict[str, str]:
+def read_pairs(pairs: Sequence[str]) -> dict[str, str]:
+    """Columns by ours from what `--map` was given."""
     mapping = {}
     for pair in pairs:
         ours, equals, theirs = pair.partition("=")

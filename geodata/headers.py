@@ -36,6 +36,7 @@ class Words:
     totals: tuple[str, ...]
     own: tuple[str, ...]
     by_key: tuple[Mapping[str, str], ...] = field(default=(), repr=False)
+    has_parts: bool = False  # titles of parts are data: the communes of a list of settlements
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,9 @@ def _words(name: str, columns: tuple[str, ...], points: bool) -> Words:
             for known, key in zip(by_key, _header_keys(spelling, noise), strict=True):
                 known.setdefault(key, column)
     totals = tuple(search_key(word) for word in content["totals"])
-    return Words(headers, described.get("values", {}), noise, totals, own, tuple(by_key))
+    return Words(
+        headers, described.get("values", {}), noise, totals, own, tuple(by_key), described.get("has_parts", False)
+    )
 
 
 @cache

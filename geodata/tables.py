@@ -105,8 +105,8 @@ def read_body(sheet: Sheet, layout: Layout, words: Words | None = None) -> Body:
     """
     width = len(layout.headers)
     kept, numbers, odd = _fit_rows(sheet, layout.end, width)
-    issues = [_field_count_issue(sheet, number, len(row), width) for number, row in odd if not _is_total(row, words)]
-    skipped = {number: row for number, row in odd if _is_total(row, words)}
+    issues = [_field_count_issue(sheet, number, len(row), width) for number, row in odd if not is_total(row, words)]
+    skipped = {number: row for number, row in odd if is_total(row, words)}
     columns = [clean_column(column) for column in zip(*kept, strict=True)] if kept else []
     row_numbers = np.array(numbers, dtype=np.int64)
     if columns:
@@ -216,7 +216,7 @@ def _fit_rows(
     return kept, numbers, odd
 
 
-def _is_total(row: Sequence[Any], words: Words | None) -> bool:
+def is_total(row: Sequence[Any], words: Words | None) -> bool:
     """Whether the first words of a row are those of a total."""
     if words is None:
         return False
@@ -232,12 +232,13 @@ def _left_out(
     usual = float(filled.max())
     header = [parts[-1] or parts[0] for parts in layout.headers]
     sparse = np.flatnonzero((filled > 0) & (filled <= usual / 2)).tolist()
-    out = [position for position in sparse if _is_total([column[position] for column in columns], words)]
+    out = [position for position in sparse if is_total([column[position] for column in columns], words)]
     out += [p for p in _repeats(columns[0], header[0]) if [column[p] for column in columns] == header]
     if _numbers_columns([column[0] for column in columns]):
         out.append(0)
-    out += [p for p in sparse if filled[p] <= 2 and _SECTION.fullmatch(columns[0][p] or "")]
-    out += [p for p in sparse if filled[p] == 1 and p in titles]
+    if not words.has_parts:
+        out += [p for p in sparse if filled[p] <= 2 and _SECTION.fullmatch(columns[0][p] or "")]
+        out += [p for p in sparse if filled[p] == 1 and p in titles]
     out += _after_the_table(filled, min(2, usual / 2), set(out))
     return sorted({position for position in out if filled[position] > 0})
 
