@@ -208,7 +208,7 @@ def _annotate(
     if target is None or file is None:
         return
     with working(f"writing / đang ghi {target}"):
-        mapped = list(_read_pairs(columns).values())
+        mapped = list(read_pairs(columns).values())
         write_annotated(target, file, reports[0], layer=sheet, encoding=encoding, mapped=mapped)
     log(f"Wrote {target}: correct it and send it back.", f"Đã ghi {target}: hãy sửa rồi gửi lại.")
 
