@@ -22,6 +22,7 @@ from phusong.api.console import log
 from phusong.api.errors import USER_ERRORS, sentences_of
 from phusong.coverage.checks import check_workspace
 from phusong.coverage.compute import compute
+from phusong.coverage.memory import Memory
 from phusong.geodata.annotating import write_annotated
 from phusong.geodata.errors import BusyError, InputError, RefusedRowsError
 from phusong.geodata.reader_client import close_reader
@@ -108,19 +109,19 @@ def watch_inbox(
         Store the accepted rows of a file though others are refused.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    inbox = Inbox(folder, settle_s)
-    _take_ready(workspace_path, inbox, stop, accept_partial)
+    inbox, memory = Inbox(folder, settle_s), Memory()
+    _take_ready(workspace_path, inbox, stop, accept_partial, memory)
     # a scan at every time-out: network drives report no changes, and a file becomes whole without one
     for _ in watch(folder, stop_event=stop, rust_timeout=1000, yield_on_timeout=True, raise_interrupt=False):
-        _take_ready(workspace_path, inbox, stop, accept_partial)
+        _take_ready(workspace_path, inbox, stop, accept_partial, memory)
 
 
-def _take_ready(workspace_path: Path, inbox: Inbox, stop: Event, accept_partial: bool) -> None:
+def _take_ready(workspace_path: Path, inbox: Inbox, stop: Event, accept_partial: bool, memory: Memory) -> None:
     for file in inbox.ready():
         if stop.is_set():
             return
         try:
-            report = take_file(workspace_path, inbox.folder, file, accept_partial=accept_partial)
+            report = take_file(workspace_path, inbox.folder, file, accept_partial=accept_partial, memory=memory)
             target = inbox.put_away(file, report)
         except BusyError as error:
             log(*sentences_of(error))
@@ -134,7 +135,9 @@ def _take_ready(workspace_path: Path, inbox: Inbox, stop: Event, accept_partial:
             close_reader()  # the next file may be another sender's
 
 
-def take_file(workspace_path: Path, inbox: Path, file: Path, *, accept_partial: bool = False) -> dict[str, Any]:
+def take_file(
+    workspace_path: Path, inbox: Path, file: Path, *, accept_partial: bool = False, memory: Memory | None = None
+) -> dict[str, Any]:
     """Import, check, compute and publish one file; what came of it, whatever the file holds.
 
     Parameters
@@ -147,6 +150,8 @@ def take_file(workspace_path: Path, inbox: Path, file: Path, *, accept_partial: 
         A file in it or in one of its subfolders.
     accept_partial
         Store the accepted rows though others are refused.
+    memory
+        What this process keeps between computations; None is nothing.
 
     Raises
     ------
@@ -164,7 +169,7 @@ def take_file(workspace_path: Path, inbox: Path, file: Path, *, accept_partial: 
                 report["imports"] = [imported.to_dict()]
                 _require_good(stage, imported, accept_partial)
             report["stored"] = True
-            computed = compute(workspace)
+            computed = compute(workspace, memory=memory)
         report |= {"done": True, "run_id": computed.run_id, "published": computed.published}
         report["warnings"] = computed.warnings
     except BusyError:

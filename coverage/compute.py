@@ -18,6 +18,7 @@ from phusong.coverage.ground import Population, read_population
 from phusong.coverage.indoor import indoor_note
 from phusong.coverage.levels import Levels
 from phusong.coverage.masts import find_geometries
+from phusong.coverage.memory import Memory
 from phusong.coverage.models import find_model
 from phusong.coverage.mosaic import MosaicMaker
 from phusong.coverage.people_tiles import store_people
@@ -28,7 +29,8 @@ from phusong.coverage.results import Results, current_run_id
 from phusong.coverage.run_tables import compute_tables, find_points
 from phusong.coverage.runs import Outcome, circumstances, publish
 from phusong.coverage.scenarios import require_scenario_name, scenario_notes, scenario_run
-from phusong.coverage.tiles import StoredTile
+from phusong.coverage.service import Layer
+from phusong.coverage.tiles import Box, StoredTile
 from phusong.geodata.errors import StoreError
 from phusong.geodata.settings import Settings
 from phusong.geodata.workspace import Workspace
@@ -67,6 +69,7 @@ def compute(
     threads: int | None = None,
     progress: Progress | None = None,
     wait_s: float = 0.0,
+    memory: Memory | None = None,
 ) -> Computed:
     """Compute the coverage of a workspace and publish it as the current run, or as a scenario beside it.
 
@@ -84,6 +87,8 @@ def compute(
         Called with the masts done and in all.
     wait_s
         How long to wait for another writer of the workspace [s].
+    memory
+        What this process keeps between computations; None is nothing. The result does not depend on it.
 
     Raises
     ------
@@ -99,7 +104,8 @@ def compute(
     if scenario is not None:
         require_scenario_name(scenario)
     with writing(workspace.path, "compute", wait_s=wait_s) as claim:
-        return _compute(workspace, claim, as_of or date.today(), full, scenario, Threads(threads), progress)
+        kept = Memory() if memory is None or full else memory
+        return _compute(workspace, claim, as_of or date.today(), full, scenario, Threads(threads), progress, kept)
 
 
 def _compute(
@@ -110,6 +116,7 @@ def _compute(
     scenario: str | None,
     threads: Threads,
     progress: Progress | None,
+    memory: Memory,
 ) -> Computed:
     clock, settings = _Clock(), workspace.settings
     cache = Cache(workspace.cache_dir)
@@ -123,11 +130,15 @@ def _compute(
             return Computed(known.run_id, False, known.manifest["warnings"], known.manifest)
         if full:
             cache.clear()
-        prepared = prepare(workspace, day, sources=sources, cache=cache, planned=scenario is not None)
-        population = read_population(workspace, cache, prepared.ground, prepared.units, sources.raster_hashes)
+        prepared = prepare(workspace, day, sources=sources, cache=cache, memory=memory, planned=scenario is not None)
+        ground, units, hashes = prepared.ground, prepared.units, sources.raster_hashes
+        population = memory.fetch(
+            "people", (ground, units, hashes["population"]),
+            lambda: read_population(workspace, cache, ground, units, hashes),
+        )  # fmt: skip
     with clock.stage("radio"):
         levels = Levels(prepared, settings.model, settings.calibration, cache)
-        network = find_network(levels, find_geometries(prepared, 1e3 * settings.model.radius_km))
+        network = find_network(levels, find_geometries(prepared, 1e3 * settings.model.radius_km, memory=memory))
         claim.needed_bytes = partial(missing_bytes, levels, network)
         base = Base() if full or before is None else _base_of(before, prepared)
         radio = _radio(levels, network, base, threads, progress)
@@ -200,7 +211,21 @@ def _base_of(before: Results, prepared: Prepared) -> Base:
             station.signal_key
         )
     points = before.signals if before.manifest["ground"] == prepared.ground.key else before.signals.iloc[:0]
-    return Base(keys, before.tiles, before.store_dir, points)
+    return Base(keys, before.tiles, _reach(before), before.store_dir, points)
+
+
+def _reach(before: Results) -> dict[tuple[Layer, str], Box]:
+    """The square around every station of a run that holds all pixels within the radius."""
+    stations, grid = before.stations, before.grid
+    radius_px = int(1e3 * before.manifest["settings"]["model"]["radius_km"] / grid.resolution_m) + 2
+    places = stations.geometry.to_crs(grid.crs)
+    cols, rows = (part.astype(int) for part in grid.pixel_position(places.x.to_numpy(), places.y.to_numpy()))
+    layers = zip(stations["technology"].astype(str), stations["operator"].astype(str), strict=True)
+    named = zip(layers, stations["station_id"].astype(str), rows.tolist(), cols.tolist(), strict=True)
+    return {
+        (layer, name): Box(row - radius_px, col - radius_px, row + radius_px + 1, col + radius_px + 1)
+        for layer, name, row, col in named
+    }
 
 
 def _radio(levels: Levels, network: Network, base: Base, threads: Threads, progress: Progress | None) -> Radio:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
+import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -47,9 +48,13 @@ class Roster:
         Where all that paths follow from is equal, another key means a band more or less on the mast: the same levels.
         """
         alike = _conditions(before) == _conditions(after)
-        tables = [_by_id(run) for run in (before, after)]
-        ids = sorted(set(tables[0]) | set(tables[1]))
-        found = [_fate(*(table.get(name) for table in tables), alike=alike) for name in ids]
+        stations = [run.stations.set_index(run.stations["station_id"].astype(str)) for run in (before, after)]
+        keys = [table["signal_key"].to_dict() for table in stations]
+        ids = sorted({**keys[0], **keys[1]})
+        other = {name for name in ids if keys[0].get(name) != keys[1].get(name)}
+        tables = [_records(table[table.index.isin(list(other))]) for table in stations]
+        fates = {name: _fate(*(table.get(name) for table in tables), alike=alike) for name in other}
+        found = [fates.get(name, (SAME, [])) for name in ids]
         return cls(ids, [state for state, _ in found], [changes for _, changes in found])
 
     @cached_property
@@ -141,10 +146,10 @@ def blame(layers: Iterable[tuple[Seen, Seen, npt.NDArray[np.int16]]], roster: Ro
     return station
 
 
-def _by_id(run: Results) -> dict[str, dict[str, Any]]:
-    table = pd.DataFrame(run.stations).assign(geometry=run.stations.geometry.to_wkb())
-    records: Any = table.to_dict("records")
-    return {str(record["station_id"]): record for record in records}
+def _records(stations: gpd.GeoDataFrame) -> dict[str, dict[str, Any]]:
+    table = pd.DataFrame(stations).assign(geometry=stations.geometry.to_wkb())
+    records: Any = table.to_dict("index")
+    return dict(records)
 
 
 def _conditions(run: Results) -> list[Any]:
@@ -161,8 +166,6 @@ def _conditions(run: Results) -> list[Any]:
 def _fate(before: dict[str, Any] | None, after: dict[str, Any] | None, *, alike: bool) -> tuple[str, list[str]]:
     if before is None or after is None:
         return (NEW if before is None else GONE), []
-    if before["signal_key"] == after["signal_key"]:
-        return SAME, []
     changes = [name for name in _OWN if not _equal(before.get(name), after.get(name))]
     if changes:
         return CHANGED, changes

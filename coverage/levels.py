@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from phusong.coverage.cache import Cache, Loss, content_key
 from phusong.coverage.calibration import offsets_cdb
@@ -63,8 +62,8 @@ class Levels:
         described = {"field": field_key, "technology": station.technology, "operator": station.operator}
         return content_key({**described, "band_mhz": station.band_mhz}, *arrays, *(shapes or ()), offsets)
 
-    def loss_cdb(self, geometry: Geometry, field_key: str) -> Loss:
-        """Path loss of a geometry in its window, `[n_freq, ny, nx]` [0.01 dB]."""
+    def loss_cdb(self, geometry: Geometry, field_key: str, *, threads: int = 1) -> Loss:
+        """Path loss of a geometry in its window, `[n_freq, ny, nx]` [0.01 dB], on so many threads."""
         if geometry.window is None:
             raise ValueError("a mast that reaches no wanted pixel has no field")
         window = geometry.window
@@ -77,7 +76,7 @@ class Levels:
 
         def compute() -> Loss:
             field = find_model(self.model).field(
-                terrain, clutter, zone=zone, wanted=wanted, threads=1,
+                terrain, clutter, zone=zone, wanted=wanted, threads=threads,
                 link=path_terms(self.prepared, self.model), **self._place(geometry),
             )  # fmt: skip
             return quantise_cdb(field.path_loss_db)
@@ -116,17 +115,13 @@ class Levels:
             offsets_cdb(self.calibration, self.prepared.stations[code].band_mhz),
         )
 
-    def at_points(self, geometry: Geometry, codes: list[int], positions: Floats) -> pd.DataFrame:
-        """Levels of some stations of a geometry at positions, each over its own path.
+    def at_points(self, geometry: Geometry, codes: list[int], positions: Floats) -> Floats:
+        """Levels of some stations of a geometry at positions, each over its own path `[n_code, n]` [dBm].
 
         Parameters
         ----------
         positions
             x and y of the points, all within the radius `[n, 2]` [m].
-
-        Returns
-        -------
-        position (row of `positions`), code, rsrp_dbm, distance_km; the points one station after the other.
         """
         prepared, model = self.prepared, self.model
         loss = find_model(model).points(
@@ -138,19 +133,16 @@ class Levels:
         drop_m = ground_m + geometry.height_agl_m - _heights_m(prepared.terrain, *positions.T) - model.rx_height_agl_m
         cover = prepared.clutter.values[prepared.grid.index(*positions.T)]
         east_m, north_m = positions[:, 0] - geometry.x_m, positions[:, 1] - geometry.y_m
-        parts = []
-        for code in codes:
+        found = np.empty((len(codes), len(positions)))
+        for row, code in enumerate(codes):
             station = prepared.stations[code]
             levels = compute_point_levels_dbm(
                 self.sectors[code], loss[_band(geometry, station.band_mhz)],
                 east_m=east_m, north_m=north_m, drop_m=drop_m,
                 effective_radius_km=effective_radius_km(model.delta_n),
             )  # fmt: skip
-            levels += offsets_cdb(self.calibration, station.band_mhz)[cover] / 100.0
-            distance_km = np.hypot(east_m, north_m) / 1e3
-            found = {"position": np.arange(len(positions)), "code": code, "rsrp_dbm": levels}
-            parts.append(pd.DataFrame({**found, "distance_km": distance_km}))
-        return pd.concat(parts, ignore_index=True)
+            found[row] = levels + offsets_cdb(self.calibration, station.band_mhz)[cover] / 100.0
+        return found
 
     def _place(self, geometry: Geometry) -> dict[str, Any]:
         return {

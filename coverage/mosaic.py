@@ -88,7 +88,8 @@ class MosaicMaker:
         n_plot = len(self.population.residents.plot_cell)
         tallies: dict[str, dict[str, Tally]] = {OUTDOORS: {}, INDOORS: {}}
         for n, case in enumerate(self.cases):
-            tallies[case.where][case.profile] = sum_tallies((counts[n] for _, counts in done), case.rules, n_plot)
+            counted = (counts[n] for _, counts in done if counts)
+            tallies[case.where][case.profile] = sum_tallies(counted, case.rules, n_plot)
         return Mosaic(
             {layer: [tiles[layer] for tiles, _ in done if layer in tiles] for layer in sorted(radio.tiles)}, tallies
         )
@@ -115,7 +116,7 @@ class MosaicMaker:
                 stored[layer] = kept
         here = self.population.residents.of_tile(number)
         if here.start == here.stop:
-            return stored, [self._count(case, {}, here) for case in self.cases]
+            return stored, []
         row, col = np.divmod(self.population.residents.pixel[here], self.grid.shape[1])
         inside = (row - box.top) * (box.right - box.left) + col - box.left
         signals: dict[Layer, SignalTile] = {}

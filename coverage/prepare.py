@@ -17,6 +17,7 @@ from phusong.coverage.antenna import Pattern, read_patterns
 from phusong.coverage.cache import Cache
 from phusong.coverage.ground import Ground, burn_cached, read_ground
 from phusong.coverage.link import reference_signal
+from phusong.coverage.memory import Memory
 from phusong.coverage.propagation.errors import OutOfValidityError
 from phusong.coverage.stations import Eligible, Station, eligible_stations, parse_stations
 from phusong.coverage.units import UnitIndex, build_units
@@ -26,6 +27,7 @@ from phusong.geodata.grid import Grid, Raster
 from phusong.geodata.workspace import RASTERS, Workspace
 
 REQUIRED_LAYERS = ("communes", "settlements", "stations")
+UNIT_LAYERS = ("communes", "crosswalk", "settlements")  # what units follow from
 OPTIONAL_LAYERS = ("crosswalk", "fibre_endpoints", "places", "observations")
 
 
@@ -139,6 +141,7 @@ def prepare(
     *,
     sources: Sources | None = None,
     cache: Cache | None = None,
+    memory: Memory | None = None,
     planned: bool = False,
 ) -> Prepared:
     """Read and check everything a computation needs.
@@ -151,6 +154,8 @@ def prepare(
         Answer of `read_sources`; None reads them.
     cache
         Where what follows from the rasters is kept; None is that of the workspace.
+    memory
+        What this process keeps from the computation before; None is nothing.
     planned
         Whether planned stations serve.
 
@@ -166,11 +171,19 @@ def prepare(
     sources = sources or read_sources(workspace)
     cache = cache or Cache(workspace.cache_dir)
     layers, grid = sources.layers, workspace.raster_grid("terrain")
-    units = build_units(
-        layers["communes"], grid, as_of=as_of, crosswalk=layers.get("crosswalk"), settlements=layers["settlements"],
-        province_name=settings.name, burn=burn_cached(cache),
+    memory = memory or Memory()
+    hashes = [sources.inputs[name]["sha256"] for name in UNIT_LAYERS if name in layers]
+    units = memory.fetch(
+        "units", (workspace.path, *hashes, grid, as_of, settings.name),
+        lambda: build_units(
+            layers["communes"], grid, as_of=as_of, crosswalk=layers.get("crosswalk"), settlements=layers["settlements"],
+            province_name=settings.name, burn=burn_cached(cache),
+        ),
     )  # fmt: skip
-    ground = read_ground(workspace, cache, units, sources.raster_hashes)
+    ground = memory.fetch(
+        "ground", (units, *sources.raster_hashes.values(), settings),
+        lambda: read_ground(workspace, cache, units, sources.raster_hashes),
+    )  # fmt: skip
     eligible = eligible_stations(layers["stations"], settings, as_of, planned=planned)
     stations = parse_stations(eligible.table)
     placed = eligible.table.geometry.to_crs(grid.crs)

@@ -5,6 +5,7 @@ a new station is merged into the tiles and points it reaches; where a station th
 and points are decided anew from every station that reaches them. The result is that of a computation from nothing.
 """
 
+import os
 import threading
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -26,6 +27,7 @@ from phusong.coverage.tiles import GONE, Box, Corner, StoredTile, read_tile, til
 
 Place = tuple[Layer, Corner]
 Jobs = list[tuple[int, Place, Box]]  # station, tile it goes to, pixels
+ONE_THREAD = Threads(1)
 Asked = dict[int, npt.NDArray[np.intp]]  # points by station
 POINT_COLUMNS = (
     "point_id",
@@ -50,12 +52,15 @@ class Base:
         Signal key of every station by (technology, operator) and id.
     tiles
         Stored tiles by layer and corner, in `store_dir`.
+    reach
+        Pixels that every station may have served, by its layer and id; may reach outside the grid.
     points
         Its best station of every point, `POINT_COLUMNS`.
     """
 
     signal_keys: Mapping[Layer, Mapping[str, str]] = field(default_factory=dict)
     tiles: Mapping[Layer, Mapping[Corner, StoredTile]] = field(default_factory=dict)
+    reach: Mapping[tuple[Layer, str], Box] = field(default_factory=dict)
     store_dir: Path = Path()
     points: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(POINT_COLUMNS)))
 
@@ -142,7 +147,7 @@ def compute_radio(
         A tile of the base is missing or damaged.
     """
     kept = kept_stations(network, base)
-    canvas = Canvas.of(network, base, kept, tile_boxes(levels.prepared.grid.shape))
+    canvas = Canvas.of(network, base, kept, tile_boxes(levels.prepared.grid.shape), threads)
     asked = PointQuestions.of(levels, network, base, kept, points)
     work = [
         (number, jobs, asked.of_geometry(geometry))
@@ -150,8 +155,9 @@ def compute_radio(
         for jobs in [canvas.jobs(geometry, kept)]
     ]
     work = [(number, jobs, ask) for number, jobs, ask in work if jobs or ask]
-    found = threads.map(_fill, _Filling(levels, network, canvas, asked), work, progress=progress)
-    return Radio(canvas.tiles(), asked.table(found), len(work))
+    share = max((threads.count or os.cpu_count() or 1) // max(len(work), 1), 1)
+    threads.map(_fill, _Filling(levels, network, canvas, asked, share), work, progress=progress)
+    return Radio(canvas.tiles(), asked.table(), len(work))
 
 
 def kept_stations(network: Network, base: Base) -> set[int]:
@@ -167,19 +173,25 @@ def kept_stations(network: Network, base: Base) -> set[int]:
 
 @dataclass(frozen=True, eq=False)
 class _Filling:
+    """What all geometries have in common; `share` is how many threads make one field, more than one of few fields."""
+
     levels: Levels
     network: Network
     canvas: "Canvas"
     asked: "PointQuestions"
+    share: int
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
 
-def _fill(filling: _Filling, part: tuple[int, Jobs, Asked]) -> pd.DataFrame | None:
+def _fill(filling: _Filling, part: tuple[int, Jobs, Asked]) -> None:
     """Merge a geometry into the tiles, and answer at the points that are asked of it."""
     number, jobs, ask = part
-    geometry = filling.network.geometries[number]
+    geometry, asked = filling.network.geometries[number], filling.asked
     if jobs:
-        filling.canvas.merge(filling.levels, geometry, filling.network.field_keys[number], jobs)
-    return filling.asked.answer(geometry, ask)
+        filling.canvas.merge(filling.levels, geometry, filling.network.field_keys[number], jobs, threads=filling.share)
+    answers = asked.answer(geometry, ask)
+    with filling.lock:
+        asked.take(answers)
 
 
 class Canvas:
@@ -194,11 +206,13 @@ class Canvas:
         self._layer_of: list[Layer] = []
 
     @classmethod
-    def of(cls, network: Network, base: Base, kept: set[int], boxes: dict[Corner, Box]) -> "Canvas":
+    def of(
+        cls, network: Network, base: Base, kept: set[int], boxes: dict[Corner, Box], threads: Threads = ONE_THREAD
+    ) -> "Canvas":
         """Take over from the base what no new station reaches, and open what stations that are gone served."""
         canvas = cls(boxes, sorted(set(network.layer)))
         canvas._layer_of = network.layer
-        touched = {
+        changed = {
             (network.layer[code], corner)
             for geometry in network.geometries
             for code in geometry.stations
@@ -208,29 +222,19 @@ class Canvas:
         kept_rows: dict[Layer, dict[str, int]] = defaultdict(dict)
         for code in sorted(kept):
             kept_rows[network.layer[code]][network.station_id[code]] = code
-        for layer in canvas._stored:
-            rows, before = kept_rows[layer], base.signal_keys.get(layer, {})
-            for corner, stored in base.tiles.get(layer, {}).items() if rows else ():
-                if corner not in boxes:
-                    continue
-                canvas._take(
-                    layer,
-                    corner,
-                    stored,
-                    rows,
-                    base.store_dir,
-                    read=(layer, corner) in touched or len(rows) < len(before),
-                )
+        for layer, rows in kept_rows.items():
+            stored = base.tiles.get(layer, {}).items()
+            canvas._stored[layer] = {corner: tile for corner, tile in stored if corner in boxes}
+            gone = [base.reach[layer, name] for name in base.signal_keys[layer] if name not in rows]
+            changed |= {(layer, corner) for box in gone for corner in boxes if not box.cut(boxes[corner]).is_empty}
+        read = [(place, kept_rows[place[0]]) for place in sorted(changed) if place[1] in canvas._stored[place[0]]]
+        threads.map(canvas._open_tile, base.store_dir, read)
         return canvas
 
-    def _take(
-        self, layer: Layer, corner: Corner, stored: StoredTile, rows: Mapping[str, int], store_dir: Path, *, read: bool
-    ) -> None:
-        """Take a tile of the base; read it only where it will change."""
-        self._stored[layer][corner] = stored
-        if not read:
-            return
-        tile = read_tile(stored, store_dir=store_dir, row_of_station=rows)
+    def _open_tile(self, store_dir: Path, task: tuple[Place, Mapping[str, int]]) -> None:
+        """Take a tile of the base into work, and open the pixels whose station is gone."""
+        (layer, corner), rows = task
+        tile = read_tile(self._stored[layer][corner], store_dir=store_dir, row_of_station=rows)
         gone = tile.server == GONE
         if gone.any():
             tile.rsrp_cdbm[gone], tile.server[gone] = NO_SIGNAL_CDBM, -1
@@ -243,7 +247,9 @@ class Canvas:
 
     def jobs(self, geometry: Geometry, kept: set[int]) -> Jobs:
         """What the stations of a geometry give to the tiles: new ones all, kept ones what is open."""
-        found = []
+        found: Jobs = []
+        if not self._open and kept.issuperset(geometry.stations):
+            return found
         for corner, part in geometry.tiles():
             for code in geometry.stations if corner in self._boxes else ():
                 place = (self._layer_of[code], corner)
@@ -254,9 +260,9 @@ class Canvas:
                     found.append((code, place, box))
         return found
 
-    def merge(self, levels: Levels, geometry: Geometry, field_key: str, jobs: Jobs) -> None:
+    def merge(self, levels: Levels, geometry: Geometry, field_key: str, jobs: Jobs, *, threads: int = 1) -> None:
         """Give the tiles what the stations of a geometry have for them."""
-        loss = levels.loss_cdb(geometry, field_key)
+        loss = levels.loss_cdb(geometry, field_key, threads=threads)
         for code, place, box in jobs:
             with self._tile(place) as tile:
                 levels.merge(geometry, code, loss, box, tile, place[1])
@@ -281,40 +287,37 @@ class Canvas:
 
 
 class PointQuestions:
-    """Which stations are to be asked at which points, and the best of their answers and the base's."""
+    """Which stations are to be asked at which points, and the best of their answers and the base's.
+
+    `_best` holds by layer the level [dBm] and the station of every point; −inf and −1 where there is none.
+    """
 
     def __init__(self, levels: Levels, network: Network, points: pd.DataFrame) -> None:
         self._levels = levels
         self._network = network
         self._points = points
         self._positions = points[["x_m", "y_m"]].to_numpy(float)
-        self._open: dict[Layer, npt.NDArray[np.bool_]] = {}
         self._kept: set[int] = set()
-        self._answers: list[pd.DataFrame] = []
+        n, layers = len(points), sorted(set(network.layer))
+        self._open = {layer: np.ones(n, np.bool_) for layer in layers}
+        self._best = {layer: (np.full(n, -np.inf), np.full(n, -1, np.int64)) for layer in layers}
 
     @classmethod
     def of(cls, levels: Levels, network: Network, base: Base, kept: set[int], points: pd.DataFrame) -> "PointQuestions":
         """Keep the answers of the base for points that stand where they stood, from stations that are kept."""
         questions = cls(levels, network, points)
         questions._kept = kept
+        place = points[["point_id", "x_m", "y_m"]].assign(row=np.arange(len(points)))
+        before = base.points.merge(place, on=["point_id", "x_m", "y_m"])
         code_of = {network.station_id[code]: code for code in kept}
-        before = base.points[base.points["station_id"].isin(list(code_of))]
-        place = pd.DataFrame({"x_m": points["x_m"], "y_m": points["y_m"], "row": np.arange(len(points))}, copy=True)
-        place.insert(0, "point_id", points["point_id"].to_numpy())
-        known = before.merge(place, on=["point_id", "x_m", "y_m"])
-        stood = place.merge(base.points[["point_id", "x_m", "y_m"]].drop_duplicates(), on=["point_id", "x_m", "y_m"])
-        for layer in set(network.layer):
-            questions._open[layer] = np.ones(len(points), np.bool_)
-        gone = base.points[~base.points["station_id"].isin(list(code_of))]
-        for layer, is_open in questions._open.items():
-            if not any(network.layer[code] == layer for code in kept):
-                continue
-            is_open[stood["row"].to_numpy()] = False
-            lost = gone[(gone["technology"] == layer[0]) & (gone["operator"] == layer[1])]
-            is_open[:] |= points["point_id"].isin(lost["point_id"]).to_numpy()
-        codes = known["station_id"].map(code_of).to_numpy(dtype=np.int64)
-        parts = {"position": known["row"].to_numpy(), "code": codes, "rsrp_dbm": known["rsrp_dbm"].to_numpy(float)}
-        questions._answers.append(pd.DataFrame({**parts, "distance_km": known["distance_km"].to_numpy(float)}))
+        codes = np.array([code_of.get(name, -1) for name in before["station_id"]], np.int64)
+        rows, levels_dbm = before["row"].to_numpy(dtype=np.int64), before["rsrp_dbm"].to_numpy(float)
+        for layer in {network.layer[code] for code in kept}:
+            here = ((before["technology"] == layer[0]) & (before["operator"] == layer[1])).to_numpy(bool)
+            known, lost = here & (codes >= 0), here & (codes < 0)
+            questions._open[layer][rows] = False
+            questions._open[layer][rows[lost]] = True
+            questions._fold(layer, codes[known], rows[known], levels_dbm[known])
         return questions
 
     def of_geometry(self, geometry: Geometry) -> Asked:
@@ -329,7 +332,7 @@ class PointQuestions:
         return asked
 
     def answer(self, geometry: Geometry, asked: Asked) -> pd.DataFrame | None:
-        """Levels of the stations at the points asked of each."""
+        """Levels of the stations at the points asked of each: position (row of the points), code, rsrp_dbm."""
         if not asked:
             return None
         groups: dict[bytes, list[int]] = defaultdict(list)
@@ -339,26 +342,51 @@ class PointQuestions:
         for codes in groups.values():
             rows = asked[codes[0]]
             found = self._levels.at_points(geometry, codes, self._positions[rows])
-            parts.append(found.assign(position=rows[found["position"].to_numpy()]))
+            placed = {"position": np.tile(rows, len(codes)), "code": np.repeat(codes, len(rows))}
+            parts.append(pd.DataFrame({**placed, "rsrp_dbm": found.ravel()}))
         return pd.concat(parts, ignore_index=True)
 
-    def table(self, found: Iterable[pd.DataFrame | None]) -> pd.DataFrame:
-        """The best station of every point, technology and operator; of equal levels the smaller id wins."""
-        prepared = self._levels.prepared
-        stations = prepared.stations
-        answers = pd.concat([*self._answers, *(part for part in found if part is not None)], ignore_index=True)
-        code = answers["code"].to_numpy(dtype=np.int64)
-        table = answers.assign(
-            technology=np.array([station.technology for station in stations], object)[code],
-            operator=np.array([station.operator for station in stations], object)[code],
-            station_id=np.array([station.station_id for station in stations], object)[code],
-            freq_ghz=np.array([station.band_mhz for station in stations])[code] / 1000.0,
+    def take(self, answers: pd.DataFrame | None) -> None:
+        """Keep what is best of some answers; their order does not matter."""
+        if answers is None:
+            return
+        codes, rows = answers["code"].to_numpy(np.int64), answers["position"].to_numpy(np.int64)
+        levels = answers["rsrp_dbm"].to_numpy(float)
+        for code in np.unique(codes).tolist():
+            here = codes == code
+            self._fold(self._network.layer[code], codes[here], rows[here], levels[here])
+
+    def _fold(
+        self, layer: Layer, codes: npt.NDArray[np.int64], rows: npt.NDArray[np.int64], levels: npt.NDArray[np.float64]
+    ) -> None:
+        """Of equal levels the smaller code, that is the smaller id, wins."""
+        best, server = self._best[layer]
+        better = (levels > best[rows]) | ((levels == best[rows]) & (codes < server[rows]))
+        best[rows[better]], server[rows[better]] = levels[better], codes[better]
+
+    def table(self, found: Iterable[pd.DataFrame | None] = ()) -> pd.DataFrame:
+        """The best station of every point, technology and operator, after some more answers."""
+        for answers in found:
+            self.take(answers)
+        server = np.stack([codes for _, codes in self._best.values()])
+        level = np.stack([levels for levels, _ in self._best.values()])
+        layer, row = np.nonzero(server >= 0)
+        code, layers = server[layer, row], list(self._best)
+        stations = [self._levels.prepared.stations[number] for number in code]
+        place_m = {number: (mast.x_m, mast.y_m) for mast in self._network.geometries for number in mast.stations}
+        east_m, north_m = (np.array([place_m[number] for number in code]).reshape(-1, 2) - self._positions[row]).T
+        table = pd.DataFrame(
+            {
+                **{name: self._points[name].to_numpy()[row] for name in ("point_id", "x_m", "y_m")},
+                "technology": np.array([layers[number][0] for number in layer], object),
+                "operator": np.array([layers[number][1] for number in layer], object),
+                "rsrp_dbm": level[layer, row],
+                "station_id": np.array([station.station_id for station in stations], object),
+                "distance_km": np.hypot(east_m, north_m) / 1e3,
+                "freq_ghz": np.array([station.band_mhz for station in stations], float) / 1000.0,
+            }
         )
-        table = table.sort_values(["rsrp_dbm", "code"], ascending=[False, True], kind="stable")
-        table = table.drop_duplicates(["position", "technology", "operator"])
-        row = table["position"].to_numpy(dtype=np.int64)
-        table = table.assign(**{name: self._points[name].to_numpy()[row] for name in ("point_id", "x_m", "y_m")})
         table = table.sort_values(["point_id", "technology", "operator"], kind="stable").reset_index(drop=True)
-        width_m = prepared.grid.resolution_m
+        width_m = self._levels.prepared.grid.resolution_m
         sigma_of = {freq: location_sigma_db(freq, width_m) for freq in table["freq_ghz"].unique()}
         return table[list(POINT_COLUMNS)].assign(sigma_l_db=table["freq_ghz"].map(sigma_of).astype(float))

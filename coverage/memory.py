@@ -1,0 +1,26 @@
+"""What a running process keeps from one computation to the next, so that only what is new is read and hashed."""
+
+from collections.abc import Callable
+from typing import TypeVar, cast
+
+T = TypeVar("T")
+
+
+class Memory:
+    """The last answer of every stage: units, ground, residents, windows of masts. For one computation at a time."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, tuple[tuple[object, ...], object]] = {}
+
+    def fetch(self, stage: str, given: tuple[object, ...], compute: Callable[[], T]) -> T:
+        """The answer of a stage: the last one where it was made from the same, else computed and kept.
+
+        Parameters
+        ----------
+        given
+            All that the answer follows from, compared by `==`: texts, numbers, and answers of other stages.
+        """
+        if stage not in self._kept or self._kept[stage][0] != given:
+            self._kept.pop(stage, None)  # not two of them at once
+            self._kept[stage] = (given, compute())
+        return cast(T, self._kept[stage][1])
