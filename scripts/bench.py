@@ -10,11 +10,12 @@ import json
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from scripts.bench_fields import measure_fields, measure_new_mast, measure_radii, measure_threads
-from scripts.bench_increments import measure_increments
+from scripts.bench_increments import computed_workspace, measure_increments
 from scripts.bench_machine import describe_machine
 from scripts.bench_mapping import measure_mapping, measure_masts
 from scripts.bench_operations import measure_operations
@@ -46,7 +47,7 @@ CASES: dict[str, tuple[str, Callable[[argparse.Namespace], Any]]] = {
     ),
     "increments": (
         "a province after new and removed stations, beside a full computation",
-        lambda a: _with_workspace(a, 90.0, measure_increments),
+        lambda a: _with_computed(a, 90.0, lambda folder: measure_increments(folder, full=a.full)),
     ),
 }
 QUICK = ("fields", "threads", "new-mast", "mapping")
@@ -54,10 +55,17 @@ QUICK = ("fields", "threads", "new-mast", "mapping")
 
 def _with_workspace(given: argparse.Namespace, usual_m: float, measure: Callable[[Path], Any]) -> Any:
     with data_workspace(given.workspace, given.resolution_m or usual_m, given.data) as folder:
-        if folder is None:
-            print(f"{given.data / 'quang_binh'} is not there and no --workspace is given: left out", file=sys.stderr)
-            return None
-        return measure(folder)
+        return _none_there(given) if folder is None else measure(folder)
+
+
+def _with_computed(given: argparse.Namespace, usual_m: float, measure: Callable[[Path], Any]) -> Any:
+    fresh = partial(data_workspace, None, given.resolution_m or usual_m, given.data)
+    with computed_workspace(given.workspace, fresh) as folder:
+        return _none_there(given) if folder is None else measure(folder)
+
+
+def _none_there(given: argparse.Namespace) -> None:
+    print(f"{given.data / 'quang_binh'} is not there and no --workspace is given: left out", file=sys.stderr)
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -75,6 +83,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, default=DATA, help="folder of the test data (../shared/data)")
     parser.add_argument(
         "--workspace", type=Path, help="imported workspace for masts and province, which stays as it is"
+    )
+    parser.add_argument(
+        "--full", action="store_true", help="increments: measure the full computation though a manifest tells it"
     )
     parser.add_argument("--resolution-m", type=float, help="of the test data in masts (30) and province (90)")
     given = parser.parse_args()

@@ -1,93 +1,219 @@
-"""A province after new site data: from the import of the changed list to the published run, beside a full computation.
+"""A province after edits, from import to published run and diff, in a running process and as commands.
 
-The edits follow one another in one process on a copy of the workspace, as in a service that stays up; the list of
-stations is imported whole each time, as a department sends it.
+Every edit is imported from a file, computed, published and compared with the run before. Beside each stands its ratio
+to a full computation, which comes from the manifests of the workspace or is measured.
 """
 
+import os
+import shutil
+import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 from shapely.affinity import translate
 
+from phusong.api.diff_answer import diff_answer
 from phusong.coverage.compute import compute
+from phusong.coverage.diff import compare_runs
+from phusong.coverage.memory import Memory
+from phusong.coverage.results import Results, current_run_id, list_runs
 from phusong.geodata.importing import import_layer
 from phusong.geodata.workspace import Workspace
-from scripts.bench_province import AS_OF, compile_kernels, megabytes
+from phusong.geodata.writing import writing
+from scripts.bench_machine import in_own_process
+from scripts.bench_province import AS_OF, compile_kernels, copy_inputs, megabytes
 
 SEED = 25
 SHIFT_DEG = 0.012  # of a new mast from the one it is copied from
 N_MANY, N_MANY_MASTS = 25, 10
+UNCHANGED, NEW_MAST, MANY, REMOVED = "unchanged", "one_new_mast_3_bands", "25_stations_on_10_masts", "one_mast_removed"
+LIMITS_S = {UNCHANGED: (2.0, 2.0), NEW_MAST: (4.0, 7.0), MANY: (20.0, 20.0), REMOVED: (20.0, 20.0)}
 
 
-def measure_increments(folder: Path) -> dict[str, Any]:
-    """Seconds of a full computation, and of every edit that follows it, with its ratio to the full one."""
-    compile_kernels()
-    full_s = _seconds(lambda: compute(Workspace.open(folder), as_of=AS_OF, full=True))
-    stations = Workspace.open(folder).read_layer("stations")
-    masts = np.random.default_rng(SEED).permutation(stations["mast_id"].unique())
-    edits = {
-        "unchanged": None,
-        "one_new_mast_3_bands": pd.concat([stations, _new_mast(stations)]),
-        "mast_gone_again": stations,
-        f"{N_MANY}_stations_on_{N_MANY_MASTS}_masts": pd.concat([stations, _new_stations(stations, masts)]),
-        "they_are_gone_again": stations,
-        "one_mast_removed": stations[stations["mast_id"] != masts[-1]],
-    }
-    found: dict[str, Any] = {"stations": len(stations), "masts": len(masts), "full_s": round(full_s, 1)}
-    for name, table in edits.items():
-        found[name] = _measure_edit(folder, table) if table is not None else _measure_unchanged(folder)
-        found[name]["to_full"] = round(found[name]["seconds"] / full_s, 4)
+class Door(Protocol):
+    """A way to import a file, compute and compare."""
+
+    def take(self, file: Path, *, append: bool) -> None:
+        """Import a file of stations."""
+
+    def compute(self) -> None:
+        """Compute and publish."""
+
+    def diff(self, before: str, after: str) -> None:
+        """Compare two runs."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """A process that goes on, like `phusong watch`."""
+
+    folder: Path
+    memory: Memory = field(default_factory=Memory)
+
+    def take(self, file: Path, *, append: bool) -> None:
+        """See `Door.take`."""
+        with writing(self.folder, "import"):
+            import_layer(Workspace.open(self.folder), "stations", file, append=append, replace=not append)
+
+    def compute(self) -> None:
+        """See `Door.compute`."""
+        compute(Workspace.open(self.folder), as_of=AS_OF, memory=self.memory)
+
+    def diff(self, before: str, after: str) -> None:
+        """See `Door.diff`."""
+        workspace = Workspace.open(self.folder)
+        diff_answer(compare_runs(Results.open(workspace, before), Results.open(workspace, after))).model_dump_json()
+
+
+@dataclass(frozen=True)
+class Commands:
+    """A new process for every step."""
+
+    folder: Path
+
+    def take(self, file: Path, *, append: bool) -> None:
+        """See `Door.take`."""
+        self._run("import", "stations", str(file), "--append" if append else "--replace")
+
+    def compute(self) -> None:
+        """See `Door.compute`."""
+        self._run("compute", "--as-of", AS_OF.isoformat(), "--json")
+
+    def diff(self, before: str, after: str) -> None:
+        """See `Door.diff`."""
+        self._run("diff", before, after, "--json")
+
+    def _run(self, command: str, *options: str) -> None:
+        called = [sys.executable, "-m", "phusong.api.cli", command, str(self.folder), *options]
+        subprocess.run(called, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+
+@contextmanager
+def computed_workspace(given: Path | None, fresh: Callable[[], Any]) -> Iterator[Path | None]:
+    """A copy of a workspace with its cache, store and runs, linked where the disk allows; or what `fresh` makes."""
+    if given is None:
+        with fresh() as folder:
+            yield folder
+        return
+    with tempfile.TemporaryDirectory(dir=given.parent) as aside:
+        copy = Path(aside) / "workspace"
+        copy_inputs(given, copy)
+        for name in ("cache", "store", "runs"):
+            shutil.copytree(given / name, copy / name, copy_function=os.link, dirs_exist_ok=True)
+        yield copy
+
+
+def measure_increments(folder: Path, *, full: bool = False) -> dict[str, Any]:
+    """Seconds of a full computation, and of every edit in a running process and as commands, with ratios to it.
+
+    Parameters
+    ----------
+    folder
+        The workspace; it is changed.
+    full
+        Measure the full computation though a manifest tells how long one took.
+    """
+    in_own_process(compile_kernels)
+    workspace = Workspace.open(folder)
+    full_s = 0.0 if full else max((sum(run["timings"].values()) for run in list_runs(workspace)), default=0.0)
+    found: dict[str, Any] = {"full_s_from": "the manifests of the workspace" if full_s else "measured"}
+    if not full_s:
+        full_s, found["full_peak_memory_mb"] = in_own_process(_full_seconds, folder)
+    stations = workspace.read_layer("stations")
+    found |= {"full_s": round(full_s, 1), "resolution_m": workspace.settings.resolution_m}
+    found |= {"stations": len(stations), "masts": int(stations["mast_id"].nunique())}
+    found["running_process"], peak_mb = in_own_process(_measure_running, folder, full_s)
+    found["running_process"]["peak_memory_mb"] = peak_mb
+    found["commands"] = _measure_edits(Commands(folder), folder, full_s, number=2)
     return found | {f"{part}_mb": megabytes(folder / part) for part in ("cache", "store")}
 
 
-def _measure_unchanged(folder: Path) -> dict[str, Any]:
-    published: list[bool] = []
-    seconds = _seconds(lambda: published.append(compute(Workspace.open(folder), as_of=AS_OF).published))
-    return {"seconds": round(seconds, 2), "published": published[0]}
+def _full_seconds(folder: Path) -> float:
+    begin = time.perf_counter()
+    compute(Workspace.open(folder), as_of=AS_OF, full=True)
+    return time.perf_counter() - begin
 
 
-def _measure_edit(folder: Path, stations: pd.DataFrame) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory() as aside:
-        path = Path(aside) / "stations.gpkg"
-        table = gpd.GeoDataFrame(stations.drop(columns=["source", "source_row"]), crs=4326)
-        table.reset_index(drop=True).to_file(path, layer="stations")
-        imported = _seconds(lambda: import_layer(Workspace.open(folder), "stations", path, replace=True))
-    stages: list[dict[str, float]] = []
-    computed = _seconds(lambda: stages.append(compute(Workspace.open(folder), as_of=AS_OF).manifest["timings"]))
-    return {
-        "seconds": round(imported + computed, 2),
-        "import_s": round(imported, 2),
-        "compute_s": round(computed, 2),
-        "stages_s": stages[0],
-    }
+def _measure_running(folder: Path, full_s: float) -> dict[str, Any]:
+    door = Running(folder)
+    door.compute()
+    with tempfile.TemporaryDirectory() as aside:  # what runs for the first time is read or compiled first
+        file = _write(_new_mast(Workspace.open(folder).read_layer("stations")), Path(aside))
+        _measure_edit(door, folder, file, append=True)
+    return _measure_edits(door, folder, full_s, number=1)
 
 
-def _new_mast(stations: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Three bands of one mast, on a mast beside it."""
+def _measure_edits(door: Door, folder: Path, full_s: float, *, number: int) -> dict[str, Any]:
+    """Every edit after the other; `number` chooses other masts, so that no field is known."""
+    found: dict[str, Any] = {}
+    for name, (limit_running_s, limit_s) in LIMITS_S.items():
+        stations = Workspace.open(folder).read_layer("stations")
+        masts = np.random.default_rng(SEED + number).permutation(np.unique(stations["mast_id"].astype(str)))
+        tables = {
+            NEW_MAST: _new_mast(stations, number),
+            MANY: _new_stations(stations, masts, number),
+            REMOVED: stations[stations["mast_id"] != masts[-1]],
+        }
+        with tempfile.TemporaryDirectory() as aside:
+            file = _write(tables[name], Path(aside)) if name in tables else None
+            found[name] = _measure_edit(door, folder, file, append=name != REMOVED)
+        found[name]["to_full"] = round(found[name]["seconds"] / full_s, 5)
+        found[name]["limit_s"] = limit_running_s if isinstance(door, Running) else limit_s
+    return found
+
+
+def _measure_edit(door: Door, folder: Path, file: Path | None, *, append: bool) -> dict[str, Any]:
+    before = current_run_id(Workspace.open(folder)) or ""
+    parts = {"import_s": _seconds(lambda: door.take(file, append=append))} if file else {}
+    parts["compute_s"] = _seconds(door.compute)
+    after = current_run_id(Workspace.open(folder)) or ""
+    if file:
+        parts["diff_s"] = _seconds(lambda: door.diff(before, after))
+    found: dict[str, Any] = {"seconds": round(sum(parts.values()), 2), "published": after != before}
+    if after != before:
+        found["stages_s"] = Results.open(Workspace.open(folder)).manifest["timings"]
+    return found | {name: round(seconds, 2) for name, seconds in parts.items()}
+
+
+def _write(stations: pd.DataFrame, folder: Path) -> Path:
+    """A file of stations as a user brings it."""
+    table = gpd.GeoDataFrame(stations.drop(columns=["source", "source_row"]), crs=4326)
+    path = folder / "stations.csv"
+    plain = pd.DataFrame(table.drop(columns="geometry")).assign(lon=table.geometry.x, lat=table.geometry.y)
+    plain.to_csv(path, index=False)
+    return path
+
+
+def _new_mast(stations: gpd.GeoDataFrame, number: int = 0) -> gpd.GeoDataFrame:
+    """Three bands of one mast, at one height, on a mast beside it; `number` chooses the mast."""
     bands = stations.groupby("mast_id")["band_mhz"].transform("nunique")
-    chosen = stations[stations["mast_id"] == stations.loc[bands >= min(3, bands.max()), "mast_id"].iloc[0]]
-    return _beside(chosen.drop_duplicates("band_mhz").iloc[:3])
+    masts = stations.loc[bands >= min(3, bands.max()), "mast_id"].unique()
+    chosen = stations[stations["mast_id"] == masts[number * len(masts) // 3]].drop_duplicates("band_mhz").iloc[:3]
+    return _beside(chosen.assign(height_agl_m=chosen["height_agl_m"].max()), number)
 
 
-def _new_stations(stations: gpd.GeoDataFrame, masts: np.ndarray[Any, Any]) -> gpd.GeoDataFrame:
+def _new_stations(stations: gpd.GeoDataFrame, masts: np.ndarray[Any, Any], number: int = 0) -> gpd.GeoDataFrame:
     per_mast = -(-N_MANY // N_MANY_MASTS)
     sizes = stations["mast_id"].value_counts()
     large = [mast for mast in masts if sizes[mast] >= min(per_mast, sizes.max())][:N_MANY_MASTS]
     chosen = stations[stations["mast_id"].isin(large)].groupby("mast_id").head(per_mast)
-    return _beside(chosen.iloc[:N_MANY])
+    return _beside(chosen.iloc[:N_MANY], number)
 
 
-def _beside(stations: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    moved = stations.geometry.map(lambda point: translate(point, SHIFT_DEG, -SHIFT_DEG / 2))
-    return stations.assign(
-        station_id="new-" + stations["station_id"], mast_id="new-" + stations["mast_id"]
-    ).set_geometry(moved, crs=stations.crs)
+def _beside(stations: gpd.GeoDataFrame, number: int) -> gpd.GeoDataFrame:
+    shift_deg = SHIFT_DEG * (number + 1) / 2
+    moved = stations.geometry.map(lambda point: translate(point, shift_deg, -shift_deg / 2))
+    names = {name: f"new{number}-" + stations[name].astype(str) for name in ("station_id", "mast_id")}
+    return stations.assign(**names).set_geometry(moved, crs=stations.crs)
 
 
 def _seconds(run: Callable[[], object]) -> float:

@@ -34,7 +34,7 @@ def data_workspace(given: Path | None, resolution_m: float, data: Path) -> Itera
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "workspace"
         if given is not None:
-            _copy(given, copy)
+            copy_inputs(given, copy)
             yield copy
         elif (data / "quang_binh").exists():
             Workspace.create(copy, crs=CRS, resolution_m=resolution_m, name="quang_binh")
@@ -74,7 +74,7 @@ def compile_kernels() -> None:
         compute(workspace, as_of=AS_OF)
 
 
-def _copy(workspace: Path, to: Path) -> None:
+def copy_inputs(workspace: Path, to: Path) -> None:
     """What a computation reads; no cache and no runs."""
     for name in ("cache", "store", "runs", "imports"):
         (to / name).mkdir(parents=True)
