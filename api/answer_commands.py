@@ -95,7 +95,11 @@ def settlements(
     uncertain: Annotated[
         Literal["yes", "no"] | None, typer.Option(help="Within the model's error of the weak threshold.")
     ] = None,
+    disagrees: Annotated[
+        Literal["yes", "no"] | None, typer.Option(help="Declared or measured signal is not the modelled one.")
+    ] = None,
     commune: Annotated[str | None, typer.Option(help="Code or name of a commune.")] = None,
+    name: Annotated[str | None, typer.Option(help="Part of the name, with or without diacritics.")] = None,
     profile: ProfileOption = None,
     run: RunOption = None,
     as_json: JsonOption = False,
@@ -114,7 +118,9 @@ def settlements(
         power=power,
         broadband=broadband,
         uncertain=uncertain,
+        disagrees=disagrees,
         commune=commune,
+        name=name,
         profile=profile,
     )
     if as_json:
@@ -182,14 +188,16 @@ def print_settlements(answer: "SettlementsAnswer", language: Language) -> None:
                 row.commune_name or "–",
                 row.name,
                 row.settlement_id,
-                *(word(value, language) for value in (row.signal, row.power, row.broadband)),
+                word(row.signal, language) + (" ≠" if row.signal_disagrees == "yes" else ""),
+                *(word(value or "–", language) for value in (row.signal_declared, row.signal_measured)),
+                *(word(value, language) for value in (row.power, row.broadband)),
                 _count(row.population, language),
                 _count(row.households, language),
             )
             for row in answer.rows
         ],
         language=language,
-        right=(6, 7),
+        right=(8, 9),
     )
     counts = tuple(format_count(value, language) for value in (answer.numerator, answer.denominator))
     people = _count(answer.people, language)
@@ -230,6 +238,8 @@ _SETTLEMENT_HEADINGS: Sequence[Heading] = (
     ("settlement", "điểm dân cư"),
     ("id", "mã"),
     ("signal", "sóng"),
+    ("declared", "khai báo"),
+    ("measured", "đo"),
     ("power", "điện"),
     ("broadband", "băng rộng"),
     ("people", "dân số"),

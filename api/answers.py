@@ -146,7 +146,9 @@ def settlements_answer(
     power: str | None = None,
     broadband: str | None = None,
     uncertain: str | None = None,
+    disagrees: str | None = None,
     commune: str | None = None,
+    name: str | None = None,
     profile: str | None = None,
 ) -> SettlementsAnswer:
     """Answer with the settlements that meet every condition given, by commune and name in Vietnamese order.
@@ -156,11 +158,15 @@ def settlements_answer(
     results
         The run.
     signal
-        "none" (trắng sóng), "weak" (lõm sóng), "good" or "unknown".
+        "none" (trắng sóng), "weak" (lõm sóng), "good" or "unknown": the published one.
     power, broadband
         "yes", "no" or "unknown"; unknown is neither yes nor no.
     uncertain
         "yes" where the model's error could turn served into not served or back, or "no".
+    disagrees
+        "yes" where the declared or measured signal is another than the modelled one, "no" where they agree.
+    name
+        Part of the settlement's name; without diacritics it finds every name of these letters.
     commune
         Code or name of a commune, in any spelling, with or without "xã"; without diacritics if that is unambiguous.
     profile
@@ -171,19 +177,19 @@ def settlements_answer(
     UnknownNameError
         The run has no such profile or commune.
     InputError
-        The run was computed before settlements had the mark `uncertain`.
+        The run was computed before settlements had the marks `uncertain` or `signal_disagrees`.
     """
     thresholds = find_profile(results, profile)
     table = _judged_by(results, thresholds)
     chosen = table if commune is None else table[table["commune_code"] == _find_commune(results, commune)]
-    if uncertain is not None and "uncertain" not in table:
-        raise InputError(
-            "The run does not say which settlements are uncertain; compute it again.",
-            vi="Lần tính này chưa đánh dấu điểm dân cư không chắc chắn; hãy tính lại.",
-        )
-    wanted = {"signal": signal, "power": power, "broadband": broadband, "uncertain": uncertain}
+    if name is not None:
+        chosen = chosen[[_has_in_name(name, own) for own in chosen["name"]]]
+    published = "signal_published" if "signal_published" in table else "signal"
+    wanted = {published: signal, "power": power, "broadband": broadband, "uncertain": uncertain}
+    wanted["signal_disagrees"] = disagrees
     for column, value in wanted.items():
         if value is not None:
+            _require_column(table, column)
             chosen = chosen[chosen[column] == value]
     rows = sorted(plain_rows(chosen), key=_settlement_order)
     return SettlementsAnswer(
@@ -229,7 +235,7 @@ def _judged_by(results: Results, profile: ThresholdProfile) -> pd.DataFrame:
     table = results.settlements
     if profile.name == next(iter(results.profiles)):
         return table
-    judged = {name: f"{name}__{profile.name}" for name in ("signal", "uncertain")}
+    judged = {name: f"{name}__{profile.name}" for name in ("signal", "signal_published", "uncertain")}
     return table.assign(**{name: table[column] for name, column in judged.items() if column in table})
 
 
@@ -290,6 +296,20 @@ def _share_of_one(table: pd.DataFrame, served: "pd.Series[bool]", technology: st
             "reason": pd.Series("needs the position of the settlement", table.index).where(~known),
         }
     )
+
+
+def _require_column(table: pd.DataFrame, column: str) -> None:
+    if column not in table:
+        raise InputError(
+            f"The run does not say {column} of settlements; compute it again.",
+            vi=f"Lần tính này chưa có {column} của điểm dân cư; hãy tính lại.",
+        )
+
+
+def _has_in_name(wanted: str, name: str) -> bool:
+    """Whether a name has the words wanted; typed without diacritics they stand for every name of these letters."""
+    key = search_key if wanted.isascii() else partial(name_key, keep_prefix=True)
+    return f" {key(wanted)}" in f" {key(name)}"
 
 
 def _find_commune(results: Results, commune: str) -> str:

@@ -158,19 +158,24 @@ def _add_answers(app: FastAPI, runs: RunCache) -> None:
         power: YesNo | None = None,
         broadband: YesNo | None = None,
         uncertain: Literal["yes", "no"] | None = None,
+        disagrees: Literal["yes", "no"] | None = None,
         commune: str | None = None,
+        name: str | None = None,
         profile: Profile = None,
         run: RunId = None,
     ) -> models.SettlementsAnswer:
         """Settlements that meet every condition given."""
-        _refuse_unknown(request, ("signal", "power", "broadband", "uncertain", "commune", "profile", "run"))
+        known = ("signal", "power", "broadband", "uncertain", "disagrees", "commune", "name", "profile", "run")
+        _refuse_unknown(request, known)
         return settlements_answer(
             runs.results(run),
             signal=signal,
             power=power,
             broadband=broadband,
             uncertain=uncertain,
+            disagrees=disagrees,
             commune=commune,
+            name=name,
             profile=profile,
         )
 

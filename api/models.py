@@ -73,8 +73,12 @@ class SettlementRow(BaseModel):
     lon: float | None = None
     lat: float | None = None
     signal: Literal["none", "weak", "good", "unknown"] = Field(
-        description="best class of the technologies that count as signal; unknown without a position"
+        description="modelled: best class of the technologies that count as signal; unknown without a position"
     )
+    signal_declared: str | None = Field(None, description="latest declaration, empty where there is none")
+    signal_measured: str | None = Field(None, description="survey or drive test, empty where there is none")
+    signal_published: str | None = Field(None, description="by the source that the settings publish")
+    signal_disagrees: str | None = Field(None, description="yes where declared or measured is not the modelled class")
     uncertain: YesNoUnknown | None = Field(
         None, description="within the model's error of the weak threshold; beside signal, never in its place"
     )

@@ -55,10 +55,13 @@ _POINT_COLUMNS = {
     },
     "uncertain__<profile>": {"en": "the same by another profile", "vi": "như trên theo bộ ngưỡng khác"},
     "broadband": {
-        "en": "fixed broadband: yes, no or unknown; a declared value wins over the modelled one",
-        "vi": "băng rộng cố định: yes, no hoặc unknown; giá trị khai báo được ưu tiên",
+        "en": "fixed broadband: yes, no or unknown; an observed value wins over the modelled one, by the settings",
+        "vi": "băng rộng cố định: yes, no hoặc unknown; số liệu khai báo được ưu tiên, theo cấu hình",
     },
-    "broadband_source": {"en": "modelled or declared", "vi": "modelled (tính) hoặc declared (khai báo)"},
+    "broadband_source": {
+        "en": "modelled, declared or measured",
+        "vi": "modelled (tính), declared (khai báo) hoặc measured (khảo sát)",
+    },
     "fibre_in_reach": {
         "en": "a fibre endpoint lies within its own reach: yes, no or unknown (no fibre layer)",
         "vi": "nằm trong tầm của một điểm cáp quang: yes, no hoặc unknown (không có lớp cáp quang)",
@@ -83,16 +86,35 @@ DATA_DICTIONARY: dict[str, dict[str, dict[str, str]]] = {
         "area_type": {"en": "kind of area, as imported", "vi": "loại khu vực theo tệp nhập"},
         **_POINT_COLUMNS,
         "signal_declared": {
-            "en": "declared or surveyed signal, beside the modelled one",
-            "vi": "sóng theo khai báo",
+            "en": "latest declared signal (commune, operator, official list), beside the modelled one",
+            "vi": "sóng theo khai báo mới nhất (xã, doanh nghiệp, danh sách), bên cạnh kết quả tính",
         },
+        "signal_measured": {
+            "en": "latest surveyed signal, else that of the measurements around the settlement; empty: none",
+            "vi": "sóng theo khảo sát mới nhất, nếu không có thì theo các điểm đo quanh điểm dân cư; trống: không có",
+        },
+        "signal_published": {
+            "en": "the signal of the source that the settings publish where it says something, else the modelled one",
+            "vi": "sóng theo nguồn được chọn công bố trong cấu hình, nếu không có thì theo kết quả tính",
+        },
+        "signal_published__<profile>": {"en": "the same by another profile", "vi": "như trên theo bộ ngưỡng khác"},
+        "signal_disagrees": {
+            "en": "yes where the declared or measured signal is another than the modelled one, no where they agree, "
+            "empty where nothing was declared or measured",
+            "vi": "yes nếu khai báo hoặc đo kiểm khác kết quả tính, no nếu giống, trống nếu không có số liệu",
+        },
+        "broadband_declared": {"en": "latest declared broadband", "vi": "băng rộng theo khai báo mới nhất"},
+        "broadband_measured": {"en": "latest surveyed broadband", "vi": "băng rộng theo khảo sát mới nhất"},
+        "power_stated": {"en": "grid power of the settlements layer", "vi": "điện lưới theo lớp settlements"},
+        "power_declared": {"en": "latest declared grid power", "vi": "điện lưới theo khai báo mới nhất"},
+        "power_measured": {"en": "latest surveyed grid power", "vi": "điện lưới theo khảo sát mới nhất"},
         "power": {
             "en": "grid power: yes, no or unknown; the latest declaration up to the date wins",
             "vi": "điện lưới: yes, no hoặc unknown; khai báo mới nhất được ưu tiên",
         },
         "power_source": {
-            "en": "declared (an observation) or stated (the settlements layer); empty where neither says",
-            "vi": "declared (khai báo) hoặc stated (lớp settlements); trống nếu chưa rõ",
+            "en": "declared or measured (an observation), or stated (the settlements layer); empty where none says",
+            "vi": "declared (khai báo), measured (khảo sát) hoặc stated (lớp settlements); trống nếu chưa rõ",
         },
         "nearest_mast_id": {"en": "nearest mast of a station that serves", "vi": "cột gần nhất"},
         "nearest_mast_km": {

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from phusong.coverage.observed import NO, UNKNOWN, YES
 from phusong.coverage.people import (
     MICRO,
     Int64s,
@@ -34,7 +35,7 @@ from phusong.coverage.service import (
     rate_points,
     technology_groups,
 )
-from phusong.coverage.settlements import NO, UNKNOWN, YES, rows_of_units
+from phusong.coverage.settlements import rows_of_units
 from phusong.coverage.tally import SHIFTS, PlotTally, Tally
 from phusong.coverage.units import NEEDS_POLYGON, OUTSIDE, IntArray, UnitIndex
 from phusong.geodata.settings import Settings, ThresholdProfile

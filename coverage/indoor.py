@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from phusong.coverage.observed import UNKNOWN
 from phusong.coverage.propagation.p2109 import building_entry_loss_db
 from phusong.coverage.service import ANY, CLASS_NAMES, NO_SIGNAL_CDBM, group_class, point_layers, rate_points
-from phusong.coverage.settlements import UNKNOWN
 from phusong.coverage.signal import SignalTile
 from phusong.geodata.settings import Indoor, Settings, ThresholdProfile
 

@@ -28,7 +28,7 @@ from phusong.geodata.workspace import RASTERS, Workspace
 
 REQUIRED_LAYERS = ("communes", "settlements", "stations")
 UNIT_LAYERS = ("communes", "crosswalk", "settlements")  # what units follow from
-OPTIONAL_LAYERS = ("crosswalk", "fibre_endpoints", "places", "observations")
+OPTIONAL_LAYERS = ("crosswalk", "fibre_endpoints", "places", "observations", "measurements")
 
 
 @dataclass(frozen=True, eq=False)

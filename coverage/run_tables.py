@@ -45,6 +45,7 @@ def compute_tables(
     settlements = compute_settlement_table(
         layers["settlements"], _signal_of(points, "s"), units=units, settings=settings, stations=stations, as_of=day,
         fibre=fibre, observations=layers.get("observations"),
+        measurements=layers.get("measurements"),
     )  # fmt: skip
     places = compute_place_table(
         _places(prepared), _signal_of(points, "p"), units=units, settings=settings, fibre=fibre

@@ -12,15 +12,23 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from phusong.coverage.observed import (
+    NO,
+    UNKNOWN,
+    YES,
+    mark_disagreements,
+    measured_signal,
+    observed_columns,
+    publish_signal,
+)
 from phusong.coverage.reach import compute_fibre_reach, compute_nearest_mast
 from phusong.coverage.service import ANY, CLASS_NAMES, group_class, point_layers, rate_points
 from phusong.coverage.units import OUTSIDE, IntArray, UnitIndex
-from phusong.geodata.errors import InputError
 from phusong.geodata.settings import ModelError, Settings, ThresholdProfile
 
-YES, NO, UNKNOWN = "yes", "no", "unknown"
 SERVED = "served"
 STATE_LEVELS = ("province", "district", "commune")
+_OBSERVED = ("power_declared", "power_measured", "broadband_declared", "broadband_measured", "households_connected")
 
 
 def compute_settlement_table(
@@ -33,6 +41,7 @@ def compute_settlement_table(
     as_of: date,
     fibre: gpd.GeoDataFrame | None = None,
     observations: pd.DataFrame | None = None,
+    measurements: gpd.GeoDataFrame | None = None,
 ) -> pd.DataFrame:
     """Answer for every settlement, one row each, sorted by id.
 
@@ -54,6 +63,8 @@ def compute_settlement_table(
         The `fibre_endpoints` layer; None makes modelled broadband unknown.
     observations
         The `observations` layer; the latest one of a settlement and indicator wins, of one date the last row.
+    measurements
+        The `measurements` layer, for the measured signal where no survey says it.
 
     Raises
     ------
@@ -62,13 +73,12 @@ def compute_settlement_table(
     """
     points = settlements.sort_values("settlement_id", kind="stable").reset_index(drop=True)
     ids = points["settlement_id"].astype(str)
-    declared = {
-        indicator: _latest(observations, indicator, ids, as_of)
-        for indicator in ("signal", "power", "broadband", "households_connected")
-    }
-    power_declared = _yes_no(declared["power"], "power", ids)
+    observed = observed_columns(observations, ids, as_of)
+    around = measured_signal(
+        points.geometry, measurements, settings.profiles[0], settings.published, as_of=as_of, crs=units.grid.crs
+    )
     power_stated = _text(points, "has_grid_power")
-    power_source = np.where(power_declared != "", "declared", np.where(power_stated.isin([YES, NO]), "stated", ""))
+    power_source = np.where(power_stated.isin([YES, NO]), "stated", "")
     own = pd.DataFrame(
         {
             "settlement_id": ids,
@@ -77,24 +87,28 @@ def compute_settlement_table(
             "population": _number(points, "population"),
             "households": _number(points, "households"),
             "area_type": _text(points, "area_type"),
-            "power": _merge(power_stated, power_declared),
-            "power_source": power_source,
-            "signal_declared": declared["signal"],
-            "households_connected": _count(declared["households_connected"], ids),
+            "power": _merge(power_stated, observed["power_latest"]),
+            "power_source": observed["power_latest_source"].where(observed["power_latest"] != "", power_source),
+            "power_stated": power_stated,
+            "signal_declared": observed["signal_declared"],
+            "signal_measured": observed["signal_measured"].where(observed["signal_measured"] != "", around),
+            **{name: observed[name] for name in _OBSERVED},
         }
     )
-    broadband_declared = _yes_no(declared["broadband"], "broadband", ids)
     parts = [
         own,
         _place_columns(points, units),
         _signal_columns(ids, signal, settings),
-        _fibre_columns(points, fibre, broadband_declared, units.grid.crs),
+        _fibre_columns(
+            points, fibre, observed["broadband_latest"], observed["broadband_latest_source"], units.grid.crs,
+            modelled_first=settings.published.broadband == "modelled",
+        ),
         _mast_columns(points, stations, units.grid.crs),
-    ]
+    ]  # fmt: skip
     table = pd.concat(parts, axis=1)
     for column in table.columns[table.columns.str.match("(signal|uncertain)($|__)")]:
         table[column] = table[column].where(table["location_known"], UNKNOWN)
-    return table.assign(state=_states(table))
+    return table.assign(**_published(table, settings), state=_states(table))
 
 
 def compute_place_table(
@@ -129,7 +143,7 @@ def compute_place_table(
         own,
         _place_columns(points, units),
         _signal_columns(ids, signal, settings),
-        _fibre_columns(points, fibre, declared, units.grid.crs),
+        _fibre_columns(points, fibre, declared, declared.where(declared == "", "declared"), units.grid.crs),
     ]
     return pd.concat(parts, axis=1)
 
@@ -201,6 +215,17 @@ def _count_states(rows: pd.DataFrame) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(counts)
+
+
+def _published(table: pd.DataFrame, settings: Settings) -> dict[str, npt.NDArray[np.object_]]:
+    """The published class by every profile, and where the default one disagrees with what was declared or measured."""
+    declared, measured = table["signal_declared"], table["signal_measured"]
+    columns = {}
+    for suffix in ("", *(f"__{profile.name}" for profile in settings.profiles[1:])):
+        modelled = table[f"signal{suffix}"].to_numpy(dtype=object)
+        columns[f"signal_published{suffix}"] = publish_signal(modelled, declared, measured, settings.published.signal)
+    columns["signal_disagrees"] = mark_disagreements(table["signal"].to_numpy(dtype=object), declared, measured)
+    return columns
 
 
 def _states(table: pd.DataFrame) -> "pd.Series[str]":
@@ -289,8 +314,9 @@ def _uncertain(
 
 
 def _fibre_columns(
-    points: gpd.GeoDataFrame, fibre: gpd.GeoDataFrame | None, declared: "pd.Series[str]", crs: str
-) -> pd.DataFrame:
+    points: gpd.GeoDataFrame, fibre: gpd.GeoDataFrame | None, observed: "pd.Series[str]",
+    observed_source: "pd.Series[str]", crs: str, *, modelled_first: bool = False,
+) -> pd.DataFrame:  # fmt: skip
     known = (points.geometry.notna() & ~points.geometry.is_empty).to_numpy()
     in_reach = np.full(len(points), UNKNOWN, dtype=object)
     endpoint = np.full(len(points), "", dtype=object)
@@ -300,12 +326,12 @@ def _fibre_columns(
         reach = compute_fibre_reach(place.x.to_numpy(), place.y.to_numpy(), fibre, crs)
         in_reach[known] = np.where(reach.in_reach, YES, NO)
         endpoint[known], distance_km[known] = reach.endpoint_id, reach.distance_km
-    is_declared = (declared != "").to_numpy()
+    is_observed = (observed != "").to_numpy() & ~(modelled_first & (in_reach != UNKNOWN))
     source = np.where(in_reach == UNKNOWN, "", "modelled").astype(object)
     return pd.DataFrame(
         {
-            "broadband": np.where(is_declared, declared.to_numpy(dtype=object), in_reach),
-            "broadband_source": np.where(is_declared, "declared", source),
+            "broadband": np.where(is_observed, observed.to_numpy(dtype=object), in_reach),
+            "broadband_source": np.where(is_observed, observed_source.to_numpy(dtype=object), source),
             "fibre_in_reach": in_reach,
             "fibre_endpoint_id": endpoint,
             "fibre_distance_km": distance_km,
@@ -321,42 +347,6 @@ def _mast_columns(points: gpd.GeoDataFrame, stations: gpd.GeoDataFrame, crs: str
     distance_km = np.full(len(points), np.nan)
     mast[known], distance_km[known] = compute_nearest_mast(place.x.to_numpy(), place.y.to_numpy(), stations, crs)
     return pd.DataFrame({"nearest_mast_id": mast, "nearest_mast_km": distance_km}, index=points.index)
-
-
-def _latest(observations: pd.DataFrame | None, indicator: str, ids: "pd.Series[str]", as_of: date) -> "pd.Series[str]":
-    """Latest declared value of each settlement up to a date, "" where there is none."""
-    if observations is None:
-        return pd.Series("", index=ids.index, dtype=str)
-    days = pd.to_datetime(observations["observed_on"], format="ISO8601")
-    chosen = observations[(observations["indicator"] == indicator) & (days <= pd.Timestamp(as_of))]
-    ordered = chosen.assign(day=days).sort_values("day", kind="stable")
-    latest = dict(zip(ordered["settlement_id"].astype(str), ordered["value"].astype(str), strict=True))
-    return pd.Series([latest.get(key, "").strip() for key in ids], index=ids.index, dtype=str)
-
-
-def _yes_no(values: "pd.Series[str]", indicator: str, ids: "pd.Series[str]") -> "pd.Series[str]":
-    values = values.str.casefold()
-    for key, value in zip(ids, values, strict=True):
-        if value not in ("", YES, NO, UNKNOWN):
-            raise InputError(
-                f"observation of {indicator} at settlement {key}: the value must be yes, no or unknown, "
-                f"got {value!r}; correct the observations",
-                vi=f"quan sát {indicator} tại điểm dân cư {key}: giá trị phải là yes, no hoặc unknown, "
-                f"nhận được {value!r}; hãy sửa lớp quan sát",
-            )
-    return values
-
-
-def _count(values: "pd.Series[str]", ids: "pd.Series[str]") -> "pd.Series[float]":
-    for key, value in zip(ids, values, strict=True):
-        if value and not value.replace(".", "", 1).isdigit():
-            raise InputError(
-                f"observation of households_connected at settlement {key}: the value must be a number, "
-                f"got {value!r}; correct the observations",
-                vi=f"quan sát households_connected tại điểm dân cư {key}: giá trị phải là số, "
-                f"nhận được {value!r}; hãy sửa lớp quan sát",
-            )
-    return pd.Series([float(value) if value else np.nan for value in values], index=values.index)
 
 
 def _merge(stated: "pd.Series[str]", declared: "pd.Series[str]") -> "pd.Series[str]":

@@ -134,6 +134,19 @@ class ModelError(Section):
     )
 
 
+class Published(Section):
+    """Whose answer is published where the model, a declaration and a measurement differ; the others stand beside it.
+
+    Measurements speak for a settlement within `measured_radius_m` [m], from `measured_min_count` on of one technology
+    and operator. Both are choices of this project.
+    """
+
+    signal: Literal["modelled", "declared", "measured"] = "modelled"
+    broadband: Literal["declared", "modelled"] = "declared"
+    measured_radius_m: Annotated[Finite, Gt(0), Le(5000)] = 500.0
+    measured_min_count: Annotated[int, Ge(1)] = 20
+
+
 class Calibration(Section):
     """Offsets [dB] added to the level, by band [MHz] and land-cover code of the receiver's pixel, and their source."""
 
@@ -177,6 +190,7 @@ class Settings(Section):
     maintenance_serves: bool = True
     cache_limit_gb: NotNegative = 0.0
     model_error: ModelError = ModelError()
+    published: Published = Published()
     calibration: Calibration | None = None
     indoor: Indoor | None = None
     uplink: UplinkSettings | None = None

@@ -32,6 +32,8 @@ _SETTLEMENT_COLUMNS = (
     "lat",
     "signal",
     "signal_declared",
+    "signal_measured",
+    "signal_disagrees",
     "power",
     "broadband",
     "broadband_source",

@@ -77,6 +77,10 @@ function technologyRow(technology, cells) {
     station, el("td", "", kilometres(cells.distance_km)));
 }
 
+function observedSignal(value) {
+  return value ? stateWord("signal", value) : null;
+}
+
 function settlementPopup(settlement) {
   const signal = settlement.signal in SIGNAL_COLOURS ? settlement.signal : "unknown";
   const broadbandSource = settlement.broadband_source === "declared" ? t("declaredValue") : t("modelledValue");
@@ -95,7 +99,9 @@ function settlementPopup(settlement) {
       [t("fibre"), settlement.fibre_distance_km === null ? t("unknown") : dotted(kilometres(settlement.fibre_distance_km), settlement.fibre_endpoint_id && layerText(settlement.fibre_endpoint_id))],
       [t("population"), orUnknown(settlement.population, 0, t("persons"))],
       [t("households"), orUnknown(settlement.households, 0, t("householdsUnit"))],
-      [t("declaredSignal"), settlement.signal_declared],
+      [t("declaredSignal"), observedSignal(settlement.signal_declared)],
+      [t("measuredSignal"), observedSignal(settlement.signal_measured)],
+      [t("disagrees"), settlement.signal_disagrees === "yes" ? t("disagreesText") : null],
     ]));
 }
 
