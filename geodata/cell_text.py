@@ -185,12 +185,18 @@ def _translate(frame: pd.DataFrame, column: Column, values: Mapping[str, Sequenc
 
 
 def _pad_codes(frame: pd.DataFrame, column: Column) -> list[str]:
-    """Give codes that a spreadsheet turned into numbers their leading zeros again."""
+    """Give codes that a spreadsheet turned into numbers their leading zeros again.
+
+    Text that looks like a number had them lost too, if all of the several codes of the column are too short.
+    """
     length = column.length or 0
     padded: set[str] = set()
+    codes = frame[column.name].dropna().unique()
+    kept = len(codes) < 2 or any(len(text) >= length for text in codes)
 
     def rewrite(text: str) -> str:
-        if isinstance(text, PlainNumber) and text.isdigit() and len(text) < length:
+        number = isinstance(text, PlainNumber) or not kept
+        if number and text.isdigit() and text.isascii() and len(text) < length:
             padded.add(text)
             return text.zfill(length)
         return text

@@ -68,6 +68,16 @@ def safe_cell(value: Any) -> Any:
     return value
 
 
+def column_letters(position: int) -> str:
+    """The letters of a spreadsheet's column, counted from 0: 0 is A, 26 is AA."""
+    letters = ""
+    while position >= 0:
+        position, rest = divmod(position, 26)
+        letters = chr(ord("A") + rest) + letters
+        position -= 1
+    return letters
+
+
 def distinct(values: npt.NDArray[np.object_]) -> tuple[npt.NDArray[np.intp], list[str | None]]:
     """The distinct texts of a column with None as the last, and for each row the position of its text among them."""
     codes, texts = pd.factorize(values, use_na_sentinel=True)

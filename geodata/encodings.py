@@ -16,6 +16,7 @@ from phusong.geodata.errors import InputError
 LEGACY = ("tcvn3", "vni")
 ENCODING_NAMES = {"utf-8": "UTF-8", "cp1258": "Windows-1258", "tcvn3": "TCVN3 (ABC)", "vni": "VNI"}
 
+_SHOWN = 60  # characters of a word in a note
 _NEEDED_SHARE = 0.75  # of the words with letters beyond ASCII that must be Vietnamese syllables
 _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
@@ -139,7 +140,7 @@ def recover_column(texts: Iterable[str]) -> tuple[str, Callable[[str], str]] | N
 def lost_capitals_note(texts: Iterable[str]) -> str:
     """Say how many words have a small letter among capitals, like `HớI`, with the first; "" where none has."""
     words = [word for text in texts for word in _WORD.findall(text) if not word.isascii() and _lost_capitals(word)]
-    return f"; capitals with tones are lost in {len(words)} words, such as {words[0]}" if words else ""
+    return f"; capitals with tones are lost in {len(words)} words, such as {words[0][:_SHOWN]}" if words else ""
 
 
 def _lost_capitals(word: str) -> bool:

@@ -231,6 +231,9 @@ def _from_workbook(file: Path, sheet: Sheet, layout: Layout, words: Words | None
     valued = sum(row in rows for row, _ in formulas.valued)
     names = layout.names
     bare = sorted((rows[row], names[column]) for row, column in formulas.bare if row in rows and column < len(names))
+    for (row, column), error in formulas.errors.items():
+        if row in rows and column < len(names):
+            table.frame.iat[rows[row], column] = error
     note = f"{sheet_place(sheet.name)}{valued} cells hold formulas: the values that the file keeps of them were taken"
     return replace(table, bare_formulas=tuple(bare), notes=(*table.notes, *([note] if valued else [])))
 

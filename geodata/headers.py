@@ -5,7 +5,7 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING
 
@@ -147,7 +147,7 @@ def _words(name: str, columns: tuple[str, ...], points: bool) -> Words:
     )
 
 
-@cache
+@lru_cache(maxsize=4096)
 def _header_keys(text: str, noise: frozenset[str]) -> tuple[str, str, str]:
     """The header's keys: with tones, without diacritics, and that without words that do not matter."""
     plain = _BRACKETS.sub(" ", text).replace("_", " ")

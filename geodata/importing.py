@@ -31,7 +31,13 @@ from phusong.geodata.joins import (
     apply_values,
     choose_columns,
 )
-from phusong.geodata.matching import apply_factors, complete_mapping, refuse_bare_formulas, require_columns
+from phusong.geodata.matching import (
+    apply_factors,
+    complete_mapping,
+    refuse_bare_formulas,
+    refuse_errors,
+    require_columns,
+)
 from phusong.geodata.placing import REPAIRS
 from phusong.geodata.positions import place_rows
 from phusong.geodata.readers import SIDECARS, read_table
@@ -111,16 +117,39 @@ def import_layer(
             f"Layer {layer} exists in this workspace; use --replace to import it again, or --append to add to it.",
             vi=f"Lớp {layer} đã có trong vùng làm việc; dùng --replace để nhập lại, hoặc --append để thêm vào.",
         )
+    report, accepted, wrong = _read_rows(
+        workspace, described, file, crs=crs, sheet=sheet, mapping=mapping or {}, values=values or {},
+        defaults=defaults or {}, joins=joins, append=append, encoding=encoding, repairs=accept_repairs,
+    )  # fmt: skip
+    _refuse_nothing_accepted(report, wrong)
+    if layer == "stations":
+        read_antennas(workspace.path, {name for text in accepted["antenna"].dropna() for name in text.split(";")})
+    with archived(workspace, report, [file, *(join.path for join in joins)]):
+        workspace.write_layer(layer, accepted)
+    return report
+
+
+def _read_rows(
+    workspace: Workspace, described: Layer, file: Path, *, crs: str | None, sheet: str | None,
+    mapping: Mapping[str, str | Sequence[str]], values: Mapping[str, Mapping[str, str]],
+    defaults: Mapping[str, Scalar | Sequence[DefaultRule]], joins: Sequence[Join], append: bool, encoding: str | None,
+    repairs: Collection[str],
+) -> tuple[ImportReport, pd.DataFrame, InputError | None]:  # fmt: skip
+    """Read, check and place the rows of a file; the report, what is to be stored, and whether the CRS is wrong.
+
+    What it needs on the way is large, and gone when the rows are written.
+    """
     words = find_words(described)
-    mapped = [name for names in (mapping or {}).values() for name in ([names] if isinstance(names, str) else names)]
+    mapped = [name for names in mapping.values() for name in ([names] if isinstance(names, str) else names)]
     table = read_table(file, sheet=sheet, layer=sheet, encoding=encoding, words=words, mapped=mapped)
     log = IssueLog(table.row_numbers, table.sheets)
     frame, notes = _join_all(table.frame, joins, file.name, log)
-    columns, found = complete_mapping(changed(table, frame=frame), mapping or {}, described, crs=crs)
+    columns, found = complete_mapping(changed(table, frame=frame), mapping, described, crs=crs)
     frame, chosen = choose_columns(frame, described, columns, file=file.name)
     refuse_bare_formulas(table, columns, frame, log)
-    counts = apply_values(frame, _of_layer(values or {}, described))
-    listed = layer == "stations" and "station_id" not in table.frame.columns  # a list not made for us
+    refuse_errors(table, columns, frame, log)
+    counts = apply_values(frame, _of_layer(values, described))
+    listed = described.name == "stations" and "station_id" not in table.frame.columns  # a list not made for us
     if listed:
         filled, said = name_masts(frame, table)
         frame, origin, split = split_technologies(frame, words)
@@ -128,8 +157,8 @@ def import_layer(
         found += [*said, *split]
         _add(counts, filled)
     found += normalise_cells(frame, described, words, log)
-    found += apply_factors(frame, table.factors, mapping or {})
-    _add(counts, apply_defaults(frame, _of_layer(defaults or {}, described)))
+    found += apply_factors(frame, table.factors, mapping)
+    _add(counts, apply_defaults(frame, _of_layer(defaults, described)))
     if listed:
         filled, said = assume_missing(frame)
         found += said
@@ -138,34 +167,29 @@ def import_layer(
     parsed, filled = parse_columns(frame, described, log)
     _add(counts, filled)
     refuse_duplicates(parsed, described, log)
-    own_lonlat = {"lon", "lat"} <= set(frame.columns) & set(table.frame.columns) - set(mapping or {})
+    own_lonlat = {"lon", "lat"} <= set(frame.columns) & set(table.frame.columns) - set(mapping)
     placed, place_notes = place_rows(
         workspace, described, table=table, frame=frame, values=parsed, crs=crs, own_lonlat=own_lonlat,
-        repairs=accept_repairs, log=log, file=file.name,
+        repairs=repairs, log=log, file=file.name,
     )  # fmt: skip
     geometry = placed.points if described.geometry is not None else None
     derived, relations = _relate(workspace, described, parsed, geometry, log)
     accepted, repeats = drop_repeats(_accepted(parsed, geometry, described, log, file.name), described)
     relations += [f"{repeats} rows repeat another one and were left out"] if repeats else []
     stored = accepted
-    if append and workspace.has_layer(layer):
-        stored, gone = add_rows(workspace.read_layer(layer), accepted, described)
+    if append and workspace.has_layer(described.name):
+        stored, gone = add_rows(workspace.read_layer(described.name), accepted, described)
         relations.append(
             f"added to the layer; {gone} rows were there already" + (" and replaced" if described.key else "")
         )
     issues = tuple(sorted((*table.issues, *log.issues), key=lambda issue: issue.row))
     report = ImportReport(
-        layer, file.name, 0 if placed.wrong else len(accepted), int(log.refused.sum()) + len(table.issues),
+        described.name, file.name, 0 if placed.wrong else len(accepted), int(log.refused.sum()) + len(table.issues),
         repaired=len({(issue.sheet, issue.row) for issue in log.repairs}), rows=issues, repairs=log.repairs,
         defaults=counts, derived=derived, notes=(*table.notes, *notes, *found, *chosen, *place_notes, *relations),
         columns=_taken_from(columns, list(frame.columns), set(table.frame.columns)),
     )  # fmt: skip
-    _refuse_nothing_accepted(report, placed.wrong)
-    if layer == "stations":
-        read_antennas(workspace.path, {name for text in accepted["antenna"].dropna() for name in text.split(";")})
-    with archived(workspace, report, [file, *(join.path for join in joins)]):
-        workspace.write_layer(layer, stored)
-    return report
+    return report, stored, placed.wrong
 
 
 @contextmanager

@@ -1,13 +1,16 @@
 """Which column of a foreign table is which of ours: what the user says, then the words of headers, then the values."""
 
+import re
 import statistics
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from phusong.geodata.cell_text import decimal_mark, plain_number
+from phusong.geodata.cells import column_letters, distinct
 from phusong.geodata.errors import InputError
 from phusong.geodata.headers import SURVEYORS_PAIR, Words, candidates
 from phusong.geodata.joins import COORDINATES
@@ -17,6 +20,7 @@ from phusong.geodata.reports import IssueLog
 from phusong.geodata.schemas import Layer
 from phusong.geodata.validation import parse_number
 
+_ERROR = re.compile(r"#(?:REF!|N/A|VALUE!|DIV/0!|NAME\?|NULL!|NUM!|SPILL!|CALC!|FIELD!|BLOCKED!|GETTING_DATA)")
 _SAMPLED_ROWS = 1000
 _SHOWN = 6
 
@@ -97,6 +101,29 @@ def refuse_bare_formulas(table: Table, mapping: Mapped, frame: pd.DataFrame, log
                 reason=f"{ours} is a formula whose value the file does not keep; open and save it, or write the value",
                 reason_vi=f"{ours} là công thức không kèm giá trị; hãy mở và lưu lại tệp, hoặc ghi giá trị",
             )  # fmt: skip
+
+
+def refuse_errors(table: Table, mapping: Mapped, frame: pd.DataFrame, log: IssueLog) -> None:
+    """Refuse the rows where a column that is used holds an error of a spreadsheet program, like `#REF!`, in place."""
+    headers = [str(name) for name in table.frame.columns]
+    for ours in frame.columns:
+        cells = frame[ours].to_numpy(dtype=object)
+        codes, texts = distinct(cells)
+        wrong = np.array([text is not None and bool(_ERROR.fullmatch(text)) for text in texts])[codes]
+        if not wrong.any():
+            continue
+        given = mapping.get(ours, ours)
+        names = [name for name in ([given] if isinstance(given, str) else given) if name in headers]
+        letters = " / ".join(column_letters(headers.index(name)) for name in names)
+        log.refuse(
+            wrong, field=ours, values=cells.tolist(), code="spreadsheet_error",
+            reason=f"{ours} holds the error {{value}} (cell {letters}{{hint}}); correct its formula or write the value",
+            reason_vi=f"{ours} chứa lỗi {{value}} (ô {letters}{{hint}}); hãy sửa công thức, hoặc ghi giá trị",
+            hints=log.row_numbers.tolist(),
+        )  # fmt: skip
+        left = cells.copy()
+        left[wrong] = None
+        frame[ours] = pd.Series(left, index=frame.index, dtype=object)
 
 
 def apply_factors(frame: pd.DataFrame, factors: Mapping[str, float], mapped: Mapped) -> list[str]:

@@ -77,6 +77,6 @@ def _unchecked(area: Area, layer: Layer, values: pd.DataFrame, stated: StatedCom
         what = "the province and the commune that they state" if states else "the province"
         notes.append(f"no communes yet: whether points lie in {what} was not checked; phusong check does it")
     elif stated.unknown and stated.binding:
-        shown = ", ".join(stated.unknown[:3])
+        shown = ", ".join(name[:60] for name in stated.unknown[:3])
         notes.append(f"{len(stated.unknown)} stated communes are not known ({shown}): not compared with the positions")
     return notes

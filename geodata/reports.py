@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+_SHOWN = 200  # characters of a value in a report
+
 
 @dataclass(frozen=True)
 class RowIssue:
@@ -113,7 +115,7 @@ class IssueLog:
     ) -> list[tuple[int, RowIssue]]:  # fmt: skip
         issues = []
         for position in np.flatnonzero(np.asarray(mask, dtype=bool)).tolist():
-            value = None if values is None or values[position] is None else str(values[position])
+            value = None if values is None or values[position] is None else _shortened(str(values[position]))
             shown, shown_vi = ("empty", "trống") if value is None else (repr(value), repr(value))
             hint = "" if hints is None else str(hints[position])
             en = reason.replace("{hint}", hint).replace("{value}", shown)
@@ -121,6 +123,10 @@ class IssueLog:
             sheet = None if self.sheets is None else str(self.sheets[position])
             issues.append((position, RowIssue(int(self.row_numbers[position]), field, value, code, en, vi, sheet)))
         return issues
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 class _DistinctLog(IssueLog):

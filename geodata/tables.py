@@ -24,6 +24,7 @@ REASONS = "phusong: lỗi / faults"
 _SEARCHED_ROWS = 30
 _HEADER_ROWS = 3
 _SHOWN = 60  # characters of a skipped row in a note
+_HEADER_CHARACTERS = 200  # of a header's cell; what is longer is none, and would only fill messages
 _SECTION = re.compile(r"[IVXLC]+\.?|[A-Z]\.?")  # numbers of the parts of a list
 
 
@@ -179,7 +180,7 @@ def _layout_at(sheet: Sheet, first: int, end: int, words: Words | None, mapped: 
 
 def _header_row(sheet: Sheet, row: int, *, last: bool) -> list[str | None]:
     """A row's cells; a cell merged over several columns, or followed by empty ones above others, names them all."""
-    cells = [clean_text(cell) for cell in sheet.rows[row]]
+    cells = [text and text[:_HEADER_CHARACTERS] for text in map(clean_text, sheet.rows[row])]
     if last:
         return cells
     if sheet.merged:

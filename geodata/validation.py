@@ -68,24 +68,24 @@ def refuse_duplicates(values: pd.DataFrame, layer: Layer, log: IssueLog) -> None
     if not layer.key:
         return
     first: dict[tuple[object, ...], int] = {}
+    repeated = np.zeros(len(values), dtype=bool)
+    shown: list[str | None] = [None] * len(values)
+    rows: list[int | None] = [None] * len(values)
     for position, key in enumerate(zip(*(values[name] for name in layer.key), strict=True)):
         if key[0] is None:
             continue
-        row = int(log.row_numbers[position])
-        if key not in first:
-            first[key] = row
-            continue
-        shown = " / ".join("" if part is None else str(part) for part in key)
-        mask = np.zeros(len(values), dtype=bool)
-        mask[position] = True
-        log.refuse(
-            mask,
-            field=layer.key[0],
-            values=[shown] * len(values),
-            code=layer.duplicate_code,
-            reason=f"{{value}} stands already in row {first[key]}; give each row its own id or remove one",
-            reason_vi=f"{{value}} đã có ở dòng {first[key]}; mỗi dòng phải có mã riêng",
-        )
+        if first.setdefault(key, position) != position:
+            repeated[position], rows[position] = True, int(log.row_numbers[first[key]])
+            shown[position] = " / ".join("" if part is None else str(part) for part in key)
+    log.refuse(
+        repeated,
+        field=layer.key[0],
+        values=shown,
+        code=layer.duplicate_code,
+        reason="{value} stands already in row {hint}; give each row its own id or remove one",
+        reason_vi="{value} đã có ở dòng {hint}; mỗi dòng phải có mã riêng",
+        hints=rows,
+    )
 
 
 def parse_number(text: str) -> float | None:

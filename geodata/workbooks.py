@@ -6,7 +6,7 @@ cell is known as one without a value. Files other than .xlsx do not tell formula
 
 import posixpath
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.parsers import expat
@@ -24,16 +24,21 @@ _CHUNK_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class Formulas:
-    """Cells of a sheet, (row, column) from 0, that hold a formula: with the value last computed, and without one."""
+    """Cells of a sheet, (row, column) from 0, that hold a formula: with the value last computed, and without one.
+
+    `errors` are cells whose value is an error, like `#REF!`.
+    """
 
     valued: frozenset[tuple[int, int]] = frozenset()
     bare: frozenset[tuple[int, int]] = frozenset()
+    errors: Mapping[tuple[int, int], str] = field(default_factory=dict)
 
 
 @dataclass
 class _Cells:
     valued: set[tuple[int, int]] = field(default_factory=set)
     bare: set[tuple[int, int]] = field(default_factory=set)
+    errors: dict[tuple[int, int], str] = field(default_factory=dict)
 
 
 def read_sheets(file: Path, sheet: str | None = None) -> list[Sheet]:
@@ -116,12 +121,14 @@ def _sheet_part(archive: zipfile.ZipFile, sheet: str) -> str | None:
 
 
 def _holds_formulas(archive: zipfile.ZipFile, part: str) -> bool:
-    """Whether the XML holds an element `f` at all: a quick look that spares most files the parsing."""
+    """Whether the XML holds an element `f` or an error at all: a quick look that spares most files the parsing."""
     tail = b""
     with archive.open(part) as stream:
         while chunk := stream.read(_CHUNK_BYTES):
             text = tail + chunk
             if b"<f>" in text or b"<f " in text or b":f>" in text or b":f " in text or b"<f/>" in text:
+                return True
+            if b't="e"' in text or b"t='e'" in text:
                 return True
             tail = text[-4:]
     return False
@@ -146,13 +153,15 @@ def _scan_cells(archive: zipfile.ZipFile, part: str) -> Formulas:
 
     def end(name: str) -> None:
         tag = name.rpartition(" ")[2]
-        if tag == "c" and state["formula"] and state["place"]:
-            valued = bool(state["value"]) and state["kind"] != "e"  # an error is no value
+        if tag == "c" and state["kind"] == "e" and state["place"]:
+            cells.errors[_place(state["place"])] = state["value"]
+        elif tag == "c" and state["formula"] and state["place"]:
+            valued = bool(state["value"])
             (cells.valued if valued else cells.bare).add(_place(state["place"]))
         state["inside"] = ""
 
     _parse(archive, part, start, end, text)
-    return Formulas(frozenset(cells.valued), frozenset(cells.bare))
+    return Formulas(frozenset(cells.valued), frozenset(cells.bare), cells.errors)
 
 
 def _parse(

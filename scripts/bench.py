@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.bench_fields import measure_fields, measure_new_mast, measure_radii, measure_threads
+from scripts.bench_imports import measure_imports
 from scripts.bench_increments import computed_workspace, measure_increments
 from scripts.bench_machine import describe_machine
 from scripts.bench_mapping import measure_mapping, measure_masts
@@ -49,6 +50,7 @@ CASES: dict[str, tuple[str, Callable[[argparse.Namespace], Any]]] = {
         "a province after new and removed stations, beside a full computation",
         lambda a: _with_computed(a, 90.0, lambda folder: measure_increments(folder, full=a.full)),
     ),
+    "imports": ("a million stations as CSV, 200,000 as a workbook", lambda _: measure_imports()),
 }
 QUICK = ("fields", "threads", "new-mast", "mapping")
 

@@ -1,52 +1,30 @@
 """Damaged files: each is accepted with a report or refused with one sentence, and what is untouched in it stays."""
 
-import io
-import tempfile
 from pathlib import Path
 
-import openpyxl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from phusong.geodata.encodings import encode_legacy
-from phusong.geodata.errors import PhusongError
-from phusong.geodata.importing import import_layer
-from phusong.geodata.workspace import Workspace
+from .file_mutants import LONGEST_S, Maker, Mutant, bases, book_of, stations_of, text_of, try_mutant, whole_stations
 
-HEADER = [
-    "STT",
-    "Mã trạm",
-    "Doanh nghiệp",
-    "Xã",
-    "Kinh độ",
-    "Vĩ độ",
-    "Chiều cao cột (m)",
-    "Công nghệ",
-    "Ngày phát sóng",
-]
-ROWS = [
-    [str(n), f"QB{n:03}", "Viettel", "Xã Lệ Thủy", f"106,5{n:03}", "17,5123", "27,5", "3G/4G", "23/04/2014"]
-    for n in range(30)
-]
-TABLE = [["DANH SÁCH TRẠM BTS"], HEADER, *ROWS, ["Tổng cộng: 30 trạm"]]
-TEXT = "".join(";".join(row) + "\n" for row in TABLE)
-
-
-def workbook() -> bytes:
-    book, content = openpyxl.Workbook(), io.BytesIO()
-    for row in TABLE:
-        book.active.append(row)
-    book.save(content)
-    return content.getvalue()
-
-
+BASE = bases()[0]
 FILES = {
-    "utf8.csv": TEXT.encode(),
-    "utf16.csv": TEXT.encode("utf-16"),
-    "tcvn3.csv": encode_legacy(TEXT, "tcvn3").encode("latin-1"),
-    "book.xlsx": workbook(),
+    "utf8.csv": text_of(BASE.rows),
+    "utf16.csv": text_of(BASE.rows, "utf-16"),
+    "tcvn3.csv": text_of(BASE.rows, "tcvn3"),
+    "book.xlsx": book_of(BASE.rows),
 }
+MUTANTS = 60  # scripts/fuzz_imports tries 10,000
+
+
+def test_damaged_files_are_accepted_or_refused_and_good_rows_are_kept(tmp_path: Path) -> None:
+    maker = Maker(tmp_path, seed=5)
+    whole = whole_stations(tmp_path, maker)
+    outcomes = [try_mutant(tmp_path, maker.mutant(number), whole) for number in range(MUTANTS)]
+    assert [(number, outcome.fault) for number, outcome in enumerate(outcomes) if outcome.fault] == []
+    assert max(outcome.seconds for outcome in outcomes) < LONGEST_S
+    assert sum(outcome.kept for outcome in outcomes) >= 0.3 * MUTANTS
 
 
 @st.composite
@@ -60,25 +38,7 @@ def mutants(draw: st.DrawFn) -> tuple[str, bytes]:
 
 
 def imported(folder: Path, name: str, content: bytes) -> dict[str, tuple[object, ...]]:
-    """Stations by id as they are stored; nothing where the file is refused, with a sentence of one line."""
-    workspace = Workspace.create(tempfile.mkdtemp(dir=folder), crs="EPSG:32648")
-    (folder / name).write_bytes(content)
-    try:
-        report = import_layer(workspace, "stations", folder / name, crs="EPSG:4326")
-    except PhusongError as error:
-        refusal = error
-    else:
-        refusal = None
-    if refusal is not None:
-        assert "\n" not in str(refusal)
-        assert refusal.vi
-        return {}
-    stored = workspace.read_layer("stations")
-    assert len(stored) == report.accepted > 0
-    wanted = stored[["technology", "height_agl_m", "on_air_from"]]
-    places = zip(stored.geometry.x.round(6), stored.geometry.y.round(6), strict=True)
-    rows = zip(places, *(wanted[name] for name in wanted), strict=True)
-    return dict(zip(stored["station_id"], rows, strict=True))
+    return stations_of(folder, Mutant("drawn", BASE.name, Path(name).suffix, content, None, BASE.options))[0]
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -101,3 +61,12 @@ def test_the_rows_beside_a_damaged_one_are_accepted_unchanged(
     assert len(whole) == 60
     untouched = {f"QB{number:03}-{tech}" for number in range(30) if number != row for tech in ("3G", "4G")}
     assert {key: value for key, value in left.items() if key in untouched} == {key: whole[key] for key in untouched}
+
+
+def test_a_cell_of_a_hundred_thousand_characters_fills_no_message(tmp_path: Path) -> None:
+    rows = [list(row) for row in BASE.rows]
+    rows[1][8], rows[2][7] = "x" * 100_000, "y" * 100_000
+    mutant = Mutant("long", BASE.name, ".csv", text_of(rows), None, BASE.options)
+    stations, sentence = stations_of(tmp_path, mutant)
+    assert len(stations) == 58
+    assert sentence == ""

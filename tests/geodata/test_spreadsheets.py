@@ -255,6 +255,31 @@ def test_codes_that_became_numbers_get_their_zeros_again(workspace: Workspace, t
     assert "commune_code: numbers were given leading zeros, 4 as 00004" in report.notes
 
 
+@pytest.mark.parametrize(
+    ("codes", "read_as"),
+    [(["4", "125"], ["00004", "00125"]), (["4", "18901"], None), (["00004", "4"], None), (["4x", "4"], None)],
+)
+def test_codes_of_a_text_file_that_lost_every_zero_get_them_again(
+    workspace: Workspace, tmp_path: Path, codes: list[str], read_as: list[str] | None
+) -> None:
+    lines = [f"T{code},Bản,{code},1,106.5,17.5\n" for code in codes]
+    (tmp_path / "a.csv").write_text("settlement_id,name,commune_code,population,lon,lat\n" + "".join(lines), "utf-8")
+    report = import_layer(workspace, "settlements", tmp_path / "a.csv", crs="EPSG:4326")
+    assert [issue.code for issue in report.rows] == ([] if read_as else ["bad_code"])
+    if read_as:
+        assert list(workspace.read_layer("settlements")["commune_code"]) == read_as
+
+
+def test_errors_of_a_spreadsheet_are_refused_with_their_cell(workspace: Workspace, tmp_path: Path) -> None:
+    path = simple(tmp_path / "a.xlsx", [*HEADER, "Ngày phát sóng"], [*ROW, "#REF!"], ["B2", *ROW[1:], None])
+    report = read(workspace, path)
+    assert [(issue.row, issue.field, issue.code) for issue in report.rows] == [(2, "on_air_from", "spreadsheet_error")]
+    assert "holds the error '#REF!' (cell G2)" in report.rows[0].reason
+    (tmp_path / "a.csv").write_text(";".join(HEADER) + "\n" + ";".join([*ROW[:5], "#N/A"]) + "\n", "utf-8")
+    with pytest.raises(InputError, match=r"height_agl_m holds the error '#N/A' \(cell F2\)"):
+        read(workspace, tmp_path / "a.csv")
+
+
 def test_words_of_cells_are_translated_and_unknown_ones_refused(workspace: Workspace, tmp_path: Path) -> None:
     rows = [
         [f"B{number}", *ROW[1:], word]
