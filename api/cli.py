@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from phusong.api import (
     answer_commands,
+    database_commands,
     diff_commands,
     layer_commands,
     match_command,
@@ -54,8 +55,10 @@ app.command("profile")(path_commands.profile)
 app.command("runs")(run_commands.runs)
 app.command("diff")(diff_commands.diff)
 app.command("map")(run_commands.map_)
+app.command("export")(database_commands.export)
 app.command("watch")(watch_command.watch)
 app.command("serve")(run_commands.serve)
+app.add_typer(database_commands.database, name="database")
 
 
 def main() -> None:

@@ -158,7 +158,7 @@ def _because(row: dict[str, Any], language: Language) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    from phusong.geodata.workspace import replacing
+    from phusong.geodata.writing import replacing
 
     try:
         with replacing(path) as aside:

@@ -4,6 +4,7 @@ from phusong.coverage.propagation.errors import OutOfValidityError
 from phusong.geodata.errors import (
     AmbiguousNameError,
     BusyError,
+    DatabaseError,
     DiskFullError,
     InputError,
     MissingLayerError,
@@ -36,6 +37,7 @@ STATUS_OF: dict[type[Exception], int] = {
     SettingsError: 500,
     WorkspaceError: 503,
     BusyError: 503,
+    DatabaseError: 503,
     DiskFullError: 503,
     StoreError: 503,
     PhusongError: 500,

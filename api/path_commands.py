@@ -86,7 +86,7 @@ def _require_picture(path: Path) -> None:
 
 
 def _write_figure(found: "PathExplanation", path: Path, language: "Language") -> None:
-    from phusong.geodata.workspace import replacing
+    from phusong.geodata.writing import replacing
     from phusong.maps.path_figure import render_path_svg
     from phusong.maps.path_png import render_path_png
 

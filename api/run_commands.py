@@ -228,7 +228,7 @@ def _print_plan(planned: dict[str, Any]) -> None:
 
 
 def _write_map(results: "Results", workspace: "Workspace", out: Path) -> None:
-    from phusong.geodata.workspace import replacing
+    from phusong.geodata.writing import replacing
     from phusong.maps.page import render_map
 
     with working("drawing the map / đang vẽ bản đồ"):

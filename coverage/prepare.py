@@ -205,8 +205,7 @@ def prepare(
 
 
 def _read_layers(workspace: Workspace) -> dict[str, pd.DataFrame]:
-    layers = {name: workspace.read_layer(name) for name in REQUIRED_LAYERS}
-    layers |= {name: workspace.read_layer(name) for name in OPTIONAL_LAYERS if workspace.has_layer(name)}
+    layers = workspace.read_layers(REQUIRED_LAYERS, optional=OPTIONAL_LAYERS)
     for name in REQUIRED_LAYERS:
         if layers[name].empty:
             raise MissingLayerError(

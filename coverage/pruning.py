@@ -1,14 +1,12 @@
 """Old runs removed, and with them the tiles of the store that no remaining run refers to."""
 
-import os
-import shutil
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from phusong.coverage.results import list_runs
+from phusong.coverage.run_stores import open_run_store
 from phusong.geodata.errors import InputError
 from phusong.geodata.workspace import Workspace
 from phusong.geodata.writing import writing
@@ -50,22 +48,13 @@ def prune_runs(workspace: Workspace, keep: int, *, wait_s: float = 0.0) -> Prune
         runs = list_runs(workspace)[::-1]
         kept = _newest(runs, keep)
         removed = [run["run_id"] for run in runs if run["run_id"] not in kept]
-        freed = sum(_remove_run(workspace.runs_dir / run_id) for run_id in removed)
+        freed = open_run_store(workspace).remove(removed)
         used = {sha256 for run in runs if run["run_id"] in kept for sha256 in _hashes(run)}
         unused = [path for path in workspace.store_dir.glob("[!.]*.tif") if path.stem not in used]
         freed += sum(path.stat().st_size for path in unused)
         for path in unused:
             path.unlink()
     return Pruned(tuple(removed), tuple(kept), len(unused), freed)
-
-
-def _remove_run(folder: Path) -> int:
-    """Take a run out of sight in one step, then remove its files; the bytes they held."""
-    old = folder.with_name(f".old-{folder.name}")
-    os.rename(folder, old)
-    size = sum(path.stat().st_size for path in old.iterdir())
-    shutil.rmtree(old)
-    return size
 
 
 def _newest(runs: list[dict[str, Any]], keep: int) -> list[str]:

@@ -1,11 +1,8 @@
 """Published runs read back: which there are, which is current, and what one answers."""
 
-import json
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from functools import cached_property
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import geopandas as gpd
 import numpy as np
@@ -13,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 from affine import Affine
 
+from phusong.coverage.run_stores import CURRENT, open_run_store, removed_meanwhile
 from phusong.coverage.service import (
     ANY,
     NO_SIGNAL_CDBM,
@@ -32,26 +30,20 @@ from phusong.geodata.grid import Grid, Raster
 from phusong.geodata.settings import ThresholdProfile, UplinkSettings
 from phusong.geodata.workspace import Workspace
 
-CURRENT = "current"
-MANIFEST = "manifest.json"
 T = TypeVar("T")
 
 
 def list_runs(workspace: Workspace) -> list[dict[str, Any]]:
     """Manifests of the published runs, oldest first, each with `is_current`."""
-    current = current_run_id(workspace)
-    manifests = []
-    for folder in _run_folders(workspace):
-        with suppress(FileNotFoundError):  # removed meanwhile
-            manifests.append(_read_json(folder / MANIFEST))
-    manifests.sort(key=lambda manifest: (manifest["created_at"], manifest["run_id"]))
+    store = open_run_store(workspace)
+    current = store.current_id()
+    manifests = sorted(store.manifests(), key=lambda manifest: (manifest["created_at"], manifest["run_id"]))
     return [manifest | {"is_current": manifest["run_id"] == current} for manifest in manifests]
 
 
 def current_run_id(workspace: Workspace) -> str | None:
     """Id of the published run, or None before the first."""
-    pointer = workspace.runs_dir / CURRENT
-    return pointer.read_text(encoding="utf-8").strip() if pointer.is_file() else None
+    return open_run_store(workspace).current_id()
 
 
 def scenario_run_id(workspace: Workspace, scenario: str) -> str | None:
@@ -60,8 +52,8 @@ def scenario_run_id(workspace: Workspace, scenario: str) -> str | None:
     return of_name[-1] if of_name else None
 
 
-def find_run(workspace: Workspace, run_id: str | None = None) -> Path:
-    """Folder of a run: by its id, "current" or None for the published one, or the newest of the scenario of that name.
+def find_run(workspace: Workspace, run_id: str | None = None) -> str:
+    """Id of a run: by itself, "current" or None for the published one, or the newest of the scenario of that name.
 
     Raises
     ------
@@ -69,7 +61,7 @@ def find_run(workspace: Workspace, run_id: str | None = None) -> Path:
         Nothing has been published, or there is no run or scenario of that name.
     """
     wanted = current_run_id(workspace) if run_id in (None, CURRENT) else run_id
-    known = {folder.name: folder for folder in _run_folders(workspace)}
+    known = open_run_store(workspace).run_ids()
     if wanted is None:
         raise UnknownNameError(
             f"no run has been published; run `phusong compute {workspace.path}`",
@@ -83,17 +75,17 @@ def find_run(workspace: Workspace, run_id: str | None = None) -> Path:
             f"there is no run {wanted!r}; the runs are: {names}",
             vi=f"không có lần tính {wanted!r}; các lần tính: {names}",
         )
-    return known[wanted]
+    return wanted
 
 
 class Results:
     """Reader of one run. Tables are read once, rasters at every call."""
 
-    def __init__(self, workspace: Workspace, folder: Path) -> None:
-        self.run_id = folder.name
-        self._folder = folder
+    def __init__(self, workspace: Workspace, run_id: str) -> None:
+        self.run_id = run_id
+        self._store = open_run_store(workspace)
         self.store_dir = workspace.store_dir
-        self.manifest: dict[str, Any] = self._read(MANIFEST, _read_json)
+        self.manifest = self._store.manifest(run_id)
         grid = self.manifest["grid"]
         self.grid = Grid(grid["crs"], Affine(*grid["transform"]), (grid["shape"][0], grid["shape"][1]))
 
@@ -111,27 +103,27 @@ class Results:
     @cached_property
     def settlements(self) -> pd.DataFrame:
         """The settlement table."""
-        return self._read("settlements.parquet", pd.read_parquet)
+        return self._read("settlements", pd.read_parquet)
 
     @cached_property
     def places(self) -> pd.DataFrame:
         """The place table."""
-        return self._read("places.parquet", pd.read_parquet)
+        return self._read("places", pd.read_parquet)
 
     @cached_property
     def figures(self) -> pd.DataFrame:
         """The long table of figures."""
-        return self._read("figures.parquet", pd.read_parquet)
+        return self._read("figures", pd.read_parquet)
 
     @cached_property
     def stations(self) -> gpd.GeoDataFrame:
         """The stations that serve; the row position is the server code."""
-        return self._read("stations.parquet", gpd.read_parquet)
+        return self._read("stations", gpd.read_parquet)
 
     @cached_property
     def signals(self) -> pd.DataFrame:
         """The best station of every settlement ("s…") and place ("p…"), technology and operator."""
-        return self._read("signals.parquet", pd.read_parquet)
+        return self._read("signals", pd.read_parquet)
 
     @cached_property
     def profiles(self) -> dict[str, ThresholdProfile]:
@@ -154,6 +146,13 @@ class Results:
     def technologies(self) -> list[str]:
         """Technologies with a station that serves, sorted."""
         return sorted(set(self.stations["technology"].astype(str)))
+
+    def table(self, name: str) -> pd.DataFrame:
+        """A table of the run, whole."""
+        read: Callable[[BinaryIO], pd.DataFrame] = (
+            gpd.read_parquet if name in ("stations", "units") else pd.read_parquet
+        )
+        return self._read(name, read)
 
     def units(self, level: str) -> gpd.GeoDataFrame:
         """Units of a level: level, code, name, reason, geometry (EPSG:4326).
@@ -274,22 +273,12 @@ class Results:
 
     @cached_property
     def _all_units(self) -> gpd.GeoDataFrame:
-        return self._read("units.parquet", gpd.read_parquet)
+        return self._read("units", gpd.read_parquet)
 
-    def _read(self, name: str, read: Callable[[Path], T]) -> T:
-        """A file of the run."""
-        try:
-            return read(self._folder / name)
-        except FileNotFoundError:
-            self._require_published()
-            raise
-
-    def _require_published(self) -> None:
-        if not self._folder.exists():
-            raise StoreError(
-                f"run {self.run_id} has been removed meanwhile (`phusong runs --prune`); take another run",
-                vi=f"lần tính {self.run_id} đã bị xóa (`phusong runs --prune`); hãy chọn lần tính khác",
-            )
+    def _read(self, name: str, read: Callable[[BinaryIO], T]) -> T:
+        """A table of the run."""
+        with self._store.open_table(self.run_id, name) as file:
+            return read(file)
 
     @property
     def _placed_communes(self) -> gpd.GeoDataFrame:
@@ -325,7 +314,8 @@ class Results:
         try:
             whole = read_signal(tiles, self.grid, store_dir=self.store_dir, row_of_station=row_of_station)
         except StoreError:
-            self._require_published()
+            if self.run_id not in self._store.run_ids():
+                raise removed_meanwhile(self.run_id) from None
             raise
         return whole.rsrp_cdbm, whole.server
 
@@ -366,14 +356,3 @@ def _require_known(what: str, name: str, known: list[str]) -> None:
             f"the run has no {what} {name!r}; it has: {', '.join(known)}",
             vi=f"lần tính không có {vietnamese[what]} {name!r}; hiện có: {', '.join(known)}",
         )
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return found
-
-
-def _run_folders(workspace: Workspace) -> list[Path]:
-    if not workspace.runs_dir.is_dir():
-        return []
-    return [path.parent for path in workspace.runs_dir.glob(f"*/{MANIFEST}") if path.parent.name[0] != "."]

@@ -1,13 +1,12 @@
-"""Runs: answers published as one folder over content-addressed tiles, readable only when whole.
+"""Runs: answers published over content-addressed tiles, readable only when whole (`run_stores`).
 
-A run is written aside, flushed to disk and renamed; then the pointer `runs/current` is replaced in one step.
 The run's id is a hash of its inputs, settings, date, versions and outputs: the same answer is never published
 twice.
 """
 
 import hashlib
+import io
 import json
-import os
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,14 +20,13 @@ import geopandas as gpd
 import pandas as pd
 
 from phusong.coverage.dictionary import DATA_DICTIONARY, INTERFERENCE_NOTE
-from phusong.coverage.results import CURRENT, MANIFEST
+from phusong.coverage.run_stores import TABLES, flush, open_run_store
 from phusong.coverage.service import Layer
 from phusong.coverage.tiles import StoredTile, render_vrt
 from phusong.coverage.versions import engine_version, library_versions
 from phusong.geodata.grid import Grid
 from phusong.geodata.workspace import Workspace
 
-TABLES = ("settlements", "places", "figures", "stations", "signals", "units")
 SUMMARY_INDICATORS = ("people", "residential_cells", "settlements")
 
 
@@ -82,21 +80,12 @@ def publish(workspace: Workspace, outcome: Outcome) -> str:
     workspace.store_dir.mkdir(parents=True, exist_ok=True)
     with _folder_aside(workspace.runs_dir) as aside:
         layers = _write_layers(outcome, aside)
-        tables = _write_tables(outcome, aside)
+        tables, contents = _encode_tables(outcome)
         identity = _identity(outcome, layers, tables)
         run_id = hashlib.sha256(_canonical_json(identity).encode()).hexdigest()[:16]
         manifest = _manifest(run_id, outcome, identity, layers=layers, tables=tables)
-        text = json.dumps(manifest, ensure_ascii=False, indent=1, allow_nan=False)
-        (aside / MANIFEST).write_text(text, encoding="utf-8")
-        _flush(workspace.store_dir)
-        for path in (*sorted(aside.iterdir()), aside):
-            _flush(path)
-        target = workspace.runs_dir / run_id
-        if not target.exists():
-            os.rename(aside, target)
-            _flush(workspace.runs_dir)
-    if outcome.scenario is None:
-        _point_to(workspace.runs_dir, run_id)
+        flush(workspace.store_dir)
+        open_run_store(workspace).publish(aside, manifest, contents, make_current=outcome.scenario is None)
     return run_id
 
 
@@ -121,7 +110,8 @@ def _write_layers(outcome: Outcome, folder: Path) -> list[dict[str, Any]]:
     return layers
 
 
-def _write_tables(outcome: Outcome, folder: Path) -> dict[str, dict[str, Any]]:
+def _encode_tables(outcome: Outcome) -> tuple[dict[str, dict[str, Any]], dict[str, bytes]]:
+    """The tables of a run as the manifest describes them, and their Parquet bytes, by name."""
     frames = {
         "settlements": outcome.settlements,
         "places": outcome.places,
@@ -130,13 +120,14 @@ def _write_tables(outcome: Outcome, folder: Path) -> dict[str, dict[str, Any]]:
         "signals": outcome.signals,
         "units": outcome.units,
     }
-    tables = {}
+    tables, contents = {}, {}
     for name in TABLES:
-        path = folder / f"{name}.parquet"
-        frames[name].to_parquet(path, index=False)
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        tables[name] = {"file": path.name, "rows": len(frames[name]), "sha256": digest}
-    return tables
+        buffer = io.BytesIO()
+        frames[name].to_parquet(buffer, index=False)
+        contents[name] = buffer.getvalue()
+        digest = hashlib.sha256(contents[name]).hexdigest()
+        tables[name] = {"file": f"{name}.parquet", "rows": len(frames[name]), "sha256": digest}
+    return tables, contents
 
 
 def _identity(outcome: Outcome, layers: list[dict[str, Any]], tables: dict[str, dict[str, Any]]) -> dict[str, Any]:
@@ -217,20 +208,3 @@ def _file_name(name: str) -> str:
     """A name safe in a file; different names stay different."""
     plain = "".join(sign if sign.isascii() and sign.isalnum() else "-" for sign in name)
     return plain if plain == name else f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
-
-
-def _point_to(runs_dir: Path, run_id: str) -> None:
-    aside = runs_dir / f".{CURRENT}-{uuid.uuid4().hex}"
-    aside.write_text(run_id + "\n", encoding="utf-8")
-    _flush(aside)
-    os.replace(aside, runs_dir / CURRENT)
-    _flush(runs_dir)
-
-
-def _flush(path: Path) -> None:
-    """Force a file or the entries of a folder to disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -4,7 +4,8 @@ import re
 
 import pandas as pd
 
-from phusong.coverage.results import CURRENT, Results, scenario_run_id
+from phusong.coverage.results import Results, scenario_run_id
+from phusong.coverage.run_stores import CURRENT
 from phusong.geodata.errors import InputError
 from phusong.geodata.workspace import Workspace
 

@@ -20,7 +20,7 @@ from phusong.geodata.readers import SIDECARS
 from phusong.geodata.schemas import find_layer
 from phusong.geodata.sheet_files import RawSheet, load_sheets
 from phusong.geodata.tables import REASONS
-from phusong.geodata.workspace import replacing
+from phusong.geodata.writing import replacing
 
 REFUSED, REPAIRED = (PatternFill("solid", fgColor=colour) for colour in ("FFC7CE", "FFEB9C"))
 

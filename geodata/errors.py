@@ -59,6 +59,10 @@ class StoreError(PhusongError, OSError):
     """A stored piece of a run is missing or damaged."""
 
 
+class DatabaseError(PhusongError, OSError):
+    """The database of a workspace cannot be reached, is not as it must be, or refuses."""
+
+
 class BusyError(WorkspaceError):
     """Another process is writing the workspace."""
 

@@ -39,6 +39,7 @@ from phusong.geodata.antenna_files import ANTENNAS_DIR, SUFFIX
 from phusong.geodata.errors import InputError
 from phusong.geodata.importing import archived, import_layer
 from phusong.geodata.joins import Join
+from phusong.geodata.layer_stores import GeoPackageLayers
 from phusong.geodata.rasters import import_clutter, import_population, import_terrain
 from phusong.geodata.reports import ImportReport
 from phusong.geodata.settings import Section, validate_toml
@@ -273,9 +274,11 @@ def staged(workspace: Workspace) -> Iterator[Workspace]:
         stage = Path(tempfile.mkdtemp(prefix=".staging-", dir=workspace.path))
         try:
             _copy_inputs(workspace, stage)
-            yield Workspace(stage)
+            in_database = not isinstance(workspace.layer_store, GeoPackageLayers)
+            yield Workspace(stage, stage_of=workspace if in_database else None)
             committed = stage.with_name(stage.name.replace("staging", "commit"))
             os.rename(stage, committed)  # from here on a writer that finds it finishes the moves
+            workspace.layer_store.take_over(committed)
             move_over(committed, workspace.path)
         finally:
             shutil.rmtree(stage, ignore_errors=True)

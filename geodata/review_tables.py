@@ -16,7 +16,7 @@ from phusong.geodata.readers import read_table
 from phusong.geodata.reports import ImportReport, IssueLog
 from phusong.geodata.schemas import LAYERS
 from phusong.geodata.village_matching import VillageMatch
-from phusong.geodata.workspace import replacing
+from phusong.geodata.writing import replacing
 
 ALIASES = LAYERS["aliases"]
 HEADINGS = {

@@ -4,11 +4,7 @@ Every write goes to a file aside, which then replaces the old one in a single st
 the workspace byte for byte as it was.
 """
 
-import os
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,19 +12,25 @@ from typing import Self
 
 import geopandas as gpd
 import pandas as pd
-import pyogrio
 import rasterio
 
+from phusong.geodata.databases import database_url, required_url
 from phusong.geodata.errors import MissingLayerError, SettingsError, UnknownNameError, WorkspaceError
 from phusong.geodata.grid import Grid, Raster
-from phusong.geodata.names import sort_key
+from phusong.geodata.layer_stores import (
+    LAYERS_FILE,
+    GeoPackageLayers,
+    LayerStore,
+    StagedLayers,
+    open_layer_store,
+    with_storage_types,
+)
 from phusong.geodata.raster_files import grid_of
 from phusong.geodata.raster_files import read_raster as read_raster_file
-from phusong.geodata.schemas import LAYERS, NAME_ORDER, STORAGE_CRS, find_layer, validate_layer
+from phusong.geodata.schemas import find_layer, validate_layer
 from phusong.geodata.settings import SETTINGS_FILE, Settings, parse_settings, read_settings, render_settings
-from phusong.geodata.writing import LOCK_FILE
+from phusong.geodata.writing import LOCK_FILE, replacing
 
-LAYERS_FILE = "layers.gpkg"
 # Rasters of a workspace and the unit of their values.
 RASTERS = {"terrain": "m", "clutter": "", "population": "persons"}
 
@@ -38,6 +40,7 @@ class Workspace:
     """A folder with `phusong.toml`, `layers.gpkg`, `rasters/`, `imports/`, `cache/`, `store/` and `runs/`."""
 
     path: Path
+    stage_of: "Workspace | None" = None  # the workspace, kept in a database, whose import under way this is
 
     @classmethod
     def create(cls, path: Path | str, *, crs: str, resolution_m: float = 30.0, name: str | None = None) -> Self:
@@ -60,6 +63,8 @@ class Workspace:
             The folder holds something already, or cannot be written.
         SettingsError
             The CRS or the resolution is not acceptable.
+        DatabaseError
+            `PHUSONG_DATABASE_URL` is set, and the workspace cannot be kept there.
         """
         folder = Path(path)
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -68,7 +73,12 @@ class Workspace:
                 vi=f"{folder} đã có và không phải thư mục trống; hãy chọn thư mục mới.",
             )
         text = render_settings(name=name or folder.resolve().name, crs=crs, resolution_m=resolution_m)
-        parse_settings(text, where=str(folder / SETTINGS_FILE))
+        settings = parse_settings(text, where=str(folder / SETTINGS_FILE))
+        in_database = database_url() is not None
+        if in_database:
+            from phusong.geodata.database_setup import require_free, settle
+
+            require_free(required_url())
         try:
             for part in ("rasters", "imports", "cache", "store", "runs"):
                 (folder / part).mkdir(parents=True)
@@ -80,6 +90,8 @@ class Workspace:
                 f"{folder} cannot be written: {error.strerror}.",
                 vi=f"Không ghi được {folder}: {error.strerror}.",
             ) from error
+        if in_database:
+            settle(folder, settings.name)
         return cls(folder)
 
     @classmethod
@@ -110,7 +122,7 @@ class Workspace:
 
     @property
     def layers_path(self) -> Path:
-        """The GeoPackage of the vector layers."""
+        """The GeoPackage of the vector layers; there is none where a database holds them."""
         return self.path / LAYERS_FILE
 
     @property
@@ -133,12 +145,16 @@ class Workspace:
         """Folder of the original files and their reports."""
         return self.path / "imports"
 
+    @cached_property
+    def layer_store(self) -> LayerStore:
+        """Where the vector layers are kept."""
+        if self.stage_of is not None:
+            return StagedLayers(self.stage_of.layer_store, GeoPackageLayers(self.layers_path))
+        return open_layer_store(self.path)
+
     def layer_names(self) -> list[str]:
         """List the layers that have been imported, in the order of the schemas."""
-        if not self.layers_path.exists():
-            return []
-        stored = {str(name) for name, _ in pyogrio.list_layers(self.layers_path)}
-        return [name for name in LAYERS if name in stored]
+        return self.layer_store.names()
 
     def has_layer(self, name: str) -> bool:
         """Whether a layer has been imported."""
@@ -154,14 +170,35 @@ class Workspace:
         UnknownNameError
             There is no layer of that name.
         """
-        layer = find_layer(name)
-        if not self.has_layer(name):
-            raise MissingLayerError(
-                f"Layer {name} has not been imported; run: phusong import DIR {name} FILE",
-                vi=f"Lớp {name} chưa được nhập; hãy chạy: phusong import DIR {name} FILE",
-            )
-        frame = pyogrio.read_dataframe(self.layers_path, layer=name, read_geometry=layer.geometry is not None)
-        return _with_storage_types(name, frame)
+        return self.read_layers([name])[name]
+
+    def read_layers(self, names: Sequence[str], *, optional: Sequence[str] = ()) -> dict[str, pd.DataFrame]:
+        """Read layers, all as of one moment.
+
+        Parameters
+        ----------
+        names
+            Layers to read.
+        optional
+            Further layers, left out where they have not been imported.
+
+        Raises
+        ------
+        MissingLayerError
+            One of `names` has not been imported.
+        UnknownNameError
+            There is no layer of that name.
+        """
+        for name in (*names, *optional):
+            find_layer(name)
+        there = self.layer_store.names()
+        for name in names:
+            if name not in there:
+                raise MissingLayerError(
+                    f"Layer {name} has not been imported; run: phusong import DIR {name} FILE",
+                    vi=f"Lớp {name} chưa được nhập; hãy chạy: phusong import DIR {name} FILE",
+                )
+        return self.layer_store.read([*names, *(name for name in optional if name in there)])
 
     def write_layer(self, name: str, frame: pd.DataFrame) -> None:
         """Store a layer in place of the former one, atomically.
@@ -178,14 +215,9 @@ class Workspace:
         InputError
             The rows do not fit the layer's schema.
         """
-        typed = _with_storage_types(name, frame)
+        typed = with_storage_types(name, frame)
         validate_layer(name, typed)
-        layer = find_layer(name)
-        kind = {"point": "Point", "polygon": "MultiPolygon", None: None}[layer.geometry]
-        with replacing(self.layers_path) as aside:
-            if self.layers_path.exists():
-                shutil.copyfile(self.layers_path, aside)
-            pyogrio.write_dataframe(typed, aside, layer=name, driver="GPKG", geometry_type=kind)
+        self.layer_store.write({name: typed})
 
     def raster_path(self, name: str) -> Path:
         """Path of a raster: `terrain`, `clutter` or `population`.
@@ -265,44 +297,3 @@ class Workspace:
                 vi=f"Raster {name} chưa được nhập; hãy chạy: phusong import DIR {name} FILE.tif",
             )
         return path
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Yield a path to write aside; the file replaces `path` at the end, or vanishes when the block fails."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    aside = Path(name)
-    aside.unlink()
-    try:
-        yield aside
-        with aside.open("rb") as file:
-            os.fsync(file.fileno())
-        os.replace(aside, path)
-    finally:
-        for leftover in path.parent.glob(f"{aside.name}*"):
-            leftover.unlink()
-
-
-def _with_storage_types(name: str, frame: pd.DataFrame) -> gpd.GeoDataFrame:
-    """Order the columns; float64 for numbers, int64 for rows, text with None for the rest."""
-    layer = find_layer(name)
-    columns: dict[str, object] = {}
-    for column in layer.stored_names:
-        if column == NAME_ORDER and "name" in frame.columns:
-            columns[column] = frame["name"].map(sort_key, na_action="ignore").astype(object)
-            continue
-        if column not in frame.columns:
-            continue
-        values = frame[column]
-        if column == "source_row":
-            columns[column] = values.astype("int64")
-        elif column in layer.column_names and layer.column(column).kind == "number":
-            columns[column] = values.astype("float64")
-        else:
-            text = values.astype(object)
-            columns[column] = text.where(text.notna(), None)
-    table = pd.DataFrame(columns, index=frame.index)
-    if layer.geometry is None or "geometry" not in frame.columns:
-        return table
-    return gpd.GeoDataFrame(table, geometry=frame["geometry"], crs=getattr(frame, "crs", None) or STORAGE_CRS)

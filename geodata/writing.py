@@ -8,6 +8,7 @@ import json
 import os
 import platform
 import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from phusong.geodata.databases import DATABASE_FILE
 from phusong.geodata.errors import BusyError, DiskFullError, PhusongError, WorkspaceError
 
 LOCK_FILE = ".phusong.lock"
@@ -99,10 +101,32 @@ def writing(folder: Path, task: str, *, wait_s: float = 0.0) -> Iterator[Claim]:
         _held.reset(before)
 
 
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a path to write aside; the file replaces `path` at the end, or vanishes when the block fails."""
+    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    aside = Path(name)
+    aside.unlink()
+    try:
+        yield aside
+        with aside.open("rb") as file:
+            os.fsync(file.fileno())
+        os.replace(aside, path)
+    finally:
+        for leftover in path.parent.glob(f"{aside.name}*"):
+            leftover.unlink()
+
+
 def sweep(folder: Path) -> None:
     """Finish the moves of an import that was whole, and remove every half piece of work; call it under the lock."""
     for committed in folder.glob(COMMITTED):
-        move_over(committed, folder)
+        from phusong.geodata.layer_stores import open_layer_store
+
+        if not (folder / DATABASE_FILE).is_file() or open_layer_store(folder).finish(committed):
+            move_over(committed, folder)
+        else:
+            shutil.rmtree(committed)
     for pattern in LEFTOVERS:
         for path in folder.glob(pattern):
             _remove(path)

@@ -1,8 +1,33 @@
 """Rules for the whole test run."""
 
 import os
+import signal
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+from tests.databases import BINARIES, Cluster
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A PostgreSQL server with PostGIS."""
+    if not BINARIES:
+        pytest.skip("PostGIS is missing: apt-get install postgresql postgresql-postgis")
+    with tempfile.TemporaryDirectory(prefix="phusong-postgres-") as folder:  # pytest's own are closed to other users
+        made = Cluster(Path(folder))
+        yield made
+        made.stop(signal.SIGQUIT)  # nothing in it is kept
+
+
+@pytest.fixture
+def database(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Address of an empty database with PostGIS, and the workspaces of the test belong there."""
+    url = cluster.empty_database()
+    monkeypatch.setenv("PHUSONG_DATABASE_URL", url)
+    return url
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

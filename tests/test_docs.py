@@ -16,7 +16,7 @@ from phusong.api.errors import STATUS_OF
 from phusong.coverage.dictionary import DATA_DICTIONARY
 from phusong.coverage.field import loss_field
 from phusong.coverage.propagation.p1812 import path_loss_db, ray_loss_db
-from phusong.coverage.runs import TABLES
+from phusong.coverage.run_stores import TABLES
 from phusong.geodata.recipe import Recipe
 from phusong.geodata.schemas import LAYERS
 from phusong.geodata.settings import Settings
@@ -27,7 +27,16 @@ DOCS = ROOT / "docs"
 PAGES = [*DOCS.rglob("*.md"), *(ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md"))]
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 CODE = re.compile(r"`([^`\n]+)`")
-COMMANDS = typer.main.get_command(app).commands
+
+
+def commands_of(group, prefix=""):
+    """Every command of a group and of the groups in it, by the words that call it."""
+    for name, command in group.commands.items():
+        inner = hasattr(command, "commands")
+        yield from commands_of(command, f"{prefix}{name} ") if inner else [(prefix + name, command)]
+
+
+COMMANDS = dict(commands_of(typer.main.get_command(app)))
 
 
 def section(page, heading):
@@ -89,14 +98,15 @@ def test_every_option_of_a_command_is_documented_and_no_other(name):
 
 def test_no_command_is_documented_that_does_not_exist():
     text = (DOCS / "reference/commands.md").read_text(encoding="utf-8")
-    assert set(re.findall(r"^## phusong (\S+)$", text, re.MULTILINE)) == set(COMMANDS)
+    assert set(re.findall(r"^## phusong (.+)$", text, re.MULTILINE)) == set(COMMANDS)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_every_command_line_shown_uses_commands_and_options_that_exist(page):
     lines = re.findall(r"^    phusong (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
     for line in lines:
-        known = {option for parameter in COMMANDS[line.split()[0]].params for option in parameter.opts}
+        command = COMMANDS.get(" ".join(line.split()[:2])) or COMMANDS[line.split()[0]]
+        known = {option for parameter in command.params for option in parameter.opts}
         assert set(re.findall(r"--[a-z-]+", line)) <= known, line
 
 

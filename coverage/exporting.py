@@ -1,0 +1,44 @@
+"""Everything that is a table, in one GeoPackage for any GIS: the layers, and the results of a run."""
+
+from pathlib import Path
+
+import geopandas as gpd
+import pandas as pd
+import pyogrio
+
+from phusong.coverage.results import Results
+from phusong.geodata.schemas import STORAGE_CRS
+from phusong.geodata.workspace import Workspace
+from phusong.geodata.writing import replacing
+
+RUN = "run_"  # begins the name of a table of results
+
+
+def export_tables(workspace: Workspace, out: Path, *, results: Results | None = None) -> dict[str, int]:
+    """Write the layers, and the tables of a run as `run_<table>`, into one GeoPackage; the rows of each.
+
+    A workspace in a database gives the same tables as one in a folder.
+
+    Parameters
+    ----------
+    out
+        The file; replaced if it exists.
+    results
+        The run; None writes the layers alone.
+    """
+    frames = workspace.read_layers(workspace.layer_names())
+    if results is not None:
+        frames |= {f"{RUN}{name}": _with_points(results.table(name)) for name in results.manifest["tables"]}
+    with replacing(out) as aside:
+        for name, frame in frames.items():
+            pyogrio.write_dataframe(frame, aside, layer=name, driver="GPKG")
+    return {name: len(frame) for name, frame in frames.items()}
+
+
+def _with_points(frame: pd.DataFrame) -> pd.DataFrame:
+    """A table with positions as points."""
+    if isinstance(frame, gpd.GeoDataFrame) or not {"lon", "lat"} <= set(frame.columns):
+        return frame
+    points = gpd.points_from_xy(frame["lon"], frame["lat"])
+    placed: pd.DataFrame = gpd.GeoDataFrame(frame, geometry=points, crs=STORAGE_CRS)
+    return placed
