@@ -24,7 +24,7 @@ from phusong.geodata.reports import ImportReport
 from phusong.geodata.schemas import LAYERS
 from phusong.geodata.workspace import Workspace
 
-TO_VN2000 = Transformer.from_crs("EPSG:4326", "EPSG:9211", always_xy=True)
+ZONES = ("EPSG:9211", "EPSG:9212", "EPSG:5897", "EPSG:3405")
 # Spellings of the headers, per column of a department's list.
 SPELLINGS = {
     "number": ["STT", "TT", "Số TT"],
@@ -45,10 +45,10 @@ SPELLINGS = {
 }
 
 
-def stations(count: int) -> list[dict[str, Any]]:
-    made = []
+def stations(count: int, zone: str = "EPSG:9211") -> list[dict[str, Any]]:
+    made, to_zone = [], Transformer.from_crs("EPSG:4326", zone, always_xy=True)
     for number in range(count):
-        east, north = TO_VN2000.transform(106.4 + 0.003 * number, 17.5)
+        east, north = to_zone.transform(106.4 + 0.003 * number, 17.5)
         made.append({
             "number": number + 1, "id": f"QB{number:04}", "name": f"Trạm {number}", "operator": "Viettel",
             "north": round(north, 2), "east": round(east, 2), "height": 27 + number / 2,
@@ -57,10 +57,10 @@ def stations(count: int) -> list[dict[str, Any]]:
     return made
 
 
-def vietnamese(value: Any) -> Any:
-    """Write a value as text by Vietnamese custom."""
+def as_text(value: Any, marks: str) -> Any:
+    """Write a value as text: a date dd/mm/yyyy, a number with its decimal mark and thousands mark, if there is one."""
     if isinstance(value, float):
-        return f"{value:.2f}".replace(".", ",")
+        return f"{value:,.2f}".translate({ord("."): marks[0], ord(","): marks[1:]})
     return f"{value:%d/%m/%Y}" if isinstance(value, datetime.date) else value
 
 
@@ -109,6 +109,9 @@ def layouts(draw: st.DrawFn) -> dict[str, Any]:
         "numbered": draw(st.booleans()),
         "sheets": draw(st.integers(1, 2)),
         "guide": draw(st.booleans()),
+        "zone": draw(st.sampled_from(ZONES)),
+        "marks": draw(st.sampled_from([",", ".", ",.", ".,", ", "])),
+        "runs": draw(st.booleans()),
     }
 
 
@@ -146,8 +149,11 @@ def lay_out(layout: dict[str, Any], rows: list[dict[str, Any]]) -> tuple[list[li
         grid.append(names)
     if layout["numbered"]:
         grid.append([f"({place})" for place in range(1, width + 1)])
-    write = vietnamese if layout["text"] else lambda value: value
-    grid += [[write(row[name]) for name in order] for row in rows]
+    start = len(grid) + 1
+    grid += [[as_text(row[name], layout["marks"]) if layout["text"] else row[name] for name in order] for row in rows]
+    if layout["runs"]:  # the operator stands in the first of the rows that it is merged over
+        letter = get_column_letter(order.index("operator") + 1)
+        merged.append(f"{letter}{start}:{letter}{start + len(rows) - 1}")
     if layout["footer"]:
         grid += [[f"Tổng cộng: {len(rows)} trạm"], [], [None, "Người lập biểu", None, None, "Giám đốc"]]
     return grid, merged
@@ -157,8 +163,8 @@ def lay_out(layout: dict[str, Any], rows: list[dict[str, Any]]) -> tuple[list[li
 @given(layouts())
 def test_every_layout_gives_the_same_stations(tmp_path: Path, layout: dict[str, Any]) -> None:
     workspace = Workspace.create(tempfile.mkdtemp(dir=tmp_path), crs="EPSG:32648")
-    made = stations(12)
-    report = read(workspace, write_layout(workspace.path / "a.xlsx", layout, made), crs="EPSG:9211")
+    made = stations(12, layout["zone"])
+    report = read(workspace, write_layout(workspace.path / "a.xlsx", layout, made), crs=layout["zone"])
     assert (report.accepted, report.refused) == (12, 0)
     stored = workspace.read_layer("stations").set_index("station_id")
     for number, row in enumerate(made):
