@@ -17,6 +17,7 @@ from phusong.api import (
     path_commands,
     run_commands,
     unit_commands,
+    validation_command,
     watch_command,
 )
 from phusong.api.console import log_error
@@ -52,6 +53,7 @@ app.command("compute")(run_commands.compute)
 app.command("coverage")(answer_commands.coverage)
 app.command("settlements")(answer_commands.settlements)
 app.command("profile")(path_commands.profile)
+app.command("validate-model")(validation_command.validate_model)
 app.command("runs")(run_commands.runs)
 app.command("diff")(diff_commands.diff)
 app.command("map")(run_commands.map_)

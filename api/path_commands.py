@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from phusong.api.console import JsonOption, LanguageOption, log, print_json, print_line, print_table
+from phusong.api.console import JsonOption, LanguageOption, print_json, print_line, print_table
 from phusong.api.layer_commands import DayOption, Folder
+from phusong.api.pictures import require_picture, write_picture
 from phusong.geodata.errors import InputError
 
 if TYPE_CHECKING:
@@ -32,13 +33,15 @@ def profile(
 
     lon, lat = _read_place(to)
     if plot is not None:
-        _require_picture(plot)
+        require_picture(plot)
     found = explain_path(
         Workspace.open(folder), station, lon=lon, lat=lat, as_of=as_of.date() if as_of else None,
         profile=threshold_profile,
     )  # fmt: skip
     if plot is not None:
-        _write_figure(found, plot, language)
+        from phusong.maps.path_figure import render_path_svg
+
+        write_picture(plot, render_path_svg(found, language))
     if as_json:
         print_json(found.to_dict())
     else:
@@ -75,29 +78,3 @@ def _read_place(text: str) -> tuple[float, float]:
             vi=f"--to phải là LON,LAT theo độ, dấu chấm thập phân, ví dụ 106.35,17.52; nhận được {text!r}.",
         ) from None
     return lon, lat
-
-
-def _require_picture(path: Path) -> None:
-    if path.suffix.lower() not in (".svg", ".png"):
-        raise InputError(
-            f"--plot {path} must end in .png (for word processors) or .svg (sharp at any size).",
-            vi=f"--plot {path} phải có đuôi .png (cho trình soạn thảo) hoặc .svg (nét ở mọi cỡ).",
-        )
-
-
-def _write_figure(found: "PathExplanation", path: Path, language: "Language") -> None:
-    from phusong.geodata.writing import replacing
-    from phusong.maps.path_figure import render_path_svg
-    from phusong.maps.path_png import render_path_png
-
-    svg = path.suffix.lower() == ".svg"
-    content = render_path_svg(found, language).encode() if svg else render_path_png(found, language)
-    try:
-        with replacing(path) as aside:
-            aside.write_bytes(content)
-    except OSError as error:
-        raise InputError(
-            f"{path} cannot be written: {error.strerror}; choose another --plot.",
-            vi=f"Không ghi được {path}: {error.strerror}; hãy chọn --plot khác.",
-        ) from error
-    log(f"Wrote {path}.", f"Đã ghi {path}.")

@@ -24,6 +24,7 @@ from phusong.maps.path_text import (
     say,
 )
 from phusong.maps.pictures import CLASS_PALETTE
+from phusong.maps.svg import FONT, GREY, INK, RULE, draw_text, round_ticks
 from phusong.maps.text import Language, format_number
 
 WIDTH, PLOT_TOP, PLOT_BOTTOM, LEFT, RIGHT = 860.0, 122.0, 400.0, 66.0, 840.0
@@ -33,8 +34,6 @@ CHARACTER_WIDTH = 0.54  # of the size of the font, on the average
 END_LABEL_WIDTH, LABEL_HEIGHT = 110.0, 15.0
 MOST_POINTS = 1200
 SEA_ZONE = 1
-FONT = "Arial, 'Liberation Sans', 'DejaVu Sans', 'Noto Sans', sans-serif"
-INK, GREY, RULE = "#222", "#666", "#ccc"
 GROUND, COVER, SEA, RAY, ZONE, MARK = "#b9a582", "#6f9a58", "#3f7fb5", "#1f4e8c", "#8db8e8", "#b3123c"
 
 Floats = npt.NDArray[np.float64]
@@ -48,8 +47,8 @@ class _Frame:
         top = profile.terrain_m + profile.clutter_m + profile.bulge_m
         low = float(min(profile.terrain_m.min(), 0.0) if profile.terrain_m.min() < 30.0 else profile.terrain_m.min())
         high = float(max(top.max(), (profile.ray_m + profile.fresnel_m).max()))
-        self.ticks_m = _ticks(low, low + 1.12 * max(high - low, 20.0), 5)
-        self.ticks_km = _ticks(0.0, float(profile.distance_km[-1]), 8)
+        self.ticks_m = round_ticks(low, low + 1.12 * max(high - low, 20.0), 5)
+        self.ticks_km = round_ticks(0.0, float(profile.distance_km[-1]), 8)
         self._low, self._high = self.ticks_m[0], self.ticks_m[-1]
         self._total = float(profile.distance_km[-1])
 
@@ -89,8 +88,8 @@ def render_path_svg(found: PathExplanation, language: Language) -> str:
     height = table_bottom + 26.0 + 15.0 * len(notes)
     body = [
         f'<rect width="{WIDTH:.0f}" height="{height:.0f}" fill="#fff"/>',
-        _text(MARGIN, 34, title, size=_fitting(20.0, title), bold=True),
-        _text(MARGIN, 58, subtitle, size=14, colour=GREY),
+        draw_text(MARGIN, 34, title, size=_fitting(20.0, title), bold=True),
+        draw_text(MARGIN, 58, subtitle, size=14, colour=GREY),
         *_axes(frame, language),
         *_ray(frame, found, behind=True),
         *_ground(frame, found),
@@ -99,7 +98,10 @@ def render_path_svg(found: PathExplanation, language: Language) -> str:
         *_ends(frame, found, language),
         *_obstacle(frame, found, language),
         *_tables(sections),
-        *(_text(MARGIN, table_bottom + 24.0 + 15.0 * i, note, size=11, colour=GREY) for i, note in enumerate(notes)),
+        *(
+            draw_text(MARGIN, table_bottom + 24.0 + 15.0 * i, note, size=11, colour=GREY)
+            for i, note in enumerate(notes)
+        ),
     ]
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH:.0f} {height:.0f}" width="{WIDTH:.0f}" '
@@ -114,7 +116,9 @@ def _axes(frame: _Frame, language: Language) -> list[str]:
     for height in frame.ticks_m:
         y = frame.y(height)
         shapes.append(f'<path d="M{LEFT} {y:.1f}H{RIGHT}" stroke="{RULE}" stroke-width="0.7"/>')
-        shapes.append(_text(LEFT - 8, y + 4, format_number(height, 0, language), size=12, anchor="end", colour=GREY))
+        shapes.append(
+            draw_text(LEFT - 8, y + 4, format_number(height, 0, language), size=12, anchor="end", colour=GREY)
+        )
     step = frame.ticks_km[1] - frame.ticks_km[0]
     decimals = max(0, -math.floor(math.log10(step) + 1e-9))
     for distance in frame.ticks_km:
@@ -122,7 +126,7 @@ def _axes(frame: _Frame, language: Language) -> list[str]:
         if x <= RIGHT + 0.5:
             shapes.append(f'<path d="M{x:.1f} {PLOT_BOTTOM}v5" stroke="{GREY}"/>')
             label = format_number(distance, decimals, language)
-            shapes.append(_text(x, PLOT_BOTTOM + 19, label, size=12, anchor="middle", colour=GREY))
+            shapes.append(draw_text(x, PLOT_BOTTOM + 19, label, size=12, anchor="middle", colour=GREY))
     across = say(("distance from the station [km]", "khoảng cách từ trạm [km]"), language)
     up = say(
         (
@@ -131,8 +135,8 @@ def _axes(frame: _Frame, language: Language) -> list[str]:
         ),
         language,
     )
-    shapes.append(_text((LEFT + RIGHT) / 2, PLOT_BOTTOM + 37, across, size=12, anchor="middle", colour=GREY))
-    shapes.append(_text(MARGIN, PLOT_TOP - 11, up, size=12, colour=GREY))
+    shapes.append(draw_text((LEFT + RIGHT) / 2, PLOT_BOTTOM + 37, across, size=12, anchor="middle", colour=GREY))
+    shapes.append(draw_text(MARGIN, PLOT_TOP - 11, up, size=12, colour=GREY))
     return shapes
 
 
@@ -193,7 +197,7 @@ def _legend(found: PathExplanation, language: Language) -> list[str]:
         thickness = 3.0 if colour in (RAY, SEA) else 10.0
         top = PLOT_TOP - 15.0 - thickness / 2.0
         shapes.append(f'<rect x="{left:.1f}" y="{top:.1f}" width="12" height="{thickness:g}" fill="{colour}"/>')
-        shapes.append(_text(left + 16, PLOT_TOP - 11, name, size=12, colour=GREY))
+        shapes.append(draw_text(left + 16, PLOT_TOP - 11, name, size=12, colour=GREY))
         right = left - 14.0
     return shapes
 
@@ -213,7 +217,9 @@ def _ends(frame: _Frame, found: PathExplanation, language: Language) -> list[str
         shapes.append(f'<circle cx="{x:.1f}" cy="{top:.1f}" r="3.4" fill="{INK}"/>')
         label = f"{say(name, language)} {format_number(height, 0 if height == int(height) else 1, language)} m"
         anchor = "start" if side > 0 else "end"
-        shapes.append(_text(x + 8 * side, _end_label_y(frame, found, end), label, size=12, anchor=anchor, halo=True))
+        shapes.append(
+            draw_text(x + 8 * side, _end_label_y(frame, found, end), label, size=12, anchor=anchor, halo=True)
+        )
     return shapes
 
 
@@ -242,8 +248,8 @@ def _obstacle(frame: _Frame, found: PathExplanation, language: Language) -> list
     return [
         f'<path d="M{x:.1f} {top:.1f}V{ray:.1f}" stroke="{MARK}" stroke-width="1.4" stroke-dasharray="4 3"/>',
         f'<path d="M{x:.1f} {top:.1f}l-6 -10h12z" fill="{MARK}" stroke="#fff" stroke-width="0.8"/>',
-        _text(x, label_y, f"{distance} km: {clearance} m", size=12, anchor=anchor, colour=MARK, halo=True),
-        _text(MARGIN, 82, sentence, size=13, colour=INK if found.path.sight == "clear" else MARK),
+        draw_text(x, label_y, f"{distance} km: {clearance} m", size=12, anchor=anchor, colour=MARK, halo=True),
+        draw_text(MARGIN, 82, sentence, size=13, colour=INK if found.path.sight == "clear" else MARK),
     ]
 
 
@@ -254,12 +260,12 @@ def _tables(sections: Sequence[Section]) -> list[str]:
     for column, section in enumerate(sections):
         left = MARGIN + column * (width + COLUMN_GAP)
         right = left + width
-        shapes.append(_text(left, TABLE_TOP, section.heading, size=13, bold=True))
+        shapes.append(draw_text(left, TABLE_TOP, section.heading, size=13, bold=True))
         shapes.append(f'<path d="M{left:.1f} {TABLE_TOP + 6}H{right:.1f}" stroke="{INK}" stroke-width="0.8"/>')
         for position, row in enumerate(section.rows, start=1):
             y = TABLE_TOP + 4 + ROW_HEIGHT * position
-            shapes.append(_text(left, y, row.label, size=12.5, bold=row.is_sum))
-            shapes.append(_text(right, y, row.value, size=12.5, bold=row.is_sum, anchor="end"))
+            shapes.append(draw_text(left, y, row.label, size=12.5, bold=row.is_sum))
+            shapes.append(draw_text(right, y, row.value, size=12.5, bold=row.is_sum, anchor="end"))
             if row.service is not None:
                 red, green, blue, _ = CLASS_PALETTE[CLASS_NAMES.index(row.service)]
                 stroke = f'stroke="rgb({red},{green},{blue})" stroke-width="2.5"'
@@ -276,24 +282,3 @@ def _runs(where: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
     """First and one past the last index of every run of true."""
     edges = np.flatnonzero(np.diff(where, prepend=False, append=False))
     return [(int(first), int(last)) for first, last in zip(edges[::2], edges[1::2], strict=True)]
-
-
-def _text(
-    x: float, y: float, words: str, *, size: float, bold: bool = False, anchor: str = "start", colour: str = INK,
-    halo: bool = False,
-) -> str:  # fmt: skip
-    weight = ' font-weight="bold"' if bold else ""
-    around = ' stroke="#fff" stroke-width="3" paint-order="stroke"' if halo else ""
-    return (
-        f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size:g}" text-anchor="{anchor}" fill="{colour}"{weight}{around}>'
-        f"{escape(words)}</text>"
-    )
-
-
-def _ticks(low: float, high: float, about: int) -> list[float]:
-    """Round numbers from at most `low` to at least `high`, in about so many steps of 1, 2 or 5."""
-    raw = (high - low) / about
-    power = 10.0 ** math.floor(math.log10(raw))
-    step = next(factor * power for factor in (1.0, 2.0, 5.0, 10.0) if factor * power >= raw)
-    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    return [number * step for number in range(first, last + 1)]

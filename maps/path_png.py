@@ -35,7 +35,12 @@ def render_path_png(found: PathExplanation, language: Language) -> bytes:
     bytes
         A PNG file.
     """
-    picture = rasterise_svg(render_path_svg(found, language), width_px=WIDTH_PX)
+    return print_png(render_path_svg(found, language))
+
+
+def print_png(svg: str) -> bytes:
+    """Draw an SVG figure as a PNG 169 mm wide at 300 dpi, the text width of an A4 page."""
+    picture = rasterise_svg(svg, width_px=WIDTH_PX)
     size = b"pHYs" + struct.pack(">IIB", DOTS_PER_METRE, DOTS_PER_METRE, 1)
     chunk = struct.pack(">I", len(size) - 4) + size + struct.pack(">I", zlib.crc32(size))
     return picture[:SIGNATURE_AND_HEADER] + chunk + picture[SIGNATURE_AND_HEADER:]

@@ -15,7 +15,8 @@ from phusong.geodata.errors import InputError
 from phusong.geodata.grid import Raster
 from phusong.geodata.raster_files import write_raster
 from phusong.geodata.sample.cover import make_cover
-from phusong.geodata.sample.facts import make_observations, make_places
+from phusong.geodata.sample.drives import make_measurements
+from phusong.geodata.sample.facts import make_aliases, make_observations, make_places, make_village_list
 from phusong.geodata.sample.land import make_land
 from phusong.geodata.sample.network import make_fibre, make_masts, make_stations
 from phusong.geodata.sample.people import make_people
@@ -36,7 +37,9 @@ def write_sample(folder: Path | str, *, seed: int = 1, resolution_m: float = 30.
     ----------
     folder
         Receives terrain.tif, clutter.tif, population.tif, communes.gpkg, crosswalk.csv, settlements.geojson,
-        stations.csv, fibre.csv, places.csv, observations.csv and recipe.toml; older ones are replaced.
+        stations.csv, fibre.csv, places.csv, observations.csv, aliases.csv, measurements.csv and recipe.toml, and
+        villages.csv, a list of settlements as an office sends it, for `phusong match` and `phusong reconcile`;
+        older ones are replaced.
     seed
         Any whole number from 0: another seed, another province.
     resolution_m
@@ -72,10 +75,15 @@ def write_sample(folder: Path | str, *, seed: int = 1, resolution_m: float = 30.
     _write_settlements(target / "settlements.geojson", people.settlements)
     masts = make_masts(land, people)
     fibre = make_fibre(land, people)
-    _write_csv(target / "stations.csv", _with_lon_lat(make_stations(land, masts)))
+    stations = make_stations(land, masts)
+    _write_csv(target / "stations.csv", _with_lon_lat(stations))
     _write_csv(target / "fibre.csv", _with_lon_lat(fibre))
     _write_csv(target / "places.csv", _with_lon_lat(make_places(land, units, people, fibre)))
-    _write_csv(target / "observations.csv", make_observations(seed, people))
+    observations, aliases = make_observations(seed, people, masts), make_aliases(seed, people)
+    _write_csv(target / "observations.csv", observations)
+    _write_csv(target / "aliases.csv", aliases)
+    _write_csv(target / "villages.csv", make_village_list(observations, aliases, people, units))
+    _write_csv(target / "measurements.csv", _with_lon_lat(make_measurements(seed, people, stations)))
     recipe = target / "recipe.toml"
     recipe.write_bytes(files("phusong.geodata").joinpath("data/sample_recipe.toml").read_bytes())
     return recipe

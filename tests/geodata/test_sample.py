@@ -104,7 +104,7 @@ def test_three_hundred_stations_stand_on_a_hundred_and_twenty_masts(sample):
 def test_the_recipe_imports_everything_without_a_refusal(sample, tmp_path):
     workspace = Workspace.create(tmp_path / "ws", crs=UTM, resolution_m=120.0)
     reports = import_recipe(workspace, sample / "recipe.toml", sample)
-    assert [report.refused for report in reports] == [0] * 10
+    assert [report.refused for report in reports] == [0] * 12
     counts = {name: len(workspace.read_layer(name)) for name in ("communes", "settlements", "stations")}
     assert counts == {"communes": 39, "settlements": 400, "stations": 300}
     assert workspace.raster_grid("terrain") == workspace.raster_grid("clutter")
