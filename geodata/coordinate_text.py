@@ -106,15 +106,17 @@ def without_grouping(columns: Sequence[Sequence[str | None]]) -> list[list[str |
     One `1.958.486` or `553.920,21` tells that the point of `553.920` groups thousands too.
     """
     cells = [cell for column in columns for cell in column if cell is not None]
-    found = {
-        mark for mark, decimal in ((".", ","), (",", "."))
-        if any(cell.count(mark) > 1 or (mark in cell and cell.rfind(decimal) > cell.rfind(mark)) for cell in cells)
-    }  # fmt: skip
+    forms = {
+        (mark, decimal): re.compile(rf"[+-]?\d{{1,3}}(\{mark}\d{{3}})+(\{decimal}\d+)?", re.ASCII)
+        for mark, decimal in ((".", ","), (",", "."))
+    }
+    found = [
+        (mark, decimal) for (mark, decimal), form in forms.items()
+        if any((decimal in cell or cell.count(mark) > 1) and form.fullmatch(cell) for cell in cells)
+    ]  # fmt: skip
     if len(found) != 1:
         return [list(column) for column in columns]
-    mark = found.pop()
-    decimal = "," if mark == "." else "."
-    form = re.compile(rf"[+-]?\d{{1,3}}(\{mark}\d{{3}})+(\{decimal}\d+)?", re.ASCII)
+    (mark, decimal), form = found[0], forms[found[0]]
     return [
         [cell.replace(mark, "").replace(decimal, ".") if cell and form.fullmatch(cell) else cell for cell in column]
         for column in columns

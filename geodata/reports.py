@@ -1,7 +1,7 @@
 """What an import did: accepted, refused and repaired rows, defaults applied, values derived."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -47,9 +47,11 @@ class ImportReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Turn the report into plain types, as `import --json` prints it."""
-        report = asdict(self)
-        report["rows"] = [asdict(issue) for issue in self.rows]
-        report["repairs"] = [asdict(issue) for issue in self.repairs]
+        report = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        for name in ("rows", "repairs"):
+            report[name] = [dict(vars(issue)) for issue in report[name]]
+        for name in ("defaults", "derived", "details", "columns"):
+            report[name] = dict(report[name])
         report["notes"] = list(self.notes)
         return report
 
@@ -114,19 +116,24 @@ class IssueLog:
         reason_vi: str, hints: Sequence[object] | None,
     ) -> list[tuple[int, RowIssue]]:  # fmt: skip
         issues = []
+        written: dict[tuple[str | None, str], tuple[str | None, str, str]] = {}  # equal texts are kept once
         for position in np.flatnonzero(np.asarray(mask, dtype=bool)).tolist():
-            value = None if values is None or values[position] is None else _shortened(str(values[position]))
-            shown, shown_vi = ("empty", "trống") if value is None else (repr(value), repr(value))
+            given = None if values is None or values[position] is None else str(values[position])
             hint = "" if hints is None else str(hints[position])
-            en = reason.replace("{hint}", hint).replace("{value}", shown)
-            vi = reason_vi.replace("{hint}", hint).replace("{value}", shown_vi)
+            if (given, hint) not in written:
+                written[given, hint] = _written(given, hint, reason, reason_vi)
+            value, en, vi = written[given, hint]
             sheet = None if self.sheets is None else str(self.sheets[position])
             issues.append((position, RowIssue(int(self.row_numbers[position]), field, value, code, en, vi, sheet)))
         return issues
 
 
-def _shortened(text: str) -> str:
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+def _written(given: str | None, hint: str, reason: str, reason_vi: str) -> tuple[str | None, str, str]:
+    """A value as a report shows it, and the two reasons with it and the hint in them."""
+    value = given if given is None or len(given) <= _SHOWN else f"{given[:_SHOWN]}…"
+    shown, shown_vi = ("empty", "trống") if value is None else (repr(value), repr(value))
+    en, vi = (text.replace("{hint}", hint) for text in (reason, reason_vi))
+    return value, en.replace("{value}", shown), vi.replace("{value}", shown_vi)
 
 
 class _DistinctLog(IssueLog):
