@@ -16,9 +16,7 @@ from phusong.coverage.propagation._formulas import (
     LIGHT_SPEED_GHZ_M,
     Geometry,
     Link,
-    combined_loss_db,
-    diffraction_db,
-    ducting_matters,
+    loss_by_mechanism_db,
     slant_db,
 )
 from phusong.coverage.propagation._profile import TOLERANCE_KM, profile_geometry
@@ -256,15 +254,11 @@ def _parts(path: tuple[Floats, Floats, Floats, npt.NDArray[np.uint8]], terms: Fl
     distance, ground, cover, zones = path
     geometry: Geometry = profile_geometry(distance, ground, cover, zones, link)
     bare: Geometry = profile_geometry(distance, ground, np.zeros_like(cover), zones, link)
-    median, diffraction = (float(part) for part in diffraction_db(geometry, terms, link))
-    of_terrain = float(diffraction_db(bare, terms, link)[1])
-    free = 92.4 + float(terms[1]) + geometry.slant_db
-    ducting = bool(ducting_matters(geometry, terms, diffraction))
     unscattered = link._replace(surface_refractivity=NO_SCATTER)
-    around = (geometry, terms, unscattered, median, diffraction)
-    diffracted = float(combined_loss_db(*around, False, 0.0))
-    ducted = float(combined_loss_db(*around, ducting, 0.0))
-    total = float(combined_loss_db(geometry, terms, link, median, diffraction, ducting, 0.0))
+    of_terrain, diffraction, diffracted, ducted, total = (
+        float(part) for part in loss_by_mechanism_db(geometry, bare, terms, link, unscattered)
+    )
+    free = 92.4 + float(terms[1]) + geometry.slant_db
     return LossParts(
         free_space_db=free,
         terrain_db=of_terrain,

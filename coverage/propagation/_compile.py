@@ -33,15 +33,20 @@ def _code_folder() -> str:
     return str(folder) if os.access(folder, os.W_OK) else ""
 
 
-def compiled(function: Callable[..., Any], *, fastmath: set[str] | None = None) -> Any:
+def compiled(function: Callable[..., Any], **options: Any) -> Any:
     """Compile a kernel that releases the interpreter's lock and divides like numpy, and keep its code."""
     settings: Any = config
     before = settings.CACHE_DIR
     settings.CACHE_DIR = before or _code_folder()
     try:
-        return numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=fastmath or False)(function)
+        return numba.njit(cache=True, nogil=True, error_model="numpy", **options)(function)
     finally:
         settings.CACHE_DIR = before
+
+
+def inlined(function: Callable[..., Any]) -> Any:
+    """As `compiled`, for a formula that becomes part of each loop that calls it, so that the loop runs side by side."""
+    return compiled(function, forceinline=True)
 
 
 def compiled_maximum(function: Callable[..., Any]) -> Any:

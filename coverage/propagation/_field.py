@@ -10,12 +10,12 @@ import math
 
 import numpy as np
 
+from phusong.coverage.propagation._block import BLOCK, SLANT_DB
 from phusong.coverage.propagation._compile import compiled
 from phusong.coverage.propagation._formulas import slant_db
-from phusong.coverage.propagation._path import path_losses_db
-from phusong.coverage.propagation._ray import MIN_POINTS, ray_loss
+from phusong.coverage.propagation._path import fill_path_losses, path_work, put_path
+from phusong.coverage.propagation._ray import MIN_POINTS, ray_loss, ray_work
 from phusong.coverage.propagation._sample import bilinear, line_work, sample_line
-from phusong.coverage.propagation._steps import step_tables
 
 NEAR_KM = 0.25  # P.1812-7 §1: paths from 0.25 km
 
@@ -36,36 +36,37 @@ def path_losses(
     """
     limit = near_limit_km(spacing_km)
     longest = int(math.hypot(terrain.shape[0] + terrain.shape[1], 2.0) * pixel_km / spacing_km) + 8
-    ground, rows_to_work, work = np.empty(longest), np.empty((5, longest)), line_work(longest)
+    work, line = path_work(longest), line_work(longest)
     cover = np.empty(longest if clutter.size > 0 else 0)
     zones = np.empty(longest if zone.size > 0 else 0, np.uint8)
-    tables = step_tables(longest)
-    diffraction, values = np.empty((terms.shape[0], 2)), np.empty(terms.shape[0])
-    for p in range(cols.size):
-        east, south = cols[p] - mast_col, rows[p] - mast_row
-        own_km = math.hypot(east, south) * pixel_km
-        total = max(own_km, limit)
-        steps = max(int(total / spacing_km + 0.5), MIN_POINTS - 1)
-        if own_km > 0.0:
-            scale = total / own_km / steps
-            col_step, row_step = east * scale, south * scale
-        else:  # straight above: any direction serves, its weight is nil
-            col_step, row_step = 0.0, -total / pixel_km / steps
-        n = steps + 1
-        sample_line(
-            terrain, clutter, zone, mast_col, mast_row, col_step, row_step, ground_m, ground[:n], cover[:n], zones[:n],
-            work,
-        )  # fmt: skip
-        far_slant_db = path_losses_db(
-            ground[:n], cover[:n], zones[:n], total / steps, terms, tables, link, rows_to_work, diffraction, values
-        )
-        for j in range(terms.shape[0]):
-            value = values[j]
+    n = cols.size
+    for first in range(0, n, BLOCK):
+        stop = min(first + BLOCK, n)
+        for p in range(first, stop):
+            east, south = cols[p] - mast_col, rows[p] - mast_row
+            own_km = math.hypot(east, south) * pixel_km
+            total = max(own_km, limit)
+            k = max(int(total / spacing_km + 0.5), MIN_POINTS - 1)
+            if own_km > 0.0:
+                scale = total / own_km / k
+                col_step, row_step = east * scale, south * scale
+            else:  # straight above: any direction serves, its weight is nil
+                col_step, row_step = 0.0, -total / pixel_km / k
+            profile, own_cover, own_zones = work.ground_m[p - first, : k + 1], cover[: k + 1], zones[: k + 1]
+            sample_line(
+                terrain, clutter, zone, mast_col, mast_row, col_step, row_step, ground_m, profile, own_cover,
+                own_zones, line,
+            )  # fmt: skip
+            put_path(p - first, k, own_cover, own_zones, total / k, link, work)
+        fill_path_losses(stop - first, terms, link, work, loss[:, first:stop])
+        for p in range(first, stop):
+            own_km = math.hypot(cols[p] - mast_col, rows[p] - mast_row) * pixel_km
             if own_km < limit:
-                excess = value - 92.4 - terms[j, 1] - far_slant_db
+                far_slant_db = work.block[SLANT_DB + np.uint64(p - first)]
                 drop = ground_m + link.tx_agl_m - bilinear(terrain, cols[p], rows[p]) - link.rx_agl_m
-                value = 92.4 + terms[j, 1] + slant_db(own_km, drop) + own_km / limit * excess
-            loss[j, p] = value
+                for j in range(terms.shape[0]):
+                    excess = loss[j, p] - 92.4 - terms[j, 1] - far_slant_db
+                    loss[j, p] = 92.4 + terms[j, 1] + slant_db(own_km, drop) + own_km / limit * excess
 
 
 @compiled
@@ -130,7 +131,7 @@ def sweep_losses(
     ground = np.empty(longest)
     cover = np.empty(longest if clutter.size > 0 else 0)
     zones = np.empty(longest if zone.size > 0 else 0, np.uint8)
-    needed, work = np.empty(longest, np.bool_), line_work(longest)
+    needed, work, places = np.empty(longest, np.bool_), line_work(longest), ray_work(longest)
     values = np.empty((terms.shape[0], longest))
     level, base = 0, 0
     for ray in range(first_ray, stop_ray):
@@ -150,7 +151,7 @@ def sweep_losses(
             terrain, clutter, zone, mast_col, mast_row, step_pixels * math.sin(azimuth),
             -step_pixels * math.cos(azimuth), ground_m, ground[:n], cover[:n], zones[:n], work,
         )  # fmt: skip
-        ray_loss(ground[:n], cover[:n], zones[:n], needed, terms, tables, link, values)
+        ray_loss(ground[:n], cover[:n], zones[:n], needed, terms, tables, link, places, values)
         for q in range(start[ray], start[ray + 1]):
             p = order[q]
             for j in range(terms.shape[0]):

@@ -5,38 +5,56 @@ A scan that only a path beyond the horizon needs is left out in line of sight.
 """
 
 import math
+from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
+from phusong.coverage.propagation import _block as rows
+from phusong.coverage.propagation._block import BLOCK
 from phusong.coverage.propagation._compile import compiled, compiled_sum
-from phusong.coverage.propagation._formulas import (
-    EARTH_RADIUS_KM,
-    K_BETA,
-    Geometry,
-    combined_loss_db,
-    diffraction_db,
-    ducting_matters,
-    reach_of,
-    slant_db,
-    with_horizons,
-)
+from phusong.coverage.propagation._formulas import EARTH_RADIUS_KM, K_BETA, band_of
 from phusong.coverage.propagation._profile import (
     COASTAL,
     NO_COAST_KM,
     TOLERANCE_KM,
-    bullington_point_nu,
     coast_distances_km,
-    diffraction_surface_m,
-    smooth_surface_m,
     zone_lengths,
 )
 from phusong.coverage.propagation._steps import (
-    argmax_nu,
-    diffraction_over,
+    StepTables,
     first_at,
     largest,
     last_at,
     max_above,
     max_nu,
+    step_tables,
 )
+
+Floats = npt.NDArray[np.float64]
+
+
+class PathWork(NamedTuple):
+    """Places to work in for a block of paths."""
+
+    tables: StepTables
+    block: Floats
+    packed: Floats
+    which: npt.NDArray[np.int64]  # [BLOCK]
+    ground_m: Floats  # [BLOCK, n] the profiles
+    row: Floats  # [n]
+    flat: Floats  # [n]
+    over: Floats  # [n]
+    is_inland: npt.NDArray[np.bool_]  # [1] whether no path of the block meets another zone
+
+
+@compiled
+def path_work(n):
+    """Places to work in for paths of up to `n` points."""
+    return PathWork(
+        step_tables(n), rows.new_block(), rows.new_block(), np.empty(BLOCK, np.int64), np.empty((BLOCK, n)),
+        np.empty(n), np.empty(n), np.empty(n), np.ones(1, np.bool_),
+    )  # fmt: skip
 
 
 @compiled
@@ -81,18 +99,19 @@ def _flatten(terrain_m, cover_m, bulge, k, step_km, square, flat, over):
 
 
 @compiled
-def _obstacle_nu(y, tx_m, rx_m, bulge, k, step_km, tables, row):
-    """Knife-edge parameter of the Bullington construction over the flattened curve `y` (eqs 13 to 20)."""
+def _put_obstacle(w, m, earth, y, tx_m, rx_m, bulge, k, step_km, tables, row):
+    """Put what makes `bullington_nu` in the block, from the flattened curve `y`."""
     total = k * step_km
     rx_flat = rx_m - bulge * total * total
     direct = (rx_flat - tx_m) / k
     tx_slope = _tx_slopes(y, tx_m, tables.inverse, k, row)
     if tx_slope < direct:
-        return max_nu(y, tables.root, 1, k, k, tx_m, direct, row) * math.sqrt(0.002 * k / step_km)
-    rx_slope = _rx_slopes(y, rx_flat, tables.inverse, k, row)
-    return bullington_point_nu(
-        total, tx_slope / step_km + bulge * total, rx_slope / step_km - bulge * total, tx_m, rx_m
-    )
+        nu = max_nu(y, tables.root, 1, k, k, tx_m, direct, row) * math.sqrt(0.002 * k / step_km)
+        w[earth + rows.NU + m], w[earth + rows.TX_SLOPE + m], w[earth + rows.RX_SLOPE + m] = nu, 1.0, 1.0
+        return
+    w[earth + rows.NU + m] = np.nan
+    w[earth + rows.TX_SLOPE + m] = tx_slope / step_km + bulge * total
+    w[earth + rows.RX_SLOPE + m] = _rx_slopes(y, rx_flat, tables.inverse, k, row) / step_km - bulge * total
 
 
 @compiled
@@ -139,71 +158,74 @@ def _sea_terms(zone, k, step_km, link, row):
 
 
 @compiled
-def path_losses_db(terrain_m, cover_m, zone, step_km, terms, tables, link, rows, diffraction, loss):
-    """Fill `loss[n_freq]` with the loss from the first point of a profile of equal steps to its last.
+def put_path(m, k, cover_m, zone, step_km, link, work):
+    """Put the path over the first k + 1 points of `work.ground_m[m]` in place `m` of the block.
 
     `cover_m` (no clutter) and `zone` (inland throughout) may be empty; clutter near the ends is taken off `cover_m`.
-    `rows[5, n]` and `diffraction[n_freq, 2]` are places to work in. Returns 20 log10 of the three-dimensional distance
-    [km].
     """
-    k = terrain_m.size - 1
+    w, tables, row, flat = work.block, work.tables, work.row, work.flat
+    terrain_m = work.ground_m[m, : k + 1]
+    m = np.uint64(m)
     total = k * step_km
-    radius_km = link.effective_radius_km
-    bulge = 500.0 / radius_km
-    row, flat = rows[0], rows[1]
-    over = rows[2] if cover_m.size > 0 else flat
+    bulge = 500.0 / link.effective_radius_km
+    over = work.over if cover_m.size > 0 else flat
     _clear_ends(cover_m, int((link.clear_km + TOLERANCE_KM) / step_km))
     tx, rx = terrain_m[0] + link.tx_agl_m, terrain_m[k] + link.rx_agl_m
     rx_flat = rx - bulge * total * total
     _flatten(terrain_m, cover_m, bulge, k, step_km, tables.square, flat, over)
+    w[rows.DISTANCE + m], w[rows.STEP + m], w[rows.STEPS + m] = total, step_km, k
+    w[rows.RX_GROUND + m], w[rows.ROUGHNESS + m] = terrain_m[k], np.nan
+    w[rows.V1 + m], w[rows.V2 + m] = _moments(terrain_m, k, step_km)
 
-    # Horizons (eqs 76 to 83), obstruction and smooth surface (eqs 85 to 91)
-    tx_horizon, rx_horizon = (rx_flat - tx) / k, (tx - rx) / k + bulge * total * step_km
-    horizon_t = horizon_r = 0  # in line of sight found below, where ducting asks for them
-    obstruction = slope_t = slope_r = 0.0
+    # Horizons (eqs 76 to 83) and obstruction (eqs 89 to 89c)
+    direct = (rx_flat - tx) / k
     steepest = _tx_slopes(flat, tx, tables.inverse, k, row)
-    is_line_of_sight = steepest <= tx_horizon
-    if not is_line_of_sight:
-        tx_horizon, horizon_t = steepest, first_at(steepest, row, 1, k)
-        rx_horizon = _rx_slopes(flat, rx_flat, tables.inverse, k, row)
-        horizon_r = last_at(rx_horizon, row, 1, k)
-        obstruction, slope_t, slope_r = _obstruction(terrain_m, tx, rx, k, tables.inverse, row)
-    v1, v2 = _moments(terrain_m, k, step_km)
-    tx_surface, rx_surface = smooth_surface_m(total, v1, v2)
-    tx_low, rx_low = diffraction_surface_m(
-        tx_surface, rx_surface, terrain_m[0], terrain_m[k], obstruction, slope_t, slope_r
-    )
-    tx_surface, rx_surface = min(tx_surface, terrain_m[0]), min(rx_surface, terrain_m[k])
-    tx_high, rx_high = tx - tx_low, rx - rx_low
+    w[rows.OBSTRUCTION + m] = 0.0
+    if steepest <= direct:
+        w[rows.IN_SIGHT + m], w[rows.TX_HORIZON_SLOPE + m] = 1.0, direct / step_km
+        w[rows.RX_HORIZON_SLOPE + m] = (tx - rx) / total - bulge * total
+        w[rows.TX_HORIZON + m] = w[rows.RX_HORIZON + m] = 0.0  # found later, where ducting asks for them
+    else:
+        w[rows.IN_SIGHT + m], w[rows.TX_HORIZON_SLOPE + m] = 0.0, steepest / step_km
+        w[rows.TX_HORIZON + m] = first_at(steepest, row, 1, k) * step_km
+        rx_slope = _rx_slopes(flat, rx_flat, tables.inverse, k, row)
+        w[rows.RX_HORIZON_SLOPE + m] = rx_slope / step_km - 2.0 * bulge * total
+        w[rows.RX_HORIZON + m] = total - last_at(rx_slope, row, 1, k) * step_km
+        w[rows.OBSTRUCTION + m], w[rows.TX_OBSTRUCTION_SLOPE + m], w[rows.RX_OBSTRUCTION_SLOPE + m] = _obstruction(
+            terrain_m, tx, rx, k, tables.inverse, row
+        )
 
     # Diffraction over the median and the beta_0 % Earth (§4.3)
-    nu = _obstacle_nu(over, tx, rx, bulge, k, step_km, tables, row)
-    median = diffraction_over(nu, step_km, k, tables.root, tx_high, rx_high, radius_km, link.wavelength_root)
-    beta = median
+    _put_obstacle(w, m, rows.MEDIAN_EARTH, over, tx, rx, bulge, k, step_km, tables, row)
     if link.times.time_pct < 50.0:
-        radius = K_BETA * EARTH_RADIUS_KM
-        flat_beta = rows[3]
-        over_beta = rows[4] if cover_m.size > 0 else flat_beta
-        _flatten(terrain_m, cover_m, 500.0 / radius, k, step_km, tables.square, flat_beta, over_beta)
-        nu = _obstacle_nu(over_beta, tx, rx, 500.0 / radius, k, step_km, tables, row)
-        beta = diffraction_over(nu, step_km, k, tables.root, tx_high, rx_high, radius, link.wavelength_root)
+        bulge = 500.0 / (K_BETA * EARTH_RADIUS_KM)
+        _flatten(terrain_m, cover_m, bulge, k, step_km, tables.square, flat, over)
+        _put_obstacle(w, m, rows.BETA_EARTH, over, tx, rx, bulge, k, step_km, tables, row)
 
     sea, land, inland, tx_coast, rx_coast = _sea_terms(zone, k, step_km, link, row)
-    geometry = Geometry(
-        reach_of(total, land, inland, link), is_line_of_sight, tx, rx, slant_db(total, tx - rx), radius_km, median,
-        beta, tx_high, rx_high, tx - tx_surface, rx - rx_surface, 0.0, horizon_t * step_km,
-        total - horizon_r * step_km, 1e3 * math.atan(1e-3 * tx_horizon / step_km),
-        1e3 * math.atan(1e-3 * (rx_horizon / step_km - 2.0 * bulge * total)), sea, tx_coast, rx_coast,
-    )  # fmt: skip
-    with_ducting = False
+    w[rows.SEA_FRACTION + m], w[rows.LAND + m], w[rows.INLAND + m] = sea, land, inland
+    w[rows.TX_COAST + m], w[rows.RX_COAST + m] = tx_coast, rx_coast
+    work.is_inland[0] &= sea == 0.0
+
+
+@compiled
+def fill_path_losses(n, terms, link, work, loss):
+    """Fill `loss[n_freq, n]` with the losses of the `n` paths in the block, all from one mast."""
+    w = work.block
+    tx_ground = work.ground_m[0, 0]
+    tx = tx_ground + link.tx_agl_m
+    full = rows.fill_up(w, n)
+    rows.fill_reach(w, full, link)
+    rows.complete(w, full, tx_ground, link)
     for j in range(terms.shape[0]):
-        diffraction[j, 0], diffraction[j, 1] = diffraction_db(geometry, terms[j], link)
-        with_ducting = with_ducting or ducting_matters(geometry, terms[j], diffraction[j, 1])
-    if with_ducting:
-        if is_line_of_sight:
-            horizon_t = horizon_r = argmax_nu(flat, tables.root, k, tx, (rx_flat - tx) / k, row)
-        roughness = max_above(terrain_m, horizon_t, horizon_r, tx_surface, (rx_surface - tx_surface) / k, row)
-        geometry = with_horizons(geometry, roughness, horizon_t * step_km, total - horizon_r * step_km)
-    for j in range(terms.shape[0]):
-        loss[j] = combined_loss_db(geometry, terms[j], link, diffraction[j, 0], diffraction[j, 1], with_ducting, 0.0)
-    return geometry.slant_db
+        band = band_of(terms[j])
+        n_ducting = rows.diffract(w, full, tx_ground, band, link, not work.is_inland[0], work.which)
+        for q in range(n_ducting):
+            m = work.which[q]
+            if math.isnan(w[rows.ROUGHNESS + np.uint64(m)]):
+                terrain_m = work.ground_m[min(m, n - 1)]
+                rows.put_roughness(w, np.uint64(m), terrain_m, tx, link, work.tables.root, work.flat, work.row)
+        rows.combine(w, work.packed, full, tx_ground, band, link, work.which, n_ducting)
+        for m in range(n):
+            loss[j, m] = w[rows.LOSS_DB + np.uint64(m)]
+    work.is_inland[0] = True

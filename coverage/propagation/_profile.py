@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from phusong.coverage.propagation._compile import compiled
+from phusong.coverage.propagation._compile import compiled, inlined
 from phusong.coverage.propagation._formulas import (
     EARTH_RADIUS_KM,
     K_BETA,
@@ -62,7 +62,7 @@ def coast_distances_km(distance_km, zone):
     return tx, rx
 
 
-@compiled
+@inlined
 def knife_edge_scale(distance_km, d):
     """Factor from height above the line of sight [m] to the knife-edge parameter for a wavelength of 1 m (eq. 15)."""
     return math.sqrt(0.002 * distance_km / (d * (distance_km - d)))
@@ -92,7 +92,7 @@ def bullington_nu(distance_km, terrain_m, clutter_m, tx_m, rx_m, curvature, clea
     return bullington_point_nu(total, tx_slope, rx_slope, tx_m, rx_m)
 
 
-@compiled
+@inlined
 def bullington_point_nu(distance_km, tx_slope, rx_slope, tx_m, rx_m):
     """Knife-edge parameter of the Bullington point where the two horizon lines meet (eqs 18 to 20)."""
     d = (rx_m - tx_m + rx_slope * distance_km) / (tx_slope + rx_slope)
@@ -100,18 +100,19 @@ def bullington_point_nu(distance_km, tx_slope, rx_slope, tx_m, rx_m):
     return height * knife_edge_scale(distance_km, d)
 
 
-@compiled
+@inlined
 def smooth_surface_m(distance_km, v1, v2):
     """Heights of the least-squares smooth surface at both ends (eqs 87, 88) [m amsl]."""
-    return (2.0 * v1 * distance_km - v2) / distance_km**2, (v2 - v1 * distance_km) / distance_km**2
+    square = distance_km * distance_km
+    return (2.0 * v1 * distance_km - v2) / square, (v2 - v1 * distance_km) / square
 
 
-@compiled
+@inlined
 def diffraction_surface_m(tx_surface, rx_surface, tx_ground, rx_ground, obstruction_m, tx_slope, rx_slope):
     """Ends of the smooth surface lowered below the obstruction, never above ground (eqs 90, 91) [m amsl]."""
-    if obstruction_m > 0.0:
-        tx_surface -= obstruction_m * tx_slope / (tx_slope + rx_slope)
-        rx_surface -= obstruction_m * rx_slope / (tx_slope + rx_slope)
+    lowering = obstruction_m / (tx_slope + rx_slope) if obstruction_m > 0.0 else 0.0
+    tx_surface -= lowering * tx_slope
+    rx_surface -= lowering * rx_slope
     return min(tx_surface, tx_ground), min(rx_surface, rx_ground)
 
 

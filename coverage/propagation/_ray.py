@@ -16,30 +16,12 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from phusong.coverage.propagation._compile import compiled
-from phusong.coverage.propagation._formulas import (
-    EARTH_RADIUS_KM,
-    K_BETA,
-    Geometry,
-    Link,
-    Reach,
-    combined_loss_db,
-    diffraction_db,
-    ducting_matters,
-    reach_of,
-    slant_db,
-    with_zones,
-)
-from phusong.coverage.propagation._profile import (
-    COASTAL,
-    NO_COAST_KM,
-    SEA,
-    TOLERANCE_KM,
-    bullington_point_nu,
-    diffraction_surface_m,
-    smooth_surface_m,
-)
-from phusong.coverage.propagation._steps import argmax_nu, diffraction_over, max_above, max_nu
+from phusong.coverage.propagation import _block as rows
+from phusong.coverage.propagation._block import BLOCK
+from phusong.coverage.propagation._compile import compiled, inlined
+from phusong.coverage.propagation._formulas import EARTH_RADIUS_KM, K_BETA, Link, Reach, band_of, reach_of
+from phusong.coverage.propagation._profile import COASTAL, NO_COAST_KM, SEA, TOLERANCE_KM
+from phusong.coverage.propagation._steps import max_nu
 
 Floats = npt.NDArray[np.float64]
 MIN_POINTS = 5  # a profile of fewer points is outside the Recommendation
@@ -80,9 +62,9 @@ def _highest_above(hull, size, y, start, slope):
     return best
 
 
-@compiled
-def _obstacle_nu(y, bare, hull, size, running, root, step_km, k, near, tx_m, rx_m, bulge, row):
-    """`bullington_nu` of point `k` from the flattened curve `y` with clutter and `bare` without.
+@inlined
+def _put_obstacle(w, m, earth, y, bare, hull, size, running, root, step_km, k, near, tx_m, rx_m, bulge, row):
+    """Put what makes `bullington_nu` of point `k` in the block, from the flattened curve `y` with clutter, `bare` without.
 
     The hull and the running maximum `running` of (y - tx) / d hold the points that are more than `near` points away.
     """
@@ -96,13 +78,17 @@ def _obstacle_nu(y, bare, hull, size, running, root, step_km, k, near, tx_m, rx_
         slope = (y_rx - tx_m) / k
         best = max_nu(y, root, 1, first_near, k, tx_m, slope, row)
         best = max(best, max_nu(bare, root, first_near, k, k, tx_m, slope, row))
-        return best * math.sqrt(0.002 * k / step_km)
+        w[earth + rows.NU + m] = best * math.sqrt(0.002 * k / step_km)
+        w[earth + rows.TX_SLOPE + m] = w[earth + rows.RX_SLOPE + m] = 1.0
+        return
     rx_slope = -np.inf
     if size > 0:
         rx_slope = _tangent(hull, size, y, k, y_rx)[0] / step_km
     for i in range(first_near, k):
         rx_slope = max(rx_slope, (bare[i] - y_rx) / ((k - i) * step_km))
-    return bullington_point_nu(total, tx_slope + bulge * total, rx_slope - bulge * total, tx_m, rx_m)
+    w[earth + rows.NU + m] = np.nan
+    w[earth + rows.TX_SLOPE + m] = tx_slope + bulge * total
+    w[earth + rows.RX_SLOPE + m] = rx_slope - bulge * total
 
 
 class RayTables(NamedTuple):
@@ -111,7 +97,7 @@ class RayTables(NamedTuple):
     step_km: float
     root: Floats  # [n] 1 / sqrt(i), 0 at i = 0
     inverse_km: Floats  # [n] 1 / distance, 0 at i = 0
-    reach: Floats  # [n, 10] the fields of `Reach` over inland zones
+    reach: Floats  # [n, 9] the fields of `Reach` over inland zones
 
 
 def ray_tables(step_km: float, n: int, link: Link) -> RayTables:
@@ -131,14 +117,52 @@ def _fill_reach(step_km, link, table):
         table[k, :] = reach_of(distance, distance, distance, link)
 
 
+class RayWork(NamedTuple):
+    """Places to work in along a ray."""
+
+    block: Floats
+    packed: Floats
+    point: npt.NDArray[np.int64]  # [BLOCK] the point of each sample in the block
+    which: npt.NDArray[np.int64]  # [BLOCK]
+    row: Floats  # [n]
+    flat: Floats  # [n]
+
+
 @compiled
-def ray_loss(terrain_m, clutter_m, zone, needed, terms, tables, link, loss):
+def ray_work(n):
+    """Places to work in along rays of up to `n` points."""
+    point, which = np.empty(BLOCK, np.int64), np.empty(BLOCK, np.int64)
+    return RayWork(rows.new_block(), rows.new_block(), point, which, np.empty(n), np.empty(n))
+
+
+@compiled
+def _fill_losses(terrain_m, root, terms, link, work, count, corrects_zones, loss):
+    """Fill `loss` at the `count` samples of the block."""
+    w = work.block
+    tx = terrain_m[0] + link.tx_agl_m
+    full = rows.fill_up(w, count)
+    if corrects_zones:
+        rows.fill_zones(w, full, link)
+    rows.complete(w, full, terrain_m[0], link)
+    for j in range(terms.shape[0]):
+        band = band_of(terms[j])
+        n_ducting = rows.diffract(w, full, terrain_m[0], band, link, corrects_zones, work.which)
+        for q in range(n_ducting):
+            m = np.uint64(work.which[q])
+            if math.isnan(w[rows.ROUGHNESS + m]):
+                rows.put_roughness(w, m, terrain_m, tx, link, root, work.flat, work.row)
+        rows.combine(w, work.packed, full, terrain_m[0], band, link, work.which, n_ducting)
+        for m in range(count):
+            loss[j, work.point[m]] = w[rows.LOSS_DB + np.uint64(m)]
+
+
+@compiled
+def ray_loss(terrain_m, clutter_m, zone, needed, terms, tables, link, work, loss):
     """Fill `loss[n_freq, n]` at every point that is `needed`; the others are left as they are.
 
     `clutter_m` may be empty (no clutter on the ray), and so may `zone` (inland throughout).
     """
     n = terrain_m.size
-    n_freq = terms.shape[0]
     step_km, root, inverse_km, reach_table = tables.step_km, tables.root, tables.inverse_km, tables.reach
     radius_km = link.effective_radius_km
     radius_beta_km = K_BETA * EARTH_RADIUS_KM
@@ -177,7 +201,10 @@ def ray_loss(terrain_m, clutter_m, zone, needed, terms, tables, link, loss):
     inland_only = not with_zone or zone[0] > COASTAL
     if with_zone and zone[0] == SEA:
         first_sea = last_sea = 0
-    median_db, diffraction_p_db, row = np.empty(n_freq), np.empty(n_freq), np.empty(n)
+    w, row = work.block, work.row
+    m = np.uint64(0)
+    for row_start in (rows.SEA_FRACTION, rows.TX_COAST, rows.RX_COAST):
+        w[row_start : row_start + np.uint64(BLOCK)] = 0.0 if row_start == rows.SEA_FRACTION else NO_COAST_KM
 
     for k in range(1, n):
         total = k * step_km
@@ -222,74 +249,68 @@ def ray_loss(terrain_m, clutter_m, zone, needed, terms, tables, link, loss):
         rx = h + link.rx_agl_m
         rx_flat = rx - bulge * total * total
         inverse = inverse_km[k]
+        for field in range(reach_table.shape[1]):
+            w[np.uint64(BLOCK * field) + m] = reach_table[k, field]
+        w[rows.STEP + m], w[rows.STEPS + m] = step_km, k
+        w[rows.RX_GROUND + m], w[rows.V1 + m], w[rows.V2 + m], w[rows.ROUGHNESS + m] = h, v1, v2, np.nan
 
         # Horizons (eqs 76 to 83)
         direct = (rx_flat - tx) * inverse
-        is_line_of_sight = flat_slope <= direct
-        if is_line_of_sight:
-            tx_horizon, rx_horizon = direct, (tx - rx) * inverse - bulge * total
-            horizon_t = horizon_r = 0  # found below, where ducting asks for them
+        if flat_slope <= direct:
+            w[rows.IN_SIGHT + m] = 1.0
+            w[rows.TX_HORIZON_SLOPE + m], w[rows.RX_HORIZON_SLOPE + m] = direct, (tx - rx) * inverse - bulge * total
+            w[rows.TX_HORIZON + m] = w[rows.RX_HORIZON + m] = 0.0  # found later, where ducting asks for them
         else:
-            tx_horizon, horizon_t = flat_slope, lt
-            rx_horizon, horizon_r = _tangent(flat_hull, n_flat, flat, k, rx_flat)
-            rx_horizon = rx_horizon / step_km - 2.0 * bulge * total
+            slope, horizon = _tangent(flat_hull, n_flat, flat, k, rx_flat)
+            w[rows.IN_SIGHT + m] = 0.0
+            w[rows.TX_HORIZON_SLOPE + m] = flat_slope
+            w[rows.RX_HORIZON_SLOPE + m] = slope / step_km - 2.0 * bulge * total
+            w[rows.TX_HORIZON + m], w[rows.RX_HORIZON + m] = lt * step_km, total - horizon * step_km
 
-        # Smooth surface and obstruction (eqs 85 to 91)
-        tx_surface, rx_surface = smooth_surface_m(total, v1, v2)
-        obstruction = slope_r = 0.0
-        slope_t = bare_slope - (rx - tx) * inverse
-        if slope_t > 0.0:
-            obstruction = _highest_above(bare_hull, n_bare, terrain_m, tx, (rx - tx) / k)
-            slope_r = _tangent(bare_hull, n_bare, terrain_m, k, rx)[0] / step_km + (rx - tx) * inverse
-        tx_low, rx_low = diffraction_surface_m(tx_surface, rx_surface, terrain_m[0], h, obstruction, slope_t, slope_r)
-        tx_surface, rx_surface = min(tx_surface, terrain_m[0]), min(rx_surface, h)
-        tx_high, rx_high = tx - tx_low, rx - rx_low
+        # Obstruction (eqs 89 to 89c)
+        slope = bare_slope - (rx - tx) * inverse
+        w[rows.OBSTRUCTION + m], w[rows.TX_OBSTRUCTION_SLOPE + m] = 0.0, slope
+        if slope > 0.0:
+            w[rows.OBSTRUCTION + m] = _highest_above(bare_hull, n_bare, terrain_m, tx, (rx - tx) / k)
+            w[rows.RX_OBSTRUCTION_SLOPE + m] = (
+                _tangent(bare_hull, n_bare, terrain_m, k, rx)[0] / step_km + (rx - tx) * inverse
+            )
 
         # Diffraction over the median and the beta_0 % Earth (§4.3)
         if with_clutter:
-            nu = _obstacle_nu(over, flat, over_hull, n_over, over_slope, root, step_km, k, near, tx, rx, bulge, row)
-        else:
-            nu = _obstacle_nu(flat, flat, flat_hull, n_flat, flat_slope, root, step_km, k, 0, tx, rx, bulge, row)
-        median = diffraction_over(nu, step_km, k, root, tx_high, rx_high, radius_km, link.wavelength_root)
-        beta = median
-        if with_beta:
-            nu = _obstacle_nu(
-                over_beta, flat_beta, beta_hull, n_beta, beta_slope, root, step_km, k, near, tx, rx, bulge_beta, row
-            )
-            beta = diffraction_over(nu, step_km, k, root, tx_high, rx_high, radius_beta_km, link.wavelength_root)
-
-        at = reach_table[k]
-        reach = Reach(at[0], at[1], at[2], at[3], at[4], at[5], at[6], at[7], at[8], at[9])
-        if not inland_only:
-            reach = with_zones(reach, land_best, inland_best, link)
-        tx_coast = rx_coast = NO_COAST_KM
-        if first_sea >= 0:
-            tx_coast = max(first_sea - 0.5, 0.0) * step_km
-            rx_coast = max(k - last_sea - 0.5, 0.0) * step_km
-        if not math.isnan(link.tx_coast_km) and first_sea != 0:
-            tx_coast = link.tx_coast_km
-        if not math.isnan(link.rx_coast_km) and last_sea != k:
-            rx_coast = link.rx_coast_km
-
-        geometry = Geometry(
-            reach, is_line_of_sight, tx, rx, slant_db(total, tx - rx), radius_km, median, beta, tx_high, rx_high,
-            tx - tx_surface, rx - rx_surface, 0.0, horizon_t * step_km, total - horizon_r * step_km,
-            1e3 * math.atan(1e-3 * tx_horizon), 1e3 * math.atan(1e-3 * rx_horizon), sea * inverse, tx_coast, rx_coast,
-        )  # fmt: skip
-        with_ducting = False
-        for j in range(n_freq):
-            median_db[j], diffraction_p_db[j] = diffraction_db(geometry, terms[j], link)
-            with_ducting = with_ducting or ducting_matters(geometry, terms[j], diffraction_p_db[j])
-        if with_ducting:
-            if is_line_of_sight:
-                horizon_t = horizon_r = argmax_nu(flat, root, k, tx, (rx_flat - tx) / k, row)
-            roughness = max_above(terrain_m, horizon_t, horizon_r, tx_surface, (rx_surface - tx_surface) / k, row)
-            geometry = Geometry(
-                reach, is_line_of_sight, tx, rx, geometry.slant_db, radius_km, median, beta, tx_high, rx_high,
-                tx - tx_surface, rx - rx_surface, roughness, horizon_t * step_km, total - horizon_r * step_km,
-                geometry.tx_horizon_mrad, geometry.rx_horizon_mrad, geometry.sea_fraction, tx_coast, rx_coast,
+            _put_obstacle(
+                w, m, rows.MEDIAN_EARTH, over, flat, over_hull, n_over, over_slope, root, step_km, k, near, tx, rx,
+                bulge, row,
             )  # fmt: skip
-        for j in range(n_freq):
-            loss[j, k] = combined_loss_db(
-                geometry, terms[j], link, median_db[j], diffraction_p_db[j], with_ducting, 0.0
-            )
+        else:
+            _put_obstacle(
+                w, m, rows.MEDIAN_EARTH, flat, flat, flat_hull, n_flat, flat_slope, root, step_km, k, 0, tx, rx,
+                bulge, row,
+            )  # fmt: skip
+        if with_beta:
+            _put_obstacle(
+                w, m, rows.BETA_EARTH, over_beta, flat_beta, beta_hull, n_beta, beta_slope, root, step_km, k, near,
+                tx, rx, bulge_beta, row,
+            )  # fmt: skip
+
+        if with_zone:
+            w[rows.SEA_FRACTION + m] = sea * inverse
+            w[rows.LAND + m] = total if inland_only else land_best
+            w[rows.INLAND + m] = total if inland_only else inland_best
+            tx_coast = rx_coast = NO_COAST_KM
+            if first_sea >= 0:
+                tx_coast = max(first_sea - 0.5, 0.0) * step_km
+                rx_coast = max(k - last_sea - 0.5, 0.0) * step_km
+            if not math.isnan(link.tx_coast_km) and first_sea != 0:
+                tx_coast = link.tx_coast_km
+            if not math.isnan(link.rx_coast_km) and last_sea != k:
+                rx_coast = link.rx_coast_km
+            w[rows.TX_COAST + m], w[rows.RX_COAST + m] = tx_coast, rx_coast
+
+        work.point[m] = k
+        m += np.uint64(1)
+        if m == np.uint64(BLOCK):
+            _fill_losses(terrain_m, root, terms, link, work, BLOCK, not inland_only, loss)
+            m = np.uint64(0)
+    if m > np.uint64(0):
+        _fill_losses(terrain_m, root, terms, link, work, int(m), not inland_only, loss)

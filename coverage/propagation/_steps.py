@@ -9,11 +9,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from phusong.coverage.propagation._compile import compiled, compiled_maximum
-from phusong.coverage.propagation._formulas import Diffraction, spherical_clearance
+from phusong.coverage.propagation._compile import compiled, compiled_maximum, inlined
 from phusong.coverage.propagation._profile import bullington_point_nu
 
 Floats = npt.NDArray[np.float64]
+NEWTON_STEPS = 4  # beyond the first
 
 
 class StepTables(NamedTuple):
@@ -92,45 +92,46 @@ def max_above(h, first, last, start, slope, row):
     return largest(row, first, last + 1)
 
 
-@compiled
-def _smooth_slope(step_km, k, height_m, bulge):
+@inlined
+def _smooth_slope(step_km, steps, height_m, bulge):
     """Steepest slope [m/km] from a height over one end to a smooth Earth's points; `bulge` is 500 / a_p [m/km^2]."""
-    best = -np.inf
-    middle = int(math.sqrt(height_m / bulge) / step_km)
-    for i in (min(max(middle, 1), k - 1), min(max(middle + 1, 1), k - 1)):
-        d = i * step_km
-        best = max(best, bulge * (k - i) * step_km - height_m / d)
-    return best
+    middle = math.floor(math.sqrt(height_m / bulge) / step_km)
+    near = min(max(middle, 1.0), steps - 1.0)
+    far = min(max(middle + 1.0, 1.0), steps - 1.0)
+    return max(
+        bulge * (steps - near) * step_km - height_m / (near * step_km),
+        bulge * (steps - far) * step_km - height_m / (far * step_km),
+    )
 
 
-@compiled
-def _smooth_nu(step_km, k, root, tx_m, rx_m, bulge):
-    """Knife-edge parameter of the Bullington construction over a smooth Earth on the ray's points (§4.3.2)."""
-    total = k * step_km
-    tx_slope = _smooth_slope(step_km, k, tx_m, bulge)
-    if tx_slope >= (rx_m - tx_m) / total:
-        rx_slope = _smooth_slope(step_km, k, rx_m, bulge)
-        return bullington_point_nu(total, tx_slope, rx_slope, tx_m, rx_m)
-    low, high = 1, k - 1  # the parameter has one maximum: halve on the sign of its step
-    value_scale = bulge * step_km * step_km
-    while low < high:
-        i = (low + high) // 2
-        j = i + 1
-        here = (value_scale * i * (k - i) - (tx_m * (k - i) + rx_m * i) / k) * root[i] * root[k - i]
-        there = (value_scale * j * (k - j) - (tx_m * (k - j) + rx_m * j) / k) * root[j] * root[k - j]
-        if there > here:
-            low = j
-        else:
-            high = i
-    best = (value_scale * low * (k - low) - (tx_m * (k - low) + rx_m * low) / k) * root[low] * root[k - low]
-    return best * math.sqrt(0.002 * k / step_km)
+@inlined
+def _smooth_parameter(i, steps, tx_m, rx_m, rise):
+    """Height of a smooth Earth over the line of sight at point `i`, over the root of i (steps - i)."""
+    rest = steps - i
+    return (rise * i * rest - (tx_m * rest + rx_m * i) / steps) / math.sqrt(i * rest)
 
 
-@compiled
-def diffraction_over(nu, step_km, k, root, tx_m, rx_m, radius_km, wavelength_root):
-    """Diffraction over one effective Earth; the smooth path is looked at only where the spherical Earth obstructs."""
-    clearance, required, first_term_radius = spherical_clearance(k * step_km, tx_m, rx_m, radius_km, wavelength_root)
-    smooth = 0.0
-    if clearance <= required * wavelength_root:
-        smooth = _smooth_nu(step_km, k, root, tx_m, rx_m, 500.0 / radius_km)
-    return Diffraction(nu, smooth, clearance, required, first_term_radius)
+@inlined
+def smooth_nu(step_km, steps, tx_m, rx_m, bulge):
+    """Knife-edge parameter of the Bullington construction over a smooth Earth on a path's points (§4.3.2).
+
+    In line of sight it has one maximum, at the one root of a cubic in the share u of the path; from the middle, where
+    the cubic has its inflection, Newton's steps fall towards the root from one side.
+    """
+    total = steps * step_km
+    tx_slope = _smooth_slope(step_km, steps, tx_m, bulge)
+    rx_slope = _smooth_slope(step_km, steps, rx_m, bulge)
+    rise = bulge * step_km * step_km
+    a = rise * steps * steps
+    u = 0.5 + 0.5 * (tx_m - rx_m) / (0.5 * a + tx_m + rx_m)
+    for _ in range(NEWTON_STEPS):
+        value = a * u * (1.0 - 2.0 * u) * (1.0 - u) + tx_m * (1.0 - u) - rx_m * u
+        u -= value / (a * (6.0 * u * (u - 1.0) + 1.0) - tx_m - rx_m)
+    low = min(max(math.floor(u * steps), 1.0), steps - 1.0)
+    high = min(low + 1.0, steps - 1.0)
+    best = max(
+        _smooth_parameter(low, steps, tx_m, rx_m, rise), _smooth_parameter(high, steps, tx_m, rx_m, rise)
+    )
+    in_sight = best * math.sqrt(0.002 * steps / step_km)
+    beyond = bullington_point_nu(total, tx_slope, rx_slope, tx_m, rx_m)
+    return beyond if tx_slope >= (rx_m - tx_m) / total else in_sight

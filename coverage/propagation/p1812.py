@@ -22,7 +22,7 @@ from phusong.coverage.propagation._formulas import (
     times_of,
 )
 from phusong.coverage.propagation._profile import SEA, profile_geometry
-from phusong.coverage.propagation._ray import MIN_POINTS, ray_loss, ray_tables
+from phusong.coverage.propagation._ray import MIN_POINTS, ray_loss, ray_tables, ray_work
 from phusong.coverage.propagation.errors import OutOfValidityError
 
 FREQ_RANGE_GHZ = (0.03, 6.0)  # P.1812-7 §1
@@ -176,7 +176,8 @@ end_clearance_km
     )  # fmt: skip
     n = profile[0].size
     loss = np.full((terms.shape[0], n), np.nan)
-    ray_loss(*profile, np.ones(n, dtype=np.bool_), terms, ray_tables(float(spacing_km), n, link), link, loss)
+    tables = ray_tables(float(spacing_km), n, link)
+    ray_loss(*profile, np.ones(n, dtype=np.bool_), terms, tables, link, ray_work(n), loss)
     return loss
 
 

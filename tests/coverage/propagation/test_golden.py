@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from phusong.coverage.propagation._path import path_losses_db
-from phusong.coverage.propagation._steps import step_tables
+from phusong.coverage.propagation._path import fill_path_losses, path_work, put_path
 from phusong.coverage.propagation.errors import OutOfValidityError
 from phusong.coverage.propagation.p1812 import make_link, path_loss_db, ray_loss_db
 
@@ -94,13 +93,14 @@ def field_path_difference_db(row: Row) -> float:
     cover_m = clutter_m if clutter_m.any() else np.empty(0)
     zone = zone.astype(np.uint8) if (zone != 4).any() else np.empty(0, np.uint8)
     terms, made = make_link(numbers(row["freqs_ghz"]), **link(row))
-    n, n_freq = terrain_m.size, len(terms)
-    tables, rows, diffraction, ours = step_tables(n), np.empty((5, n)), np.empty((n_freq, 2)), np.empty(n_freq)
+    work, ours = path_work(terrain_m.size), np.empty((len(terms), 1))
+    work.ground_m[0] = terrain_m
     worst = 0.0
     for point, expected in zip(row["points"].split(), expected_db(row).T, strict=True):
-        parts = (part[: int(point) + 1].copy() for part in (terrain_m, cover_m, zone))
-        path_losses_db(*parts, float(row["spacing_km"]), terms, tables, made, rows, diffraction, ours)
-        worst = max(worst, float(np.max(np.abs(ours - expected))))
+        k = int(point)
+        put_path(0, k, cover_m[: k + 1].copy(), zone[: k + 1], float(row["spacing_km"]), made, work)
+        fill_path_losses(1, terms, made, work, ours)
+        worst = max(worst, float(np.max(np.abs(ours[:, 0] - expected))))
     return worst
 
 

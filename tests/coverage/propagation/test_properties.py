@@ -10,7 +10,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from phusong.coverage.propagation._formulas import combined_loss_db, diffraction_db, loss_db
+from phusong.coverage.propagation._compile import compiled
+from phusong.coverage.propagation._formulas import (
+    band_of,
+    combined_loss_db,
+    diffraction_db,
+    ducting_loss_db,
+    enhanced_loss_db,
+    free_space_p_db,
+    loss_db,
+)
 from phusong.coverage.propagation._profile import profile_geometry
 from phusong.coverage.propagation.errors import OutOfValidityError
 from phusong.coverage.propagation.p1812 import make_link, path_loss_db, ray_loss_db
@@ -60,6 +69,16 @@ LOCATIONS = {"location_pct": or_end(1.0, 99.0), "location_sigma_db": or_end(0.0,
 SPACINGS_KM = (0.001, 0.03, 1.0, 35.0)  # paths of 4 m to 2765 km
 
 
+@compiled
+def loss_with_ducting_db(geometry, terms, link):
+    """`loss_db` with ducting counted on every path."""
+    band = band_of(terms)
+    median, diffraction_p = diffraction_db(geometry, band, link)
+    free_p, _ = free_space_p_db(geometry, band, link.times)
+    enhanced = enhanced_loss_db(ducting_loss_db(geometry, band, link.times), free_p)
+    return combined_loss_db(geometry, band, link, median, diffraction_p, enhanced, 0.0)
+
+
 def loss_of(profile, **given_):
     values = {"freq_ghz": 1.8, "time_pct": 50.0, "tx_height_agl_m": 30.0, "rx_height_agl_m": 1.5}
     return path_loss_db(*profile, **(values | {"polarization": "vertical"} | LINK | given_))
@@ -95,8 +114,7 @@ def test_ducting_is_left_out_only_where_it_changes_nothing(profile, link):
     terms, made = make_link([link.pop("freq_ghz")], **link)
     distance, terrain, clutter, zone = profile
     geometry = profile_geometry(distance, terrain, clutter, zone.astype(np.uint8), made)
-    losses = diffraction_db(geometry, terms[0], made)
-    always = combined_loss_db(geometry, terms[0], made, *losses, True, 0.0)
+    always = loss_with_ducting_db(geometry, terms[0], made)
     assert loss_db(geometry, terms[0], made, 0.0) == pytest.approx(always, abs=1e-9)
 
 
