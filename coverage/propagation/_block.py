@@ -30,7 +30,7 @@ from phusong.coverage.propagation._formulas import (
 )
 from phusong.coverage.propagation._math import atan
 from phusong.coverage.propagation._profile import bullington_point_nu, diffraction_surface_m, smooth_surface_m
-from phusong.coverage.propagation._steps import argmax_nu, max_above, smooth_nu
+from phusong.coverage.propagation._steps import last_point_of, smooth_nu, steepest
 
 Floats = npt.NDArray[np.float64]
 BLOCK = 64  # samples: so many that all rows stay in the processor's nearest memory
@@ -230,23 +230,22 @@ def _add_ducting(w, packed, which, count, tx_m, band, link):
 
 
 @compiled
-def put_roughness(w, m, terrain_m, tx_m, link, root, flat, row):
-    """Put the roughness (eq. 95) of the path over `terrain_m` in place `m`, and in line of sight its horizons (eq. 81).
+def put_roughness(w, m, terrain_m, flat, tx_m, link, tables):
+    """Put the roughness (eq. 95) of a path in place `m`, and in line of sight its horizons (eq. 81).
 
-    `flat` and `row` are places to work in.
+    `flat` holds the terrain on a flattened Earth.
     """
-    step_km, total = w[STEP + m], w[DISTANCE + m]
+    step_km, total, one, root = w[STEP + m], w[DISTANCE + m], tables.one, tables.root
     k = int(w[STEPS + m])
     rx_m = w[RX_GROUND + m] + link.rx_agl_m
     first, last = int(w[TX_HORIZON + m] / step_km + 0.5), k - int(w[RX_HORIZON + m] / step_km + 0.5)
     if w[IN_SIGHT + m] > 0.0:
-        drop = 500.0 / link.effective_radius_km * step_km * step_km
-        for i in range(k + 1):
-            flat[i] = terrain_m[i] - drop * (i * i)
-        first = last = argmax_nu(flat, root, k, tx_m, (rx_m - drop * (k * k) - tx_m) / k, row)
+        slope = w[TX_HORIZON_SLOPE + m] * step_km
+        nu = steepest(flat, root, root, 1, k, k, tx_m, slope)
+        first = last = last_point_of(nu, flat, root, root, 1, k, k, tx_m, slope)
         w[TX_HORIZON + m], w[RX_HORIZON + m] = first * step_km, total - first * step_km
     tx_surface, rx_surface = tx_m - w[TX_EFFECTIVE + m], rx_m - w[RX_EFFECTIVE + m]
-    w[ROUGHNESS + m] = max_above(terrain_m, first, last, tx_surface, (rx_surface - tx_surface) / k, row)
+    w[ROUGHNESS + m] = steepest(terrain_m, one, one, first, last + 1, k, tx_surface, (rx_surface - tx_surface) / k)
 
 
 @compiled

@@ -49,11 +49,6 @@ def inlined(function: Callable[..., Any]) -> Any:
     return compiled(function, forceinline=True)
 
 
-def compiled_maximum(function: Callable[..., Any]) -> Any:
-    """As `compiled`, for a maximum that may be taken in any order, which changes no bit of it."""
-    return compiled(function, fastmath={"nnan", "ninf", "nsz"})
-
-
 def compiled_sum(function: Callable[..., Any]) -> Any:
     """As `compiled`, for sums whose terms may be added in any order, which moves their last bits."""
     return compiled(function, fastmath={"reassoc", "nsz"})

@@ -127,7 +127,7 @@ def sweep_losses(
     step_pixels, terms, tables, link, loss,
 ):  # fmt: skip
     """Fill `loss[n_freq, n_pixel]` for the pixels of the rays `first_ray` to `stop_ray - 1`."""
-    longest = tables.root.size
+    longest = tables.inverse_km.size
     ground = np.empty(longest)
     cover = np.empty(longest if clutter.size > 0 else 0)
     zones = np.empty(longest if zone.size > 0 else 0, np.uint8)

@@ -21,15 +21,7 @@ from phusong.coverage.propagation._profile import (
     coast_distances_km,
     zone_lengths,
 )
-from phusong.coverage.propagation._steps import (
-    StepTables,
-    first_at,
-    largest,
-    last_at,
-    max_above,
-    max_nu,
-    step_tables,
-)
+from phusong.coverage.propagation._steps import StepTables, first_point_of, last_point_of, steepest, step_tables
 
 Floats = npt.NDArray[np.float64]
 
@@ -58,22 +50,6 @@ def path_work(n):
 
 
 @compiled
-def _tx_slopes(y, tx_m, inverse, k, row):
-    """Fill `row` with the slopes from the transmitter to each point between, and return the steepest [m a step]."""
-    for i in range(1, k):
-        row[i] = (y[i] - tx_m) * inverse[i]
-    return largest(row, 1, k)
-
-
-@compiled
-def _rx_slopes(y, rx_m, inverse, k, row):
-    """As `_tx_slopes`, from the receiver at `k`."""
-    for i in range(1, k):
-        row[i] = (y[i] - rx_m) * inverse[k - i]
-    return largest(row, 1, k)
-
-
-@compiled
 def _clear_ends(cover_m, near):
     """Take the clutter off the points within `near` points of either end."""
     n = cover_m.size
@@ -99,30 +75,34 @@ def _flatten(terrain_m, cover_m, bulge, k, step_km, square, flat, over):
 
 
 @compiled
-def _put_obstacle(w, m, earth, y, tx_m, rx_m, bulge, k, step_km, tables, row):
+def _put_obstacle(w, m, earth, y, tx_m, rx_m, bulge, k, step_km, tables):
     """Put what makes `bullington_nu` in the block, from the flattened curve `y`."""
+    one, inverse, root = tables.one, tables.inverse, tables.root
     total = k * step_km
     rx_flat = rx_m - bulge * total * total
     direct = (rx_flat - tx_m) / k
-    tx_slope = _tx_slopes(y, tx_m, tables.inverse, k, row)
+    tx_slope = steepest(y, inverse, one, 1, k, k, tx_m, 0.0)
     if tx_slope < direct:
-        nu = max_nu(y, tables.root, 1, k, k, tx_m, direct, row) * math.sqrt(0.002 * k / step_km)
-        w[earth + rows.NU + m], w[earth + rows.TX_SLOPE + m], w[earth + rows.RX_SLOPE + m] = nu, 1.0, 1.0
+        nu = steepest(y, root, root, 1, k, k, tx_m, direct)
+        w[earth + rows.NU + m] = nu * math.sqrt(0.002 * k / step_km)
+        w[earth + rows.TX_SLOPE + m] = w[earth + rows.RX_SLOPE + m] = 1.0
         return
+    rx_slope = steepest(y, one, inverse, 1, k, k, rx_flat, 0.0)
     w[earth + rows.NU + m] = np.nan
     w[earth + rows.TX_SLOPE + m] = tx_slope / step_km + bulge * total
-    w[earth + rows.RX_SLOPE + m] = _rx_slopes(y, rx_flat, tables.inverse, k, row) / step_km - bulge * total
+    w[earth + rows.RX_SLOPE + m] = rx_slope / step_km - bulge * total
 
 
 @compiled
-def _obstruction(terrain_m, tx_m, rx_m, k, inverse, row):
+def _obstruction(terrain_m, tx_m, rx_m, k, tables):
     """Height above the direct line and the slopes from both ends to it (eqs 89a to 89c) [m, m a step, m a step]."""
+    one, inverse = tables.one, tables.inverse
     direct = (rx_m - tx_m) / k
-    tx_slope = _tx_slopes(terrain_m, tx_m, inverse, k, row) - direct
+    tx_slope = steepest(terrain_m, inverse, one, 1, k, k, tx_m, 0.0) - direct
     if tx_slope <= 0.0:
         return 0.0, 0.0, 0.0
-    rx_slope = _rx_slopes(terrain_m, rx_m, inverse, k, row) + direct
-    return max_above(terrain_m, 1, k - 1, tx_m, direct, row), tx_slope, rx_slope
+    rx_slope = steepest(terrain_m, one, inverse, 1, k, k, rx_m, 0.0) + direct
+    return steepest(terrain_m, one, one, 1, k, k, tx_m, direct), tx_slope, rx_slope
 
 
 @compiled_sum
@@ -179,33 +159,45 @@ def put_path(m, k, cover_m, zone, step_km, link, work):
 
     # Horizons (eqs 76 to 83) and obstruction (eqs 89 to 89c)
     direct = (rx_flat - tx) / k
-    steepest = _tx_slopes(flat, tx, tables.inverse, k, row)
+    from_tx = (flat, tables.inverse, tables.one, 1, k, k, tx, 0.0)
+    tx_slope = steepest(*from_tx)
     w[rows.OBSTRUCTION + m] = 0.0
-    if steepest <= direct:
+    if tx_slope <= direct:
         w[rows.IN_SIGHT + m], w[rows.TX_HORIZON_SLOPE + m] = 1.0, direct / step_km
         w[rows.RX_HORIZON_SLOPE + m] = (tx - rx) / total - bulge * total
         w[rows.TX_HORIZON + m] = w[rows.RX_HORIZON + m] = 0.0  # found later, where ducting asks for them
     else:
-        w[rows.IN_SIGHT + m], w[rows.TX_HORIZON_SLOPE + m] = 0.0, steepest / step_km
-        w[rows.TX_HORIZON + m] = first_at(steepest, row, 1, k) * step_km
-        rx_slope = _rx_slopes(flat, rx_flat, tables.inverse, k, row)
+        w[rows.IN_SIGHT + m], w[rows.TX_HORIZON_SLOPE + m] = 0.0, tx_slope / step_km
+        w[rows.TX_HORIZON + m] = first_point_of(tx_slope, *from_tx) * step_km
+        from_rx = (flat, tables.one, tables.inverse, 1, k, k, rx_flat, 0.0)
+        rx_slope = steepest(*from_rx)
         w[rows.RX_HORIZON_SLOPE + m] = rx_slope / step_km - 2.0 * bulge * total
-        w[rows.RX_HORIZON + m] = total - last_at(rx_slope, row, 1, k) * step_km
+        w[rows.RX_HORIZON + m] = total - last_point_of(rx_slope, *from_rx) * step_km
         w[rows.OBSTRUCTION + m], w[rows.TX_OBSTRUCTION_SLOPE + m], w[rows.RX_OBSTRUCTION_SLOPE + m] = _obstruction(
-            terrain_m, tx, rx, k, tables.inverse, row
+            terrain_m, tx, rx, k, tables
         )
 
     # Diffraction over the median and the beta_0 % Earth (§4.3)
-    _put_obstacle(w, m, rows.MEDIAN_EARTH, over, tx, rx, bulge, k, step_km, tables, row)
+    _put_obstacle(w, m, rows.MEDIAN_EARTH, over, tx, rx, bulge, k, step_km, tables)
     if link.times.time_pct < 50.0:
         bulge = 500.0 / (K_BETA * EARTH_RADIUS_KM)
         _flatten(terrain_m, cover_m, bulge, k, step_km, tables.square, flat, over)
-        _put_obstacle(w, m, rows.BETA_EARTH, over, tx, rx, bulge, k, step_km, tables, row)
+        _put_obstacle(w, m, rows.BETA_EARTH, over, tx, rx, bulge, k, step_km, tables)
 
     sea, land, inland, tx_coast, rx_coast = _sea_terms(zone, k, step_km, link, row)
     w[rows.SEA_FRACTION + m], w[rows.LAND + m], w[rows.INLAND + m] = sea, land, inland
     w[rows.TX_COAST + m], w[rows.RX_COAST + m] = tx_coast, rx_coast
     work.is_inland[0] &= sea == 0.0
+
+
+@compiled
+def _put_roughness(m, terrain_m, tx_m, link, work):
+    """`_block.put_roughness` of the path over `terrain_m`, whose curves are made anew."""
+    w = work.block
+    if w[rows.IN_SIGHT + m] > 0.0:
+        bulge, k = 500.0 / link.effective_radius_km, int(w[rows.STEPS + m])
+        _flatten(terrain_m, terrain_m[:0], bulge, k, w[rows.STEP + m], work.tables.square, work.flat, work.over)
+    rows.put_roughness(w, m, terrain_m, work.flat, tx_m, link, work.tables)
 
 
 @compiled
@@ -223,8 +215,7 @@ def fill_path_losses(n, terms, link, work, loss):
         for q in range(n_ducting):
             m = work.which[q]
             if math.isnan(w[rows.ROUGHNESS + np.uint64(m)]):
-                terrain_m = work.ground_m[min(m, n - 1)]
-                rows.put_roughness(w, np.uint64(m), terrain_m, tx, link, work.tables.root, work.flat, work.row)
+                _put_roughness(np.uint64(m), work.ground_m[min(m, n - 1)], tx, link, work)
         rows.combine(w, work.packed, full, tx_ground, band, link, work.which, n_ducting)
         for m in range(n):
             loss[j, m] = w[rows.LOSS_DB + np.uint64(m)]

@@ -21,7 +21,7 @@ from phusong.coverage.propagation._block import BLOCK
 from phusong.coverage.propagation._compile import compiled, inlined
 from phusong.coverage.propagation._formulas import EARTH_RADIUS_KM, K_BETA, Link, Reach, band_of, reach_of
 from phusong.coverage.propagation._profile import COASTAL, NO_COAST_KM, SEA, TOLERANCE_KM
-from phusong.coverage.propagation._steps import max_nu
+from phusong.coverage.propagation._steps import StepTables, steepest, step_tables
 
 Floats = npt.NDArray[np.float64]
 MIN_POINTS = 5  # a profile of fewer points is outside the Recommendation
@@ -63,7 +63,7 @@ def _highest_above(hull, size, y, start, slope):
 
 
 @inlined
-def _put_obstacle(w, m, earth, y, bare, hull, size, running, root, step_km, k, near, tx_m, rx_m, bulge, row):
+def _put_obstacle(w, m, earth, y, bare, hull, size, running, steps, step_km, k, near, tx_m, rx_m, bulge):
     """Put what makes `bullington_nu` of point `k` in the block, from the flattened curve `y` with clutter, `bare` without.
 
     The hull and the running maximum `running` of (y - tx) / d hold the points that are more than `near` points away.
@@ -76,8 +76,11 @@ def _put_obstacle(w, m, earth, y, bare, hull, size, running, root, step_km, k, n
         tx_slope = max(tx_slope, (bare[i] - tx_m) / (i * step_km))
     if tx_slope < (y_rx - tx_m) / total:  # line of sight over clutter and terrain
         slope = (y_rx - tx_m) / k
-        best = max_nu(y, root, 1, first_near, k, tx_m, slope, row)
-        best = max(best, max_nu(bare, root, first_near, k, k, tx_m, slope, row))
+        best = -np.inf
+        if first_near > 1:
+            best = steepest(y, steps.root, steps.root, 1, first_near, k, tx_m, slope)
+        for i in range(first_near, k):
+            best = max(best, (bare[i] - tx_m - slope * i) * steps.root[i] * steps.root[k - i])
         w[earth + rows.NU + m] = best * math.sqrt(0.002 * k / step_km)
         w[earth + rows.TX_SLOPE + m] = w[earth + rows.RX_SLOPE + m] = 1.0
         return
@@ -95,19 +98,17 @@ class RayTables(NamedTuple):
     """What the distance along an equally spaced ray alone contributes."""
 
     step_km: float
-    root: Floats  # [n] 1 / sqrt(i), 0 at i = 0
+    steps: StepTables
     inverse_km: Floats  # [n] 1 / distance, 0 at i = 0
     reach: Floats  # [n, 9] the fields of `Reach` over inland zones
 
 
 def ray_tables(step_km: float, n: int, link: Link) -> RayTables:
     """Tables for rays of `n` points, `step_km` apart [km]."""
-    root, inverse_km, reach = np.zeros(n), np.zeros(n), np.zeros((n, len(Reach._fields)))
-    index = np.arange(1, n)
-    root[1:] = 1.0 / np.sqrt(index)
-    inverse_km[1:] = 1.0 / (index * step_km)
+    inverse_km, reach = np.zeros(n), np.zeros((n, len(Reach._fields)))
+    inverse_km[1:] = 1.0 / (np.arange(1, n) * step_km)
     _fill_reach(step_km, link, reach)
-    return RayTables(step_km, root, inverse_km, reach)
+    return RayTables(step_km, step_tables(n), inverse_km, reach)
 
 
 @compiled
@@ -124,19 +125,23 @@ class RayWork(NamedTuple):
     packed: Floats
     point: npt.NDArray[np.int64]  # [BLOCK] the point of each sample in the block
     which: npt.NDArray[np.int64]  # [BLOCK]
-    row: Floats  # [n]
-    flat: Floats  # [n]
+    flat: Floats  # [n] bare ground on the flattened Earth
+    over: Floats  # [n] the same with clutter
+    flat_beta: Floats  # [n]
+    over_beta: Floats  # [n]
 
 
 @compiled
 def ray_work(n):
     """Places to work in along rays of up to `n` points."""
     point, which = np.empty(BLOCK, np.int64), np.empty(BLOCK, np.int64)
-    return RayWork(rows.new_block(), rows.new_block(), point, which, np.empty(n), np.empty(n))
+    return RayWork(
+        rows.new_block(), rows.new_block(), point, which, np.empty(n), np.empty(n), np.empty(n), np.empty(n)
+    )
 
 
 @compiled
-def _fill_losses(terrain_m, root, terms, link, work, count, corrects_zones, loss):
+def _fill_losses(terrain_m, steps, terms, link, work, count, corrects_zones, loss):
     """Fill `loss` at the `count` samples of the block."""
     w = work.block
     tx = terrain_m[0] + link.tx_agl_m
@@ -150,7 +155,7 @@ def _fill_losses(terrain_m, root, terms, link, work, count, corrects_zones, loss
         for q in range(n_ducting):
             m = np.uint64(work.which[q])
             if math.isnan(w[rows.ROUGHNESS + m]):
-                rows.put_roughness(w, m, terrain_m, tx, link, root, work.flat, work.row)
+                rows.put_roughness(w, m, terrain_m, work.flat, tx, link, steps)
         rows.combine(w, work.packed, full, terrain_m[0], band, link, work.which, n_ducting)
         for m in range(count):
             loss[j, work.point[m]] = w[rows.LOSS_DB + np.uint64(m)]
@@ -163,7 +168,7 @@ def ray_loss(terrain_m, clutter_m, zone, needed, terms, tables, link, work, loss
     `clutter_m` may be empty (no clutter on the ray), and so may `zone` (inland throughout).
     """
     n = terrain_m.size
-    step_km, root, inverse_km, reach_table = tables.step_km, tables.root, tables.inverse_km, tables.reach
+    step_km, steps, inverse_km, reach_table = tables.step_km, tables.steps, tables.inverse_km, tables.reach
     radius_km = link.effective_radius_km
     radius_beta_km = K_BETA * EARTH_RADIUS_KM
     with_clutter, with_zone = clutter_m.size > 0, zone.size > 0
@@ -172,10 +177,8 @@ def ray_loss(terrain_m, clutter_m, zone, needed, terms, tables, link, work, loss
     near = int((link.clear_km + TOLERANCE_KM) / step_km) if with_clutter else 0
     tx = terrain_m[0] + link.tx_agl_m
 
-    flat = np.empty(n)  # bare ground on the flattened Earth
-    over = np.empty(n) if with_clutter else flat  # the same with clutter
-    flat_beta = np.empty(n) if with_beta else flat
-    over_beta = flat_beta if not (with_beta and with_clutter) else np.empty(n)
+    flat, flat_beta = work.flat, work.flat_beta
+    over, over_beta = (work.over, work.over_beta) if with_clutter else (flat, flat_beta)
     for i in range(n):
         d2 = (i * step_km) ** 2
         flat[i] = terrain_m[i] - bulge * d2
@@ -201,7 +204,7 @@ def ray_loss(terrain_m, clutter_m, zone, needed, terms, tables, link, work, loss
     inland_only = not with_zone or zone[0] > COASTAL
     if with_zone and zone[0] == SEA:
         first_sea = last_sea = 0
-    w, row = work.block, work.row
+    w = work.block
     m = np.uint64(0)
     for row_start in (rows.SEA_FRACTION, rows.TX_COAST, rows.RX_COAST):
         w[row_start : row_start + np.uint64(BLOCK)] = 0.0 if row_start == rows.SEA_FRACTION else NO_COAST_KM
@@ -279,18 +282,18 @@ def ray_loss(terrain_m, clutter_m, zone, needed, terms, tables, link, work, loss
         # Diffraction over the median and the beta_0 % Earth (§4.3)
         if with_clutter:
             _put_obstacle(
-                w, m, rows.MEDIAN_EARTH, over, flat, over_hull, n_over, over_slope, root, step_km, k, near, tx, rx,
-                bulge, row,
+                w, m, rows.MEDIAN_EARTH, over, flat, over_hull, n_over, over_slope, steps, step_km, k, near, tx,
+                rx, bulge,
             )  # fmt: skip
         else:
             _put_obstacle(
-                w, m, rows.MEDIAN_EARTH, flat, flat, flat_hull, n_flat, flat_slope, root, step_km, k, 0, tx, rx,
-                bulge, row,
+                w, m, rows.MEDIAN_EARTH, flat, flat, flat_hull, n_flat, flat_slope, steps, step_km, k, 0, tx, rx,
+                bulge,
             )  # fmt: skip
         if with_beta:
             _put_obstacle(
-                w, m, rows.BETA_EARTH, over_beta, flat_beta, beta_hull, n_beta, beta_slope, root, step_km, k, near,
-                tx, rx, bulge_beta, row,
+                w, m, rows.BETA_EARTH, over_beta, flat_beta, beta_hull, n_beta, beta_slope, steps, step_km, k, near, tx, rx,
+                bulge_beta,
             )  # fmt: skip
 
         if with_zone:
@@ -310,7 +313,7 @@ def ray_loss(terrain_m, clutter_m, zone, needed, terms, tables, link, work, loss
         work.point[m] = k
         m += np.uint64(1)
         if m == np.uint64(BLOCK):
-            _fill_losses(terrain_m, root, terms, link, work, BLOCK, not inland_only, loss)
+            _fill_losses(terrain_m, steps, terms, link, work, BLOCK, not inland_only, loss)
             m = np.uint64(0)
     if m > np.uint64(0):
-        _fill_losses(terrain_m, root, terms, link, work, int(m), not inland_only, loss)
+        _fill_losses(terrain_m, steps, terms, link, work, int(m), not inland_only, loss)

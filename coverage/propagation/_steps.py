@@ -9,16 +9,18 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from phusong.coverage.propagation._compile import compiled, compiled_maximum, inlined
+from phusong.coverage.propagation._compile import compiled, inlined
 from phusong.coverage.propagation._profile import bullington_point_nu
 
 Floats = npt.NDArray[np.float64]
 NEWTON_STEPS = 4  # beyond the first
+_SIGN_BIT, _OTHER_BITS = np.int64(63), np.int64(2**63 - 1)
 
 
 class StepTables(NamedTuple):
-    """Functions of a point's number alone, 0 at 0."""
+    """Functions of a point's number alone."""
 
+    one: Floats  # [n] 1 throughout
     root: Floats  # [n] 1 / sqrt(i)
     inverse: Floats  # [n] 1 / i
     square: Floats  # [n] i^2
@@ -32,64 +34,49 @@ def step_tables(n):
         root[i] = 1.0 / math.sqrt(i)
         inverse[i] = 1.0 / i
         square[i] = i * i
-    return StepTables(root, inverse, square)
+    return StepTables(np.ones(n), root, inverse, square)
 
 
-@compiled_maximum
-def largest(values, first, stop):
-    """Largest of `values[first:stop]`, eight at a time, which the processor can compare side by side."""
-    a = b = c = d = e = f = g = h = -1e300
-    i = first
-    while i + 7 < stop:
-        a, b = max(a, values[i]), max(b, values[i + 1])
-        c, d = max(c, values[i + 2]), max(d, values[i + 3])
-        e, f = max(e, values[i + 4]), max(f, values[i + 5])
-        g, h = max(g, values[i + 6]), max(h, values[i + 7])
-        i += 8
-    while i < stop:
-        a = max(a, values[i])
-        i += 1
-    return max(a, b, c, d, e, f, g, h)
+@inlined
+def _ordered(bits):
+    """Bits of a number as an integer in the same order, and back: a maximum of integers is found side by side."""
+    return bits ^ ((bits >> _SIGN_BIT) & _OTHER_BITS)
 
 
 @compiled
-def first_at(value, values, first, stop):
-    """The first place of `values[first:stop]` that holds `value`; all are compared, which is quicker than stopping."""
-    where = stop
-    for i in range(first, stop):
-        where = min(where, i if values[i] == value else stop)
-    return where
+def steepest(y, near, far, first, stop, k, start, slope):
+    """Largest (y_i - start - slope i) near_i far_(k - i) for first <= i < stop."""
+    lowest, rest = np.uint64(first), np.uint64(k - first)
+    best = _ordered(np.float64(-1e300).view(np.int64))
+    for i in range(np.uint64(stop - first)):
+        at = lowest + i
+        value = (y[at] - start - slope * np.float64(at)) * near[at] * far[rest - i]
+        best = max(best, _ordered(np.float64(value).view(np.int64)))
+    return np.int64(_ordered(best)).view(np.float64)
 
 
 @compiled
-def last_at(value, values, first, stop):
-    """The last place of `values[first:stop]` that holds `value`."""
-    where = first
-    for i in range(first, stop):
-        where = max(where, i if values[i] == value else first)
-    return where
+def last_point_of(value, y, near, far, first, stop, k, start, slope):
+    """The last point at which `steepest` reaches its `value`."""
+    lowest, rest = np.uint64(first), np.uint64(k - first)
+    found = np.int64(first)
+    for i in range(np.uint64(stop - first)):
+        at = lowest + i
+        reached = (y[at] - start - slope * np.float64(at)) * near[at] * far[rest - i] == value
+        found = max(found, np.int64(at) if reached else np.int64(0))
+    return found
 
 
 @compiled
-def max_nu(y, root, first, stop, k, start, slope, row):
-    """Largest (y_i - start - slope i) / sqrt(i (k - i)) for first <= i < stop, all of them in `row`."""
-    for i in range(first, stop):
-        row[i] = (y[i] - start - slope * i) * root[i] * root[k - i]
-    return largest(row, first, stop)
-
-
-@compiled
-def argmax_nu(y, root, k, start, slope, row):
-    """The last point at which the value of `max_nu` over the whole path is reached."""
-    return last_at(max_nu(y, root, 1, k, k, start, slope, row), row, 1, k)
-
-
-@compiled
-def max_above(h, first, last, start, slope, row):
-    """Largest height above the line `start + slope * i` for first <= i <= last, all of them in `row`."""
-    for i in range(first, last + 1):
-        row[i] = h[i] - start - slope * i
-    return largest(row, first, last + 1)
+def first_point_of(value, y, near, far, first, stop, k, start, slope):
+    """The first point at which `steepest` reaches its `value`."""
+    lowest, rest = np.uint64(first), np.uint64(k - first)
+    found = np.int64(stop)
+    for i in range(np.uint64(stop - first)):
+        at = lowest + i
+        reached = (y[at] - start - slope * np.float64(at)) * near[at] * far[rest - i] == value
+        found = min(found, np.int64(at) if reached else np.int64(stop))
+    return found
 
 
 @inlined
