@@ -35,7 +35,7 @@ from phusong.coverage.propagation._steps import last_point_of, smooth_nu, steepe
 Floats = npt.NDArray[np.float64]
 BLOCK = 64  # samples: so many that all rows stay in the processor's nearest memory
 _LANES = 16  # samples done side by side
-_REACH_ROWS = len(Reach._fields)
+REACH_ROWS = len(Reach._fields)
 
 # The fields of `Reach`
 (

@@ -19,79 +19,13 @@ import numpy.typing as npt
 from phusong.coverage.propagation import _block as rows
 from phusong.coverage.propagation._block import BLOCK
 from phusong.coverage.propagation._compile import compiled, inlined
-from phusong.coverage.propagation._formulas import EARTH_RADIUS_KM, K_BETA, Link, Reach, band_of, reach_of
+from phusong.coverage.propagation._formulas import EARTH_RADIUS_KM, K_BETA, Link, band_of
 from phusong.coverage.propagation._profile import COASTAL, NO_COAST_KM, SEA, TOLERANCE_KM
 from phusong.coverage.propagation._steps import StepTables, steepest, step_tables
 
 Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
 MIN_POINTS = 5  # a profile of fewer points is outside the Recommendation
-
-
-@compiled
-def _push(hull, size, y, i):
-    """Push point `i` of the curve `y` on the upper hull `hull[:size]` of earlier points; returns the new size."""
-    while size >= 2:
-        a, b = hull[size - 2], hull[size - 1]
-        if (y[b] - y[a]) * (i - a) > (y[i] - y[a]) * (b - a):
-            break
-        size -= 1
-    hull[size] = i
-    return size + 1
-
-
-@compiled
-def _tangent(hull, size, y, k, y_rx):
-    """Steepest slope [units a step] from the receiver at `k` back to the hull, and its point (the nearest, if tied)."""
-    j = size - 1
-    best = (y[hull[j]] - y_rx) / (k - hull[j])
-    while j > 0:
-        slope = (y[hull[j - 1]] - y_rx) / (k - hull[j - 1])
-        if slope <= best:
-            break
-        best = slope
-        j -= 1
-    return best, hull[j]
-
-
-@compiled
-def _highest_above(hull, size, y, start, slope):
-    """Largest height of the hull's points above the line `start + slope * i`."""
-    best = -np.inf
-    for j in range(size):
-        best = max(best, y[hull[j]] - start - slope * hull[j])
-    return best
-
-
-@inlined
-def _put_obstacle(w, m, earth, y, bare, hull, size, running, steps, step_km, k, near, tx_m, rx_m, bulge):
-    """Put what makes `bullington_nu` of point `k` in the block, from the flattened curve `y` with clutter, `bare` without.
-
-    The hull and the running maximum `running` of (y - tx) / d hold the points that are more than `near` points away.
-    """
-    total = k * step_km
-    y_rx = rx_m - bulge * total * total
-    first_near = max(k - near, 1)
-    tx_slope = running
-    for i in range(first_near, k):
-        tx_slope = max(tx_slope, (bare[i] - tx_m) / (i * step_km))
-    if tx_slope < (y_rx - tx_m) / total:  # line of sight over clutter and terrain
-        slope = (y_rx - tx_m) / k
-        best = -np.inf
-        if first_near > 1:
-            best = steepest(y, steps.root, steps.root, 1, first_near, k, tx_m, slope)
-        for i in range(first_near, k):
-            best = max(best, (bare[i] - tx_m - slope * i) * steps.root[i] * steps.root[k - i])
-        w[earth + rows.NU + m] = best * math.sqrt(0.002 * k / step_km)
-        w[earth + rows.TX_SLOPE + m] = w[earth + rows.RX_SLOPE + m] = 1.0
-        return
-    rx_slope = -np.inf
-    if size > 0:
-        rx_slope = _tangent(hull, size, y, k, y_rx)[0] / step_km
-    for i in range(first_near, k):
-        rx_slope = max(rx_slope, (bare[i] - y_rx) / ((k - i) * step_km))
-    w[earth + rows.NU + m] = np.nan
-    w[earth + rows.TX_SLOPE + m] = tx_slope + bulge * total
-    w[earth + rows.RX_SLOPE + m] = rx_slope - bulge * total
 
 
 class RayTables(NamedTuple):
@@ -99,23 +33,60 @@ class RayTables(NamedTuple):
 
     step_km: float
     steps: StepTables
-    inverse_km: Floats  # [n] 1 / distance, 0 at i = 0
+    inverse_km: Floats  # [n] 1 / distance
     reach: Floats  # [n, 9] the fields of `Reach` over inland zones
 
 
 def ray_tables(step_km: float, n: int, link: Link) -> RayTables:
     """Tables for rays of `n` points, `step_km` apart [km]."""
-    inverse_km, reach = np.zeros(n), np.zeros((n, len(Reach._fields)))
+    inverse_km = np.zeros(n)
     inverse_km[1:] = 1.0 / (np.arange(1, n) * step_km)
+    reach = np.zeros((n, rows.REACH_ROWS))
     _fill_reach(step_km, link, reach)
     return RayTables(step_km, step_tables(n), inverse_km, reach)
 
 
 @compiled
 def _fill_reach(step_km, link, table):
-    for k in range(1, table.shape[0]):
-        distance = k * step_km
-        table[k, :] = reach_of(distance, distance, distance, link)
+    w = rows.new_block()
+    for first in range(1, table.shape[0], BLOCK):
+        count = min(BLOCK, table.shape[0] - first)
+        for m in range(np.uint64(count)):
+            w[rows.DISTANCE + m] = w[rows.LAND + m] = w[rows.INLAND + m] = (first + np.float64(m)) * step_km
+        rows.fill_reach(w, rows.fill_up(w, count), link)
+        for field in range(table.shape[1]):
+            table[first : first + count, field] = w[BLOCK * field : BLOCK * field + count]
+
+
+class Sight(NamedTuple):
+    """What stands highest between the transmitter and each point of a ray, seen from either end; slopes in m/km.
+
+    Seen from the point it is filled only where a sample is needed whose direct line the highest slope reaches.
+    """
+
+    y: Floats  # [n] the curve
+    tx_slope: Floats  # [n]
+    tx_point: Integers  # [n]
+    rx_slope: Floats  # [n]
+    rx_point: Integers  # [n]
+
+
+class Hull(NamedTuple):
+    """Upper convex hull of a curve's first points."""
+
+    x: Floats  # [n]
+    y: Floats  # [n]
+    slope: Floats  # [n] from the vertex before; infinite at the first
+
+
+class Zones(NamedTuple):
+    """What P.1812 asks of the zones up to each point of a ray [km]."""
+
+    sea: Floats  # [n]
+    land: Floats  # [n] the longest run of land
+    inland: Floats  # [n]
+    tx_coast: Floats  # [n]
+    rx_coast: Floats  # [n]
 
 
 class RayWork(NamedTuple):
@@ -123,28 +94,220 @@ class RayWork(NamedTuple):
 
     block: Floats
     packed: Floats
-    point: npt.NDArray[np.int64]  # [BLOCK] the point of each sample in the block
-    which: npt.NDArray[np.int64]  # [BLOCK]
-    flat: Floats  # [n] bare ground on the flattened Earth
-    over: Floats  # [n] the same with clutter
-    flat_beta: Floats  # [n]
-    over_beta: Floats  # [n]
+    which: Integers  # [BLOCK]
+    point: Integers  # [n] the points at which a loss is needed
+    hull: Hull
+    bare: Sight
+    flat: Sight  # the ground on the flattened Earth
+    over: Sight  # the same with clutter
+    flat_beta: Sight
+    over_beta: Sight
+    obstruction: Floats  # [n] largest height above the direct line
+    v1: Floats  # [n] running sums of eqs 85 and 86
+    v2: Floats  # [n]
+    zones: Zones
+
+
+@compiled
+def _new_sight(n):
+    return Sight(np.empty(n), np.empty(n), np.empty(n, np.int64), np.empty(n), np.empty(n, np.int64))
 
 
 @compiled
 def ray_work(n):
     """Places to work in along rays of up to `n` points."""
-    point, which = np.empty(BLOCK, np.int64), np.empty(BLOCK, np.int64)
     return RayWork(
-        rows.new_block(), rows.new_block(), point, which, np.empty(n), np.empty(n), np.empty(n), np.empty(n)
-    )
+        rows.new_block(), rows.new_block(), np.empty(BLOCK, np.int64), np.empty(n, np.int64),
+        Hull(np.empty(n), np.empty(n), np.empty(n)), _new_sight(n), _new_sight(n), _new_sight(n), _new_sight(n),
+        _new_sight(n), np.empty(n), np.empty(n), np.empty(n),
+        Zones(np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n)),
+    )  # fmt: skip
 
 
 @compiled
-def _fill_losses(terrain_m, steps, terms, link, work, count, corrects_zones, loss):
-    """Fill `loss` at the `count` samples of the block."""
+def _look_ahead(sight, bare, near, tx_m, inverse_km):
+    """Fill what the transmitter sees highest before each point: of `bare` within `near` points of it, else of `sight`."""
+    y, best, point = sight.y, -np.inf, 0
+    for k in range(1, y.size):
+        i = k - 1 - near
+        if i > 0:
+            slope = (y[i] - tx_m) * inverse_km[i]
+            if slope > best:
+                best, point = slope, i
+        highest = best
+        for i in range(max(k - near, 1), k):
+            highest = max(highest, (bare[i] - tx_m) * inverse_km[i])
+        sight.tx_slope[k], sight.tx_point[k] = highest, point
+
+
+@inlined
+def _push(hull, top, i, y, rise):
+    """Push point `i`, `rise` above the point before it, on the hull whose last vertex is `top`; returns the new `top`."""
+    run = 1.0
+    while rise >= hull.slope[top] * run:
+        top -= 1
+        rise, run = y - hull.y[top], i - hull.x[top]
+    top += 1
+    hull.x[top], hull.y[top], hull.slope[top] = i, y, rise / run
+    return top
+
+
+@compiled
+def _look_back(sight, bare, near, tx_m, rx_agl_m, needed, step_km, inverse_km, hull, obstruction):
+    """Fill what each point sees highest before it, as `_look_ahead`; ties go to the nearest.
+
+    `obstruction` (may be empty) takes the largest height above the direct line.
+    """
+    y = sight.y
+    top = 0
+    for k in range(2, y.size):
+        i = k - 1 - near
+        if i == 1:
+            hull.x[0], hull.y[0], hull.slope[0] = 1.0, y[1], np.inf
+        elif i > 1:
+            top = _push(hull, top, float(i), y[i], y[i] - y[i - 1])
+        rx_m = bare[k] + rx_agl_m
+        direct = (rx_m - tx_m) * inverse_km[k]
+        if not needed[k] or sight.tx_slope[k] < direct:
+            continue
+        slope, j = -np.inf, top
+        if i > 0:
+            while rx_m > hull.y[j] + hull.slope[j] * (k - hull.x[j]):
+                j -= 1
+            slope = (hull.y[j] - rx_m) * inverse_km[k - int(hull.x[j])]
+            sight.rx_point[k] = int(hull.x[j])
+        for i in range(max(k - near, 1), k):
+            slope = max(slope, (bare[i] - rx_m) * inverse_km[k - i])
+        sight.rx_slope[k] = slope
+        if obstruction.size > 0:
+            direct *= step_km
+            while hull.slope[j] < direct:
+                j -= 1
+            obstruction[k] = hull.y[j] - tx_m - direct * hull.x[j]
+
+
+@compiled
+def _fill_zones(zone, step_km, link, zones):
+    """Fill what P.1812 asks of the zones before each point; returns the first point that is not inland."""
+    first = 0
+    while first < zone.size and zone[first] > COASTAL:
+        first += 1
+    sea = land = inland = land_best = inland_best = 0.0
+    first_sea = last_sea = 0 if zone.size > 0 and zone[0] == SEA else -1
+    for k in range(1, zone.size):
+        for z in (zone[k - 1], zone[k]):
+            if z == SEA:
+                sea += 0.5 * step_km
+                land = inland = 0.0
+            else:
+                land += 0.5 * step_km
+                inland = inland + 0.5 * step_km if z > COASTAL else 0.0
+            land_best, inland_best = max(land_best, land), max(inland_best, inland)
+        if zone[k] == SEA:
+            last_sea = k
+            first_sea = k if first_sea < 0 else first_sea
+        tx_coast = rx_coast = NO_COAST_KM
+        if first_sea >= 0:
+            tx_coast, rx_coast = max(first_sea - 0.5, 0.0) * step_km, max(k - last_sea - 0.5, 0.0) * step_km
+        if not math.isnan(link.tx_coast_km) and first_sea != 0:
+            tx_coast = link.tx_coast_km
+        if not math.isnan(link.rx_coast_km) and last_sea != k:
+            rx_coast = link.rx_coast_km
+        zones.sea[k], zones.land[k], zones.inland[k] = sea, land_best, inland_best
+        zones.tx_coast[k], zones.rx_coast[k] = tx_coast, rx_coast
+    return first
+
+
+@compiled
+def _fill_curves(terrain_m, clutter_m, near, step_km, link, work):
+    """Fill the curves of the sights and the running sums."""
+    with_clutter, with_beta = clutter_m.size > 0, link.times.time_pct < 50.0
+    drop = 500.0 / link.effective_radius_km * step_km * step_km
+    drop_beta = 500.0 / (K_BETA * EARTH_RADIUS_KM) * step_km * step_km
+    n = terrain_m.size
+    for i in range(n):
+        square = np.float64(i) * np.float64(i)
+        work.bare.y[i], work.flat.y[i] = terrain_m[i], terrain_m[i] - drop * square
+    if with_beta:
+        for i in range(n):
+            work.flat_beta.y[i] = terrain_m[i] - drop_beta * (np.float64(i) * np.float64(i))
+    if with_clutter:
+        for i in range(n):
+            cover = clutter_m[i] if i > near else 0.0
+            work.over.y[i] = work.flat.y[i] + cover
+            if with_beta:
+                work.over_beta.y[i] = work.flat_beta.y[i] + cover
+    v1 = v2 = 0.0
+    for k in range(1, n):
+        total, d0 = k * step_km, (k - 1) * step_km
+        h, h0 = terrain_m[k], terrain_m[k - 1]
+        v1 += step_km * (h + h0)
+        v2 += step_km * (h * (2.0 * total + d0) + h0 * (total + 2.0 * d0))
+        work.v1[k], work.v2[k] = v1, v2
+
+
+@inlined
+def _put_obstacle(w, earth, count, first, sight, bare, near, tx_m, rx_agl_m, radius_km, tables, point):
+    """Put what makes `bullington_nu` of the samples in the block; `bare` is the curve without clutter."""
+    step_km, root = tables.step_km, tables.steps.root
+    bulge = 500.0 / radius_km
+    for m in range(np.uint64(count)):
+        k = point[first + np.int64(m)]
+        total = w[rows.DISTANCE + m]
+        w[earth + rows.NU + m] = np.nan
+        w[earth + rows.TX_SLOPE + m] = sight.tx_slope[k] + bulge * total
+        w[earth + rows.RX_SLOPE + m] = sight.rx_slope[k] - bulge * total
+        direct = (bare[k] + rx_agl_m - tx_m) * tables.inverse_km[k]
+        if sight.tx_slope[k] < direct:  # line of sight over clutter and terrain
+            slope, first_near = direct * step_km, max(k - near, 1)
+            nu = steepest(bare, root, root, first_near, k, k, tx_m, slope) if first_near < k else -np.inf
+            if first_near > 1:
+                nu = max(nu, steepest(sight.y, root, root, 1, first_near, k, tx_m, slope))
+            w[earth + rows.NU + m] = nu * math.sqrt(0.002 * k / step_km)
+            w[earth + rows.TX_SLOPE + m] = w[earth + rows.RX_SLOPE + m] = 1.0
+
+
+@inlined
+def _put_horizons(w, count, first, tables, tx_m, link, work):
+    """Put horizons (eqs 76 to 83), obstruction (eqs 89 to 89c) and running sums of the samples in the block."""
+    bulge = 500.0 / link.effective_radius_km
+    flat, bare = work.flat, work.bare
+    for m in range(np.uint64(count)):
+        k = work.point[first + np.int64(m)]
+        for field in range(rows.REACH_ROWS):
+            w[np.uint64(BLOCK * field) + m] = tables.reach[k, field]
+        total, inverse = tables.reach[k, 0], tables.inverse_km[k]
+        w[rows.STEP + m], w[rows.STEPS + m] = tables.step_km, k
+        w[rows.V1 + m], w[rows.V2 + m], w[rows.ROUGHNESS + m] = work.v1[k], work.v2[k], np.nan
+        w[rows.RX_GROUND + m] = bare.y[k]
+        rise = (bare.y[k] + link.rx_agl_m - tx_m) * inverse
+        direct = (flat.y[k] + link.rx_agl_m - tx_m) * inverse
+        is_in_sight = flat.tx_slope[k] <= direct  # the horizons are found later, where ducting asks for them
+        w[rows.IN_SIGHT + m] = 1.0 if is_in_sight else 0.0
+        w[rows.TX_HORIZON_SLOPE + m] = direct if is_in_sight else flat.tx_slope[k]
+        w[rows.RX_HORIZON_SLOPE + m] = -rise - bulge * total if is_in_sight else flat.rx_slope[k] - 2.0 * bulge * total
+        w[rows.TX_HORIZON + m] = 0.0 if is_in_sight else flat.tx_point[k] * tables.step_km
+        w[rows.RX_HORIZON + m] = 0.0 if is_in_sight else total - flat.rx_point[k] * tables.step_km
+        is_obstructed = bare.tx_slope[k] > rise
+        w[rows.OBSTRUCTION + m] = work.obstruction[k] if is_obstructed else 0.0
+        w[rows.TX_OBSTRUCTION_SLOPE + m] = bare.tx_slope[k] - rise
+        w[rows.RX_OBSTRUCTION_SLOPE + m] = bare.rx_slope[k] + rise if is_obstructed else 0.0
+
+
+@inlined
+def _put_zones(w, count, first, zones, point, inverse_km):
+    for m in range(np.uint64(count)):
+        k = point[first + np.int64(m)]
+        w[rows.SEA_FRACTION + m] = zones.sea[k] * inverse_km[k]
+        w[rows.LAND + m], w[rows.INLAND + m] = zones.land[k], zones.inland[k]
+        w[rows.TX_COAST + m], w[rows.RX_COAST + m] = zones.tx_coast[k], zones.rx_coast[k]
+
+
+@compiled
+def _fill_losses(first, count, terrain_m, terms, tables, link, work, corrects_zones, loss):
+    """Fill `loss` at the points `work.point[first : first + count]`, which stand in the block."""
     w = work.block
-    tx = terrain_m[0] + link.tx_agl_m
+    tx_m = terrain_m[0] + link.tx_agl_m
     full = rows.fill_up(w, count)
     if corrects_zones:
         rows.fill_zones(w, full, link)
@@ -155,10 +318,16 @@ def _fill_losses(terrain_m, steps, terms, link, work, count, corrects_zones, los
         for q in range(n_ducting):
             m = np.uint64(work.which[q])
             if math.isnan(w[rows.ROUGHNESS + m]):
-                rows.put_roughness(w, m, terrain_m, work.flat, tx, link, steps)
+                rows.put_roughness(w, m, terrain_m, work.flat.y, tx_m, link, tables.steps)
         rows.combine(w, work.packed, full, terrain_m[0], band, link, work.which, n_ducting)
         for m in range(count):
-            loss[j, work.point[m]] = w[rows.LOSS_DB + np.uint64(m)]
+            loss[j, work.point[first + m]] = w[rows.LOSS_DB + np.uint64(m)]
+
+
+@inlined
+def _cut(sight, n):
+    """The same places for a shorter ray."""
+    return Sight(sight.y[:n], sight.tx_slope[:n], sight.tx_point[:n], sight.rx_slope[:n], sight.rx_point[:n])
 
 
 @compiled
@@ -168,152 +337,46 @@ def ray_loss(terrain_m, clutter_m, zone, needed, terms, tables, link, work, loss
     `clutter_m` may be empty (no clutter on the ray), and so may `zone` (inland throughout).
     """
     n = terrain_m.size
-    step_km, steps, inverse_km, reach_table = tables.step_km, tables.steps, tables.inverse_km, tables.reach
-    radius_km = link.effective_radius_km
-    radius_beta_km = K_BETA * EARTH_RADIUS_KM
-    with_clutter, with_zone = clutter_m.size > 0, zone.size > 0
-    with_beta = link.times.time_pct < 50.0
-    bulge, bulge_beta = 500.0 / radius_km, 500.0 / radius_beta_km
-    near = int((link.clear_km + TOLERANCE_KM) / step_km) if with_clutter else 0
-    tx = terrain_m[0] + link.tx_agl_m
+    tx_m, rx_agl_m, inverse_km, hull = terrain_m[0] + link.tx_agl_m, link.rx_agl_m, tables.inverse_km, work.hull
+    near = int((link.clear_km + TOLERANCE_KM) / tables.step_km) if clutter_m.size > 0 else 0
+    _fill_curves(terrain_m, clutter_m, near, tables.step_km, link, work)
+    bare, flat, flat_beta = _cut(work.bare, n), _cut(work.flat, n), _cut(work.flat_beta, n)
+    over, over_beta = flat, flat_beta
+    nothing = inverse_km[:0]
+    _look_ahead(bare, bare.y, 0, tx_m, inverse_km)
+    _look_back(bare, bare.y, 0, tx_m, rx_agl_m, needed, tables.step_km, inverse_km, hull, work.obstruction)
+    _look_ahead(flat, flat.y, 0, tx_m, inverse_km)
+    _look_back(flat, flat.y, 0, tx_m, rx_agl_m, needed, tables.step_km, inverse_km, hull, nothing)
+    if clutter_m.size > 0:
+        over, over_beta = _cut(work.over, n), _cut(work.over_beta, n)
+        _look_ahead(over, flat.y, near, tx_m, inverse_km)
+        _look_back(over, flat.y, near, tx_m, rx_agl_m, needed, tables.step_km, inverse_km, hull, nothing)
+    if link.times.time_pct < 50.0:
+        _look_ahead(over_beta, flat_beta.y, near, tx_m, inverse_km)
+        _look_back(over_beta, flat_beta.y, near, tx_m, rx_agl_m, needed, tables.step_km, inverse_km, hull, nothing)
+    coast = _fill_zones(zone, tables.step_km, link, work.zones)
 
-    flat, flat_beta = work.flat, work.flat_beta
-    over, over_beta = (work.over, work.over_beta) if with_clutter else (flat, flat_beta)
-    for i in range(n):
-        d2 = (i * step_km) ** 2
-        flat[i] = terrain_m[i] - bulge * d2
-        top = terrain_m[i]
-        if with_clutter:
-            top += clutter_m[i] if i > near else 0.0
-            over[i] = top - bulge * d2
-        if with_beta:
-            flat_beta[i] = terrain_m[i] - bulge_beta * d2
-            if with_clutter:
-                over_beta[i] = top - bulge_beta * d2
-
-    bare_hull = np.empty(n, np.int32)
-    flat_hull = np.empty(n, np.int32)
-    over_hull = np.empty(n, np.int32) if with_clutter else flat_hull
-    beta_hull = np.empty(n, np.int32) if with_beta else flat_hull
-    n_bare = n_flat = n_over = n_beta = 0
-    bare_slope = flat_slope = over_slope = beta_slope = -np.inf
-    lt = 0
-    v1 = v2 = 0.0
-    sea = land = inland = land_best = inland_best = 0.0
-    first_sea = last_sea = -1
-    inland_only = not with_zone or zone[0] > COASTAL
-    if with_zone and zone[0] == SEA:
-        first_sea = last_sea = 0
     w = work.block
-    m = np.uint64(0)
-    for row_start in (rows.SEA_FRACTION, rows.TX_COAST, rows.RX_COAST):
-        w[row_start : row_start + np.uint64(BLOCK)] = 0.0 if row_start == rows.SEA_FRACTION else NO_COAST_KM
-
-    for k in range(1, n):
-        total = k * step_km
-        i = k - 1
-        if i > 0:
-            n_bare = _push(bare_hull, n_bare, terrain_m, i)
-            n_flat = _push(flat_hull, n_flat, flat, i)
-            bare_slope = max(bare_slope, (terrain_m[i] - tx) * inverse_km[i])
-            slope = (flat[i] - tx) * inverse_km[i]
-            if slope > flat_slope:
-                flat_slope, lt = slope, i
-        i = k - 1 - near
-        if i > 0:
-            if with_clutter:
-                n_over = _push(over_hull, n_over, over, i)
-                over_slope = max(over_slope, (over[i] - tx) * inverse_km[i])
-            if with_beta:
-                n_beta = _push(beta_hull, n_beta, over_beta, i)
-                beta_slope = max(beta_slope, (over_beta[i] - tx) * inverse_km[i])
-        h, h0, d0 = terrain_m[k], terrain_m[k - 1], total - step_km
-        v1 += step_km * (h + h0)
-        v2 += step_km * (h * (2.0 * total + d0) + h0 * (total + 2.0 * d0))
-        if with_zone and (not inland_only or zone[k] <= COASTAL):
-            if inland_only:  # the first point that is not inland
-                inland_only = False
-                land = inland = land_best = inland_best = d0
-            if zone[k] == SEA:
-                last_sea = k
-                first_sea = k if first_sea < 0 else first_sea
-            for z in (zone[k - 1], zone[k]):
-                if z == SEA:
-                    sea += 0.5 * step_km
-                    land = inland = 0.0
-                else:
-                    land += 0.5 * step_km
-                    inland = inland + 0.5 * step_km if z > COASTAL else 0.0
-                land_best = max(land_best, land)
-                inland_best = max(inland_best, inland)
-        if k < MIN_POINTS - 1 or not needed[k]:
-            continue
-
-        rx = h + link.rx_agl_m
-        rx_flat = rx - bulge * total * total
-        inverse = inverse_km[k]
-        for field in range(reach_table.shape[1]):
-            w[np.uint64(BLOCK * field) + m] = reach_table[k, field]
-        w[rows.STEP + m], w[rows.STEPS + m] = step_km, k
-        w[rows.RX_GROUND + m], w[rows.V1 + m], w[rows.V2 + m], w[rows.ROUGHNESS + m] = h, v1, v2, np.nan
-
-        # Horizons (eqs 76 to 83)
-        direct = (rx_flat - tx) * inverse
-        if flat_slope <= direct:
-            w[rows.IN_SIGHT + m] = 1.0
-            w[rows.TX_HORIZON_SLOPE + m], w[rows.RX_HORIZON_SLOPE + m] = direct, (tx - rx) * inverse - bulge * total
-            w[rows.TX_HORIZON + m] = w[rows.RX_HORIZON + m] = 0.0  # found later, where ducting asks for them
-        else:
-            slope, horizon = _tangent(flat_hull, n_flat, flat, k, rx_flat)
-            w[rows.IN_SIGHT + m] = 0.0
-            w[rows.TX_HORIZON_SLOPE + m] = flat_slope
-            w[rows.RX_HORIZON_SLOPE + m] = slope / step_km - 2.0 * bulge * total
-            w[rows.TX_HORIZON + m], w[rows.RX_HORIZON + m] = lt * step_km, total - horizon * step_km
-
-        # Obstruction (eqs 89 to 89c)
-        slope = bare_slope - (rx - tx) * inverse
-        w[rows.OBSTRUCTION + m], w[rows.TX_OBSTRUCTION_SLOPE + m] = 0.0, slope
-        if slope > 0.0:
-            w[rows.OBSTRUCTION + m] = _highest_above(bare_hull, n_bare, terrain_m, tx, (rx - tx) / k)
-            w[rows.RX_OBSTRUCTION_SLOPE + m] = (
-                _tangent(bare_hull, n_bare, terrain_m, k, rx)[0] / step_km + (rx - tx) * inverse
-            )
-
-        # Diffraction over the median and the beta_0 % Earth (§4.3)
-        if with_clutter:
+    w[rows.SEA_FRACTION : rows.SEA_FRACTION + np.uint64(BLOCK)] = 0.0
+    w[rows.TX_COAST : rows.TX_COAST + np.uint64(BLOCK)] = NO_COAST_KM
+    w[rows.RX_COAST : rows.RX_COAST + np.uint64(BLOCK)] = NO_COAST_KM
+    n_points = 0
+    for k in range(MIN_POINTS - 1, n):
+        work.point[n_points] = k
+        n_points += needed[k]
+    for first in range(0, n_points, BLOCK):
+        count = min(BLOCK, n_points - first)
+        _put_horizons(w, count, first, tables, tx_m, link, work)
+        _put_obstacle(
+            w, rows.MEDIAN_EARTH, count, first, over, flat.y, near, tx_m, rx_agl_m, link.effective_radius_km, tables,
+            work.point,
+        )  # fmt: skip
+        if link.times.time_pct < 50.0:
             _put_obstacle(
-                w, m, rows.MEDIAN_EARTH, over, flat, over_hull, n_over, over_slope, steps, step_km, k, near, tx,
-                rx, bulge,
+                w, rows.BETA_EARTH, count, first, over_beta, flat_beta.y, near, tx_m, rx_agl_m,
+                K_BETA * EARTH_RADIUS_KM, tables, work.point,
             )  # fmt: skip
-        else:
-            _put_obstacle(
-                w, m, rows.MEDIAN_EARTH, flat, flat, flat_hull, n_flat, flat_slope, steps, step_km, k, 0, tx, rx,
-                bulge,
-            )  # fmt: skip
-        if with_beta:
-            _put_obstacle(
-                w, m, rows.BETA_EARTH, over_beta, flat_beta, beta_hull, n_beta, beta_slope, steps, step_km, k, near, tx, rx,
-                bulge_beta,
-            )  # fmt: skip
-
-        if with_zone:
-            w[rows.SEA_FRACTION + m] = sea * inverse
-            w[rows.LAND + m] = total if inland_only else land_best
-            w[rows.INLAND + m] = total if inland_only else inland_best
-            tx_coast = rx_coast = NO_COAST_KM
-            if first_sea >= 0:
-                tx_coast = max(first_sea - 0.5, 0.0) * step_km
-                rx_coast = max(k - last_sea - 0.5, 0.0) * step_km
-            if not math.isnan(link.tx_coast_km) and first_sea != 0:
-                tx_coast = link.tx_coast_km
-            if not math.isnan(link.rx_coast_km) and last_sea != k:
-                rx_coast = link.rx_coast_km
-            w[rows.TX_COAST + m], w[rows.RX_COAST + m] = tx_coast, rx_coast
-
-        work.point[m] = k
-        m += np.uint64(1)
-        if m == np.uint64(BLOCK):
-            _fill_losses(terrain_m, steps, terms, link, work, BLOCK, not inland_only, loss)
-            m = np.uint64(0)
-    if m > np.uint64(0):
-        _fill_losses(terrain_m, steps, terms, link, work, int(m), not inland_only, loss)
+        reaches_coast = coast <= work.point[first + count - 1] and zone.size > 0
+        if reaches_coast:
+            _put_zones(w, count, first, work.zones, work.point, inverse_km)
+        _fill_losses(first, count, terrain_m, terms, tables, link, work, reaches_coast, loss)
