@@ -21,7 +21,7 @@ from phusong.coverage.propagation._profile import (
     coast_distances_km,
     zone_lengths,
 )
-from phusong.coverage.propagation._steps import StepTables, first_point_of, last_point_of, steepest, step_tables
+from phusong.coverage.propagation._steps import StepTables, number_of, ordered, steepest, step_tables
 
 Floats = npt.NDArray[np.float64]
 
@@ -35,8 +35,7 @@ class PathWork(NamedTuple):
     which: npt.NDArray[np.int64]  # [BLOCK]
     ground_m: Floats  # [BLOCK, n] the profiles
     row: Floats  # [n]
-    flat: Floats  # [n]
-    over: Floats  # [n]
+    bare: Floats  # [n] no clutter
     is_inland: npt.NDArray[np.bool_]  # [1] whether no path of the block meets another zone
 
 
@@ -45,7 +44,7 @@ def path_work(n):
     """Places to work in for paths of up to `n` points."""
     return PathWork(
         step_tables(n), rows.new_block(), rows.new_block(), np.empty(BLOCK, np.int64), np.empty((BLOCK, n)),
-        np.empty(n), np.empty(n), np.empty(n), np.ones(1, np.bool_),
+        np.empty(n), np.zeros(n), np.ones(1, np.bool_),
     )  # fmt: skip
 
 
@@ -58,51 +57,64 @@ def _clear_ends(cover_m, near):
 
 
 @compiled
-def _flatten(terrain_m, cover_m, bulge, k, step_km, square, flat, over):
-    """Fill `flat` with the ground on a flattened Earth and `over` with the clutter on it.
-
-    `bulge` is 500 / effective radius [m/km^2]; without clutter (`cover_m` empty) `over` is left as it is.
-    """
-    drop = bulge * step_km * step_km
-    if cover_m.size == 0:
-        for i in range(k + 1):
-            flat[i] = terrain_m[i] - drop * square[i]
-        return
-    for i in range(k + 1):
-        height = terrain_m[i] - drop * square[i]
-        flat[i] = height
-        over[i] = height + cover_m[i]
+def _flatten(terrain_m, cover_m, drop, k, y):
+    """Fill `y` with ground and cover on a flattened Earth, lower by `drop` i^2 [m] at point i."""
+    for i in range(np.uint64(k + 1)):
+        y[i] = terrain_m[i] - drop * (np.float64(i) * np.float64(i)) + cover_m[i]
 
 
 @compiled
-def _put_obstacle(w, m, earth, y, tx_m, rx_m, bulge, k, step_km, tables):
-    """Put what makes `bullington_nu` in the block, from the flattened curve `y`."""
-    one, inverse, root = tables.one, tables.inverse, tables.root
-    total = k * step_km
-    rx_flat = rx_m - bulge * total * total
-    direct = (rx_flat - tx_m) / k
-    tx_slope = steepest(y, inverse, one, 1, k, k, tx_m, 0.0)
+def _slopes_from_tx(terrain_m, cover_m, drop, tx_m, k, inverse):
+    """Steepest slopes from the transmitter to the points between: on a flattened Earth, on a round one, over cover."""
+    flat = round_ = over = ordered(-1e300)
+    for i in range(np.uint64(1), np.uint64(k)):
+        flattened = terrain_m[i] - drop * (np.float64(i) * np.float64(i))
+        flat = max(flat, ordered((flattened - tx_m) * inverse[i]))
+        round_ = max(round_, ordered((terrain_m[i] - tx_m) * inverse[i]))
+        over = max(over, ordered((flattened + cover_m[i] - tx_m) * inverse[i]))
+    return number_of(flat), number_of(round_), number_of(over)
+
+
+@compiled
+def _slopes_from_rx(terrain_m, cover_m, drop, rx_m, k, inverse):
+    """As `_slopes_from_tx`, from the receiver at `k`."""
+    last = np.uint64(k)
+    rx_flat = rx_m - drop * (np.float64(k) * np.float64(k))
+    flat = round_ = over = ordered(-1e300)
+    for i in range(np.uint64(1), last):
+        flattened = terrain_m[i] - drop * (np.float64(i) * np.float64(i))
+        flat = max(flat, ordered((flattened - rx_flat) * inverse[last - i]))
+        round_ = max(round_, ordered((terrain_m[i] - rx_m) * inverse[last - i]))
+        over = max(over, ordered((flattened + cover_m[i] - rx_flat) * inverse[last - i]))
+    return number_of(flat), number_of(round_), number_of(over)
+
+
+@compiled
+def _horizon_points(terrain_m, drop, tx_m, rx_m, tx_slope, rx_slope, k, inverse):
+    """The first point that reaches the steepest slope from the transmitter, and the last that from the receiver."""
+    last = np.uint64(k)
+    rx_flat = rx_m - drop * (np.float64(k) * np.float64(k))
+    first, nearest = np.int64(k), np.int64(0)
+    for i in range(np.uint64(1), last):
+        flattened = terrain_m[i] - drop * (np.float64(i) * np.float64(i))
+        first = min(first, np.int64(i) if (flattened - tx_m) * inverse[i] == tx_slope else np.int64(k))
+        nearest = max(nearest, np.int64(i) if (flattened - rx_flat) * inverse[last - i] == rx_slope else np.int64(0))
+    return first, nearest
+
+
+@compiled
+def _put_obstacle(w, m, earth, terrain_m, cover_m, tx_m, rx_m, tx_slope, rx_slope, drop, k, step_km, root, row):
+    """Put what makes `bullington_nu` in the block from the steepest slopes over the cover [m a step]."""
+    rise = drop / step_km * k
+    direct = (rx_m - drop * (k * k) - tx_m) / k
+    w[earth + rows.NU + m] = np.nan
+    w[earth + rows.TX_SLOPE + m] = tx_slope / step_km + rise
+    w[earth + rows.RX_SLOPE + m] = rx_slope / step_km - rise
     if tx_slope < direct:
-        nu = steepest(y, root, root, 1, k, k, tx_m, direct)
+        _flatten(terrain_m, cover_m, drop, k, row)
+        nu = steepest(row, root, root, 1, k, k, tx_m, direct)
         w[earth + rows.NU + m] = nu * math.sqrt(0.002 * k / step_km)
         w[earth + rows.TX_SLOPE + m] = w[earth + rows.RX_SLOPE + m] = 1.0
-        return
-    rx_slope = steepest(y, one, inverse, 1, k, k, rx_flat, 0.0)
-    w[earth + rows.NU + m] = np.nan
-    w[earth + rows.TX_SLOPE + m] = tx_slope / step_km + bulge * total
-    w[earth + rows.RX_SLOPE + m] = rx_slope / step_km - bulge * total
-
-
-@compiled
-def _obstruction(terrain_m, tx_m, rx_m, k, tables):
-    """Height above the direct line and the slopes from both ends to it (eqs 89a to 89c) [m, m a step, m a step]."""
-    one, inverse = tables.one, tables.inverse
-    direct = (rx_m - tx_m) / k
-    tx_slope = steepest(terrain_m, inverse, one, 1, k, k, tx_m, 0.0) - direct
-    if tx_slope <= 0.0:
-        return 0.0, 0.0, 0.0
-    rx_slope = steepest(terrain_m, one, inverse, 1, k, k, rx_m, 0.0) + direct
-    return steepest(terrain_m, one, one, 1, k, k, tx_m, direct), tx_slope, rx_slope
 
 
 @compiled_sum
@@ -143,48 +155,51 @@ def put_path(m, k, cover_m, zone, step_km, link, work):
 
     `cover_m` (no clutter) and `zone` (inland throughout) may be empty; clutter near the ends is taken off `cover_m`.
     """
-    w, tables, row, flat = work.block, work.tables, work.row, work.flat
+    w, one, inverse, root = work.block, work.tables.one, work.tables.inverse, work.tables.root
     terrain_m = work.ground_m[m, : k + 1]
     m = np.uint64(m)
     total = k * step_km
-    bulge = 500.0 / link.effective_radius_km
-    over = work.over if cover_m.size > 0 else flat
+    drop = 500.0 / link.effective_radius_km * step_km * step_km
     _clear_ends(cover_m, int((link.clear_km + TOLERANCE_KM) / step_km))
+    if cover_m.size == 0:
+        cover_m = work.bare
     tx, rx = terrain_m[0] + link.tx_agl_m, terrain_m[k] + link.rx_agl_m
-    rx_flat = rx - bulge * total * total
-    _flatten(terrain_m, cover_m, bulge, k, step_km, tables.square, flat, over)
     w[rows.DISTANCE + m], w[rows.STEP + m], w[rows.STEPS + m] = total, step_km, k
     w[rows.RX_GROUND + m], w[rows.ROUGHNESS + m] = terrain_m[k], np.nan
     w[rows.V1 + m], w[rows.V2 + m] = _moments(terrain_m, k, step_km)
 
-    # Horizons (eqs 76 to 83) and obstruction (eqs 89 to 89c)
-    direct = (rx_flat - tx) / k
-    from_tx = (flat, tables.inverse, tables.one, 1, k, k, tx, 0.0)
-    tx_slope = steepest(*from_tx)
-    w[rows.OBSTRUCTION + m] = 0.0
-    if tx_slope <= direct:
-        w[rows.IN_SIGHT + m], w[rows.TX_HORIZON_SLOPE + m] = 1.0, direct / step_km
-        w[rows.RX_HORIZON_SLOPE + m] = (tx - rx) / total - bulge * total
-        w[rows.TX_HORIZON + m] = w[rows.RX_HORIZON + m] = 0.0  # found later, where ducting asks for them
+    # Horizons (eqs 76 to 83); in line of sight they are found later, where ducting asks for them
+    flat_tx, bare_tx, over_tx = _slopes_from_tx(terrain_m, cover_m, drop, tx, k, inverse)
+    flat_rx, bare_rx, over_rx = _slopes_from_rx(terrain_m, cover_m, drop, rx, k, inverse)
+    rise = (rx - tx) / k
+    direct = rise - drop * k
+    if flat_tx <= direct:
+        w[rows.IN_SIGHT + m], w[rows.TX_HORIZON + m], w[rows.RX_HORIZON + m] = 1.0, 0.0, 0.0
+        w[rows.TX_HORIZON_SLOPE + m], w[rows.RX_HORIZON_SLOPE + m] = direct / step_km, (-rise - drop * k) / step_km
     else:
-        w[rows.IN_SIGHT + m], w[rows.TX_HORIZON_SLOPE + m] = 0.0, tx_slope / step_km
-        w[rows.TX_HORIZON + m] = first_point_of(tx_slope, *from_tx) * step_km
-        from_rx = (flat, tables.one, tables.inverse, 1, k, k, rx_flat, 0.0)
-        rx_slope = steepest(*from_rx)
-        w[rows.RX_HORIZON_SLOPE + m] = rx_slope / step_km - 2.0 * bulge * total
-        w[rows.RX_HORIZON + m] = total - last_point_of(rx_slope, *from_rx) * step_km
-        w[rows.OBSTRUCTION + m], w[rows.TX_OBSTRUCTION_SLOPE + m], w[rows.RX_OBSTRUCTION_SLOPE + m] = _obstruction(
-            terrain_m, tx, rx, k, tables
-        )
+        first, last = _horizon_points(terrain_m, drop, tx, rx, flat_tx, flat_rx, k, inverse)
+        w[rows.IN_SIGHT + m], w[rows.TX_HORIZON + m], w[rows.RX_HORIZON + m] = 0.0, first * step_km, total - last * step_km
+        w[rows.TX_HORIZON_SLOPE + m] = flat_tx / step_km
+        w[rows.RX_HORIZON_SLOPE + m] = (flat_rx - 2.0 * drop * k) / step_km
+
+    # Obstruction (eqs 89 to 89c)
+    is_obstructed = bare_tx > rise
+    w[rows.OBSTRUCTION + m] = steepest(terrain_m, one, one, 1, k, k, tx, rise) if is_obstructed else 0.0
+    w[rows.TX_OBSTRUCTION_SLOPE + m], w[rows.RX_OBSTRUCTION_SLOPE + m] = bare_tx - rise, bare_rx + rise
 
     # Diffraction over the median and the beta_0 % Earth (§4.3)
-    _put_obstacle(w, m, rows.MEDIAN_EARTH, over, tx, rx, bulge, k, step_km, tables)
+    _put_obstacle(
+        w, m, rows.MEDIAN_EARTH, terrain_m, cover_m, tx, rx, over_tx, over_rx, drop, k, step_km, root, work.row
+    )  # fmt: skip
     if link.times.time_pct < 50.0:
-        bulge = 500.0 / (K_BETA * EARTH_RADIUS_KM)
-        _flatten(terrain_m, cover_m, bulge, k, step_km, tables.square, flat, over)
-        _put_obstacle(w, m, rows.BETA_EARTH, over, tx, rx, bulge, k, step_km, tables)
+        drop = 500.0 / (K_BETA * EARTH_RADIUS_KM) * step_km * step_km
+        over_tx = _slopes_from_tx(terrain_m, cover_m, drop, tx, k, inverse)[2]
+        over_rx = _slopes_from_rx(terrain_m, cover_m, drop, rx, k, inverse)[2]
+        _put_obstacle(
+            w, m, rows.BETA_EARTH, terrain_m, cover_m, tx, rx, over_tx, over_rx, drop, k, step_km, root, work.row
+        )  # fmt: skip
 
-    sea, land, inland, tx_coast, rx_coast = _sea_terms(zone, k, step_km, link, row)
+    sea, land, inland, tx_coast, rx_coast = _sea_terms(zone, k, step_km, link, work.row)
     w[rows.SEA_FRACTION + m], w[rows.LAND + m], w[rows.INLAND + m] = sea, land, inland
     w[rows.TX_COAST + m], w[rows.RX_COAST + m] = tx_coast, rx_coast
     work.is_inland[0] &= sea == 0.0
@@ -195,9 +210,9 @@ def _put_roughness(m, terrain_m, tx_m, link, work):
     """`_block.put_roughness` of the path over `terrain_m`, whose curves are made anew."""
     w = work.block
     if w[rows.IN_SIGHT + m] > 0.0:
-        bulge, k = 500.0 / link.effective_radius_km, int(w[rows.STEPS + m])
-        _flatten(terrain_m, terrain_m[:0], bulge, k, w[rows.STEP + m], work.tables.square, work.flat, work.over)
-    rows.put_roughness(w, m, terrain_m, work.flat, tx_m, link, work.tables)
+        drop = 500.0 / link.effective_radius_km * w[rows.STEP + m] * w[rows.STEP + m]
+        _flatten(terrain_m, work.bare, drop, int(w[rows.STEPS + m]), work.row)
+    rows.put_roughness(w, m, terrain_m, work.row, tx_m, link, work.tables)
 
 
 @compiled

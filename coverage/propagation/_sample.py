@@ -1,11 +1,12 @@
 """Compiled sampling of rasters along straight lines, in pixel units: (0, 0) is the centre of the first cell."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from phusong.coverage.propagation._compile import compiled
+from phusong.coverage.propagation._compile import compiled, inlined
 
 Floats = npt.NDArray[np.float64]
 
@@ -13,7 +14,7 @@ Floats = npt.NDArray[np.float64]
 class LineWork(NamedTuple):
     """Places to work in while a line is sampled, each `[n]`."""
 
-    cell: npt.NDArray[np.int64]  # the cell that a point needs first, counted through the rows
+    cell: npt.NDArray[np.int32]  # the cell that a point needs first, counted through the rows
     right: Floats  # how far right of and below that cell's centre the point lies
     below: Floats
 
@@ -21,7 +22,7 @@ class LineWork(NamedTuple):
 @compiled
 def line_work(n):
     """Places to work in for lines of up to `n` points."""
-    return LineWork(np.empty(n, np.int64), np.empty(n), np.empty(n))
+    return LineWork(np.empty(n, np.int32), np.empty(n), np.empty(n))
 
 
 @compiled
@@ -38,55 +39,69 @@ def bilinear(values, col, row):
     return top * (1.0 - v) + bottom * v
 
 
+@inlined
+def _nearest_index(x):
+    whole = math.floor(x)
+    return int(whole) + (1 if x - whole >= 0.5 else 0)
+
+
 @compiled
 def nearest(values, col, row):
     """Value of the cell that holds the point, or of the nearest cell for a point outside."""
     ny, nx = values.shape
-    j = min(max(int(col + 0.5), 0), nx - 1)
-    i = min(max(int(row + 0.5), 0), ny - 1)
-    return values[i, j]
+    return values[min(max(_nearest_index(row), 0), ny - 1), min(max(_nearest_index(col), 0), nx - 1)]
 
 
 @compiled
 def _is_inside(values, col, row, col_step, row_step, last):
     """Whether the points 0 to `last` of a line lie where four cell centres surround each of them."""
     ny, nx = values.shape
+    if values.size >= 2**31:  # cells are counted in 32 bits
+        return False
     col_end, row_end = col + last * col_step, row + last * row_step
     across = min(col, col_end) >= 0.0 and max(col, col_end) < nx - 1
     return across and min(row, row_end) >= 0.0 and max(row, row_end) < ny - 1
 
 
 @compiled
-def _bilinear_line(values, col, row, col_step, row_step, cell, right, below, out):
-    """Fill `out` from its second point on with `bilinear` of a line inside, in two passes.
-
-    The first pass, which the processor does side by side, finds the upper left cells and the places between them.
-    """
-    flat = values.ravel()
-    width = np.uint64(values.shape[1])
-    for i in range(1, out.size):
-        x, y = col + i * col_step, row + i * row_step
-        j, k = np.int64(x), np.int64(y)
-        right[i], below[i] = x - j, y - k
-        cell[i] = k * values.shape[1] + j
-    for i in range(1, out.size):
-        at = np.uint64(cell[i])  # unsigned: no look-up from the array's end
-        north_west, north_east = np.float64(flat[at]), np.float64(flat[at + np.uint64(1)])
-        south_west, south_east = np.float64(flat[at + width]), np.float64(flat[at + width + np.uint64(1)])
-        west = north_west + (south_west - north_west) * below[i]
-        east = north_east + (south_east - north_east) * below[i]
-        out[i] = west + (east - west) * right[i]
+def _find_cells(width, col, row, col_step, row_step, work):
+    """Fill `work` for the points of a line from the second on: the processor does it side by side."""
+    for i in range(np.uint64(1), np.uint64(work.cell.size)):
+        x, y = col + np.float64(i) * col_step, row + np.float64(i) * row_step
+        j, k = np.int32(x), np.int32(y)
+        work.right[i], work.below[i] = x - j, y - k
+        work.cell[i] = k * width + j
 
 
 @compiled
-def _nearest_line(values, col, row, col_step, row_step, cell, out):
-    """Fill `out` with `nearest` of a line inside, in two passes as `_bilinear_line`."""
+def _bilinear_line(values, work, out):
+    """Fill `out` from its second point on with `bilinear` of a line inside."""
     flat = values.ravel()
-    for i in range(out.size):
-        j, k = np.int64(col + i * col_step + 0.5), np.int64(row + i * row_step + 0.5)
-        cell[i] = k * values.shape[1] + j
-    for i in range(out.size):
-        out[i] = flat[np.uint64(cell[i])]
+    width = np.uint64(values.shape[1])
+    for i in range(np.uint64(1), np.uint64(out.size)):
+        at = np.uint64(work.cell[i])  # unsigned: no look-up from the array's end
+        north_west, north_east = np.float64(flat[at]), np.float64(flat[at + np.uint64(1)])
+        south_west, south_east = np.float64(flat[at + width]), np.float64(flat[at + width + np.uint64(1)])
+        west = north_west + (south_west - north_west) * work.below[i]
+        east = north_east + (south_east - north_east) * work.below[i]
+        out[i] = west + (east - west) * work.right[i]
+
+
+@compiled
+def _find_nearest(width, work):
+    """Turn the cells of `_find_cells` into the nearest ones."""
+    for i in range(np.uint64(1), np.uint64(work.cell.size)):
+        right = np.int32(1) if work.right[i] >= 0.5 else np.int32(0)
+        below = width if work.below[i] >= 0.5 else np.int32(0)
+        work.cell[i] += right + below
+
+
+@compiled
+def _nearest_line(values, work, out):
+    """Fill `out` from its second point on with `nearest` of a line inside."""
+    flat = values.ravel()
+    for i in range(np.uint64(1), np.uint64(out.size)):
+        out[i] = flat[np.uint64(work.cell[i])]
 
 
 @compiled
@@ -98,18 +113,27 @@ def sample_line(terrain, clutter, zone, col, row, col_step, row_step, ground_m, 
     """
     n = terrain_m.size
     terrain_m[0] = ground_m
+    if clutter.size > 0:
+        clutter_m[0] = nearest(clutter, col, row)
+    if zone.size > 0:
+        zones[0] = nearest(zone, col, row)
     if _is_inside(terrain, col, row, col_step, row_step, n - 1):
-        _bilinear_line(terrain, col, row, col_step, row_step, work.cell, work.right, work.below, terrain_m)
+        width = np.int32(terrain.shape[1])
+        line = LineWork(work.cell[:n], work.right[:n], work.below[:n])
+        _find_cells(width, col, row, col_step, row_step, line)
+        _bilinear_line(terrain, line, terrain_m)
+        if clutter.size > 0 or zone.size > 0:
+            _find_nearest(width, line)
         if clutter.size > 0:
-            _nearest_line(clutter, col, row, col_step, row_step, work.cell, clutter_m)
+            _nearest_line(clutter, line, clutter_m)
         if zone.size > 0:
-            _nearest_line(zone, col, row, col_step, row_step, work.cell, zones)
+            _nearest_line(zone, line, zones)
         return
     for i in range(1, n):
         terrain_m[i] = bilinear(terrain, col + i * col_step, row + i * row_step)
     if clutter.size > 0:
-        for i in range(n):
+        for i in range(1, n):
             clutter_m[i] = nearest(clutter, col + i * col_step, row + i * row_step)
     if zone.size > 0:
-        for i in range(n):
+        for i in range(1, n):
             zones[i] = nearest(zone, col + i * col_step, row + i * row_step)

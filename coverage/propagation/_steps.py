@@ -23,36 +23,41 @@ class StepTables(NamedTuple):
     one: Floats  # [n] 1 throughout
     root: Floats  # [n] 1 / sqrt(i)
     inverse: Floats  # [n] 1 / i
-    square: Floats  # [n] i^2
 
 
 @compiled
 def step_tables(n):
     """Tables for profiles of up to `n` points."""
-    root, inverse, square = np.zeros(n), np.zeros(n), np.zeros(n)
+    root, inverse = np.zeros(n), np.zeros(n)
     for i in range(1, n):
         root[i] = 1.0 / math.sqrt(i)
         inverse[i] = 1.0 / i
-        square[i] = i * i
-    return StepTables(np.ones(n), root, inverse, square)
+    return StepTables(np.ones(n), root, inverse)
 
 
 @inlined
-def _ordered(bits):
-    """Bits of a number as an integer in the same order, and back: a maximum of integers is found side by side."""
+def ordered(x):
+    """A number as an integer in the same order: a maximum of integers is found side by side."""
+    bits = np.float64(x).view(np.int64)
     return bits ^ ((bits >> _SIGN_BIT) & _OTHER_BITS)
+
+
+@inlined
+def number_of(order):
+    """The number that `ordered` made an integer."""
+    return np.int64(order ^ ((order >> _SIGN_BIT) & _OTHER_BITS)).view(np.float64)
 
 
 @compiled
 def steepest(y, near, far, first, stop, k, start, slope):
     """Largest (y_i - start - slope i) near_i far_(k - i) for first <= i < stop."""
     lowest, rest = np.uint64(first), np.uint64(k - first)
-    best = _ordered(np.float64(-1e300).view(np.int64))
+    best = ordered(-1e300)
     for i in range(np.uint64(stop - first)):
         at = lowest + i
         value = (y[at] - start - slope * np.float64(at)) * near[at] * far[rest - i]
-        best = max(best, _ordered(np.float64(value).view(np.int64)))
-    return np.int64(_ordered(best)).view(np.float64)
+        best = max(best, ordered(value))
+    return number_of(best)
 
 
 @compiled
@@ -64,18 +69,6 @@ def last_point_of(value, y, near, far, first, stop, k, start, slope):
         at = lowest + i
         reached = (y[at] - start - slope * np.float64(at)) * near[at] * far[rest - i] == value
         found = max(found, np.int64(at) if reached else np.int64(0))
-    return found
-
-
-@compiled
-def first_point_of(value, y, near, far, first, stop, k, start, slope):
-    """The first point at which `steepest` reaches its `value`."""
-    lowest, rest = np.uint64(first), np.uint64(k - first)
-    found = np.int64(stop)
-    for i in range(np.uint64(stop - first)):
-        at = lowest + i
-        reached = (y[at] - start - slope * np.float64(at)) * near[at] * far[rest - i] == value
-        found = min(found, np.int64(at) if reached else np.int64(stop))
     return found
 
 
