@@ -72,10 +72,12 @@ class DistanceModel:
         loss = np.full((len(freqs_ghz), *terrain.grid.shape), np.nan, dtype=np.float32)
         for band, freq in enumerate(freqs_ghz):
             loss[band, near] = self.loss_db(flat_m[near], slant_m, freq, tx_height_agl_m, link.rx_height_agl_m)
-        distance = np.full(terrain.grid.shape, np.nan, dtype=np.float32)
-        distance[near] = slant_m
+
+        def distance_3d_m() -> Floats:
+            return _slant_m(flat_m, antenna_m - terrain.values - link.rx_height_agl_m)
+
         at_sea = None if zone is None else zone.values == SEA
-        return LossField(loss, terrain.grid, tuple(float(freq) for freq in freqs_ghz), distance, at_sea)
+        return LossField(loss, terrain.grid, tuple(float(freq) for freq in freqs_ghz), distance_3d_m, at_sea)
 
     def points(
         self, terrain: Raster, clutter: Raster | None, *, zone: Raster | None, x_m: float, y_m: float,

@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -40,19 +40,19 @@ class LossField:
     path_loss_db: npt.NDArray[np.float32]
     grid: Grid
     freqs_ghz: tuple[float, ...]
-    distance_3d_m: npt.NDArray[np.float32]
+    fill_distance_3d_m: Callable[[], Floats]
     at_sea: npt.NDArray[np.bool_] | None
 
     @cached_property
     def free_space_db(self) -> npt.NDArray[np.float32]:
         """Free-space loss over the three-dimensional distance, float32 `[n_freq, ny, nx]` [dB]."""
-        slant = 20.0 * np.log10(self.distance_3d_m) - 60.0
+        slant = np.where(np.isnan(self.path_loss_db[0]), np.nan, 20.0 * np.log10(self.fill_distance_3d_m()) - 60.0)
         return np.stack([92.4 + 20.0 * math.log10(f) + slant for f in self.freqs_ghz]).astype(np.float32)
 
     @cached_property
     def sigma_l_db(self) -> npt.NDArray[np.float32]:
         """Standard deviation of location variability, float32 `[n_freq, ny, nx]`, 0 at sea [dB]."""
-        land = np.where(np.isnan(self.distance_3d_m), np.nan, 1.0)
+        land = np.where(np.isnan(self.path_loss_db[0]), np.nan, 1.0)
         if self.at_sea is not None:
             land[self.at_sea & ~np.isnan(land)] = 0.0
         sigmas = [location_sigma_db(f, self.grid.resolution_m) for f in self.freqs_ghz]
@@ -150,30 +150,29 @@ def loss_field(
         freqs_ghz, time_pct, tx_height_agl_m, rx_height_agl_m, polarization, mid_lat_deg, delta_n,
         surface_refractivity, 1e-3 * end_clearance_m,
     )  # fmt: skip
-    place, rows, cols = _pixels(terrain, clutter, zone, wanted, x_m, y_m, radius_m, spacing_m, ground_amsl_m)
-    pixel_m = terrain.grid.resolution_m
     if mode not in ("sweep", "path"):
         raise OutOfValidityError(f'`mode` must be "sweep" or "path", got "{mode}"')
-    flat_distance_m = np.hypot(cols - place.col, rows - place.row) * pixel_m
-    by_path = flat_distance_m < 1e3 * _field.near_limit_km(1e-3 * spacing_m)
-    if mode == "path":
-        by_path[:] = True
-
-    loss = np.empty((terms.shape[0], cols.size))
-    with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
-        workers = threads or os.cpu_count() or 1
-        loss[:, by_path] = _by_path(pool, workers, place, cols[by_path], rows[by_path], pixel_m, spacing_m, terms, link)
-        far = ~by_path
-        loss[:, far] = _by_sweep(pool, workers, place, cols[far], rows[far], pixel_m, spacing_m, radius_m, terms, link)
+    place, window, reach = _prepare(terrain, clutter, zone, wanted, x_m, y_m, radius_m, spacing_m, ground_amsl_m)
+    pixel_m = terrain.grid.resolution_m
+    by_path_within = math.inf if mode == "path" else 1e3 * _field.near_limit_km(1e-3 * spacing_m) / pixel_m
+    flags = np.empty((0, 0), np.bool_) if wanted is None else wanted.values.astype(np.bool_, copy=False)
+    near, far = _field.find_pixels(flags, place.col, place.row, *window, by_path_within, reach)
 
     path_loss = np.full((terms.shape[0], *terrain.grid.shape), np.nan, dtype=np.float32)
-    distance = np.full(terrain.grid.shape, np.nan, dtype=np.float32)
-    row, col = rows.astype(np.intp), cols.astype(np.intp)
-    path_loss[:, row, col] = loss
-    drop = place.ground_m + tx_height_agl_m - terrain.values[row, col] - rx_height_agl_m
-    distance[row, col] = np.maximum(np.hypot(flat_distance_m, drop), 1.0)
+    workers = threads or os.cpu_count() or 1
+    with ThreadPoolExecutor(workers) as pool:
+        _by_path(pool, workers, place, near, pixel_m, spacing_m, terms, link, path_loss)
+        _by_sweep(pool, workers, place, far, pixel_m, spacing_m, radius_m, terms, link, path_loss)
+
+    def distance_3d_m() -> Floats:
+        rows, cols = np.arange(terrain.grid.shape[0])[:, None], np.arange(terrain.grid.shape[1])[None, :]
+        flat_m = np.hypot(rows - place.row, cols - place.col) * pixel_m
+        drop_m = place.ground_m + tx_height_agl_m - place.terrain - rx_height_agl_m
+        distance_m: Floats = np.maximum(np.hypot(flat_m, drop_m), 1.0)
+        return distance_m
+
     at_sea = None if zone is None else zone.values == SEA
-    return LossField(path_loss, terrain.grid, tuple(float(f) for f in freqs_ghz), distance, at_sea)
+    return LossField(path_loss, terrain.grid, tuple(float(f) for f in freqs_ghz), distance_3d_m, at_sea)
 
 
 def point_loss_db(
@@ -303,11 +302,11 @@ def _profile_to(
     return profile
 
 
-def _pixels(
+def _prepare(
     terrain: Raster, clutter: Raster | None, zone: Raster | None, wanted: Raster | None,
     x_m: float, y_m: float, radius_m: float, spacing_m: float, ground_amsl_m: float | None,
-) -> tuple[_Place, Floats, Floats]:  # fmt: skip
-    """The wanted pixels within the radius, as rows and columns of the grid."""
+) -> tuple[_Place, tuple[int, int, int, int], float]:  # fmt: skip
+    """Check what a field stands on; returns the window that paths may touch (rows, columns) and the radius, in pixels."""
     place = _place(terrain, clutter, zone, x_m, y_m, ground_amsl_m)
     if wanted is not None and wanted.grid != terrain.grid:
         raise OutOfValidityError("`wanted` must lie on the grid of the terrain")
@@ -320,51 +319,57 @@ def _pixels(
     touched = max(reach + 0.5 * spacing_m / pixel_m, 1e3 * _field.near_limit_km(1e-3 * spacing_m) / pixel_m) + 1.5
     top, left = max(math.floor(place.row - touched), 0), max(math.floor(place.col - touched), 0)
     bottom, right = min(math.ceil(place.row + touched) + 1, ny), min(math.ceil(place.col + touched) + 1, nx)
-    distance = np.hypot(np.arange(top, bottom)[:, None] - place.row, np.arange(left, right)[None, :] - place.col)
     around = [part[top:bottom, left:right] if part.size else part for part in place[:3]]
     try:
         _check_ground(*around)
     except OutOfValidityError:  # perhaps only in the corners, which no path touches
+        distance = np.hypot(np.arange(top, bottom)[:, None] - place.row, np.arange(left, right)[None, :] - place.col)
         _check_ground(*(part[distance <= touched] if part.size else part for part in around))
-    near = distance <= reach
-    if wanted is not None:
-        near &= wanted.values[top:bottom, left:right].astype(bool)
-    rows, cols = np.nonzero(near)
-    return place, (rows + top).astype(np.float64), (cols + left).astype(np.float64)
+    return place, (top, bottom, left, right), reach
 
 
 def _by_path(
-    pool: ThreadPoolExecutor, workers: int, place: _Place, cols: Floats, rows: Floats, pixel_m: float,
-    spacing_m: float, terms: Floats, link: Link,
-) -> Floats:  # fmt: skip
-    loss = np.empty((terms.shape[0], cols.size))
+    pool: ThreadPoolExecutor, workers: int, place: _Place, pixels: _field.Pixels, pixel_m: float, spacing_m: float,
+    terms: Floats, link: Link, path_loss: npt.NDArray[np.float32],
+) -> None:  # fmt: skip
+    """Fill the pixels of a field, each over its own profile."""
 
     def run(part: slice) -> None:
-        _field.path_losses(*place, 1e-3 * pixel_m, cols[part], rows[part], 1e-3 * spacing_m, terms, link, loss[:, part])
+        rows, cols = pixels.rows[part], pixels.cols[part]
+        loss = np.empty((terms.shape[0], rows.size))
+        _field.path_losses(*place, 1e-3 * pixel_m, cols, rows, 1e-3 * spacing_m, terms, link, loss)
+        path_loss[:, rows, cols] = loss
 
-    list(pool.map(run, _parts(cols.size, workers)))
-    return loss
+    list(pool.map(run, _parts(pixels.rows.size, workers)))
 
 
 def _by_sweep(
-    pool: ThreadPoolExecutor, workers: int, place: _Place, cols: Floats, rows: Floats, pixel_m: float,
-    spacing_m: float, radius_m: float, terms: Floats, link: Link,
-) -> Floats:  # fmt: skip
+    pool: ThreadPoolExecutor, workers: int, place: _Place, pixels: _field.Pixels, pixel_m: float, spacing_m: float,
+    radius_m: float, terms: Floats, link: Link, path_loss: npt.NDArray[np.float32],
+) -> None:  # fmt: skip
+    """Fill the pixels of a field, each from the nearest sample of a ray."""
     counts = _field.ray_counts(radius_m / pixel_m)
     n_rays = int(counts.sum())
-    ray, sample = _field.assign_rays(cols, rows, place.col, place.row, radius_m / pixel_m, pixel_m / spacing_m, counts)
+    n = pixels.rows.size
+    ray, sample = np.empty(n, np.int32), np.empty(n, np.int32)
+
+    def assign(part: slice) -> None:
+        rows, cols = pixels.rows[part], pixels.cols[part]
+        _field.assign_rays(
+            cols, rows, place.col, place.row, radius_m / pixel_m, pixel_m / spacing_m, counts, ray[part], sample[part]
+        )
+
+    list(pool.map(assign, _parts(n, workers)))
     start, order = _field.group_by_ray(ray, n_rays)
     tables = ray_tables(1e-3 * spacing_m, int(sample.max(initial=0)) + 1, link)
-    loss = np.empty((terms.shape[0], cols.size))
 
     def run(rays: slice) -> None:
         _field.sweep_losses(
             *place, counts, rays.start, rays.stop, start, order, sample, spacing_m / pixel_m, terms, tables, link,
-            loss,
+            pixels.rows, pixels.cols, path_loss,
         )  # fmt: skip
 
     list(pool.map(run, _parts(n_rays, workers)))
-    return loss
 
 
 def _parts(n: int, workers: int) -> list[slice]:

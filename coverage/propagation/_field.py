@@ -7,8 +7,10 @@ Positions are in pixel units relative to the mast; distances in km.
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from phusong.coverage.propagation._block import BLOCK, SLANT_DB
 from phusong.coverage.propagation._compile import compiled
@@ -69,6 +71,40 @@ def path_losses(
                     loss[j, p] = 92.4 + terms[j, 1] + slant_db(own_km, drop) + own_km / limit * excess
 
 
+class Pixels(NamedTuple):
+    """Rows and columns of pixels `[n]`."""
+
+    rows: npt.NDArray[np.int32]
+    cols: npt.NDArray[np.int32]
+
+
+@compiled
+def find_pixels(wanted, mast_col, mast_row, top, bottom, left, right, near, reach):
+    """The wanted pixels of a window nearer to the mast than `near`, and the others within `reach` of it.
+
+    `wanted` may be empty: all are.
+    """
+    found = np.empty((2, 2, (bottom - top) * (right - left)), np.int32)
+    n_near = n_far = 0
+    for row in range(top, bottom):
+        south = row - mast_row
+        for col in range(left, right):
+            east = col - mast_col
+            square = south * south + east * east
+            if square > reach * reach or (wanted.size > 0 and not wanted[row, col]):
+                continue
+            if square < near * near:
+                found[0, 0, n_near], found[0, 1, n_near] = row, col
+                n_near += 1
+            else:
+                found[1, 0, n_far], found[1, 1, n_far] = row, col
+                n_far += 1
+    return (
+        Pixels(found[0, 0, :n_near].copy(), found[0, 1, :n_near].copy()),
+        Pixels(found[1, 0, :n_far].copy(), found[1, 1, :n_far].copy()),
+    )
+
+
 @compiled
 def ray_counts(radius_pixels):
     """Number of rays `[n_level]` from the outermost level inwards.
@@ -84,15 +120,12 @@ def ray_counts(radius_pixels):
 
 
 @compiled
-def assign_rays(cols, rows, mast_col, mast_row, radius_pixels, steps_per_pixel, counts):
-    """The ray (numbered through all levels) and the sample on it that each pixel takes, both `[n]`."""
-    n = cols.size
-    ray = np.empty(n, np.int64)
-    sample = np.empty(n, np.int32)
+def assign_rays(cols, rows, mast_col, mast_row, radius_pixels, steps_per_pixel, counts, ray, sample):
+    """Fill the ray (numbered through all levels) and the sample on it that each pixel takes, both `[n]`."""
     base = np.zeros(counts.size + 1, np.int64)
     for level in range(counts.size):
         base[level + 1] = base[level] + counts[level]
-    for p in range(n):
+    for p in range(cols.size):
         east, south = cols[p] - mast_col, rows[p] - mast_row
         distance = math.hypot(east, south)
         level, reach = 0, 0.5 * radius_pixels
@@ -102,7 +135,6 @@ def assign_rays(cols, rows, mast_col, mast_row, radius_pixels, steps_per_pixel, 
         turn = math.atan2(east, -south) / (2.0 * math.pi)
         ray[p] = base[level] + int(math.floor(turn * counts[level] + 0.5)) % counts[level]
         sample[p] = int(distance * steps_per_pixel + 0.5)
-    return ray, sample
 
 
 @compiled
@@ -124,9 +156,9 @@ def group_by_ray(ray, n_rays):
 @compiled
 def sweep_losses(
     terrain, clutter, zone, mast_col, mast_row, ground_m, counts, first_ray, stop_ray, start, order, sample,
-    step_pixels, terms, tables, link, loss,
+    step_pixels, terms, tables, link, rows, cols, loss,
 ):  # fmt: skip
-    """Fill `loss[n_freq, n_pixel]` for the pixels of the rays `first_ray` to `stop_ray - 1`."""
+    """Fill `loss[n_freq, ny, nx]` at the pixels of the rays `first_ray` to `stop_ray - 1`."""
     longest = tables.inverse_km.size
     ground = np.empty(longest)
     cover = np.empty(longest if clutter.size > 0 else 0)
@@ -155,4 +187,4 @@ def sweep_losses(
         for q in range(start[ray], start[ray + 1]):
             p = order[q]
             for j in range(terms.shape[0]):
-                loss[j, p] = values[j, sample[p]]
+                loss[j, rows[p], cols[p]] = values[j, sample[p]]

@@ -23,7 +23,7 @@ def test_fields_are_measured_where_no_test_data_are_and_the_missing_are_named(tm
 
 def test_pixels_that_share_a_sample_count_as_one():
     loss = np.array([[[1, 1, 1, np.nan]], [[5, 5, 6, np.nan]]], np.float32)
-    field = LossField(loss, Grid("EPSG:32648", None, (1, 4)), (0.7, 1.8), loss[0], None)
+    field = LossField(loss, Grid("EPSG:32648", None, (1, 4)), (0.7, 1.8), lambda: loss[0], None)
     assert count_samples(field) == (3, 2)
 
 
