@@ -306,7 +306,7 @@ def _prepare(
     terrain: Raster, clutter: Raster | None, zone: Raster | None, wanted: Raster | None,
     x_m: float, y_m: float, radius_m: float, spacing_m: float, ground_amsl_m: float | None,
 ) -> tuple[_Place, tuple[int, int, int, int], float]:  # fmt: skip
-    """Check what a field stands on; returns the window that paths may touch (rows, columns) and the radius, in pixels."""
+    """Check what a field stands on; returns the window that paths may touch and the radius, in pixels."""
     place = _place(terrain, clutter, zone, x_m, y_m, ground_amsl_m)
     if wanted is not None and wanted.grid != terrain.grid:
         raise OutOfValidityError("`wanted` must lie on the grid of the terrain")

@@ -1,8 +1,11 @@
 """P.1812 for a block of samples side by side: what evaluators read off their profiles goes in, losses come out.
 
 A block is one array of rows of `BLOCK` places, one place a sample; the name of a row is where it starts. For each block
-an evaluator fills the rows down to `ROUGHNESS` and those of an Earth down to `RX_SLOPE`, calls `fill_up` and `complete`,
-and for each band `diffract`, looks at the ground under those samples for which ducting matters, and calls `combine`.
+an evaluator fills the rows down to `ROUGHNESS` and those of each Earth down to `RX_SLOPE`, calls `fill_up` and
+`complete`, and for each band `diffract`, `put_roughness` for those samples for which ducting matters, and `combine`.
+
+Loops count in unsigned numbers: a number that may be negative would be looked up from the end of a row, which keeps the
+processor from doing several at a time.
 """
 
 import math
@@ -29,7 +32,12 @@ from phusong.coverage.propagation._formulas import (
     with_zones,
 )
 from phusong.coverage.propagation._math import atan
-from phusong.coverage.propagation._profile import bullington_point_nu, diffraction_surface_m, smooth_surface_m
+from phusong.coverage.propagation._profile import (
+    NO_COAST_KM,
+    bullington_point_nu,
+    diffraction_surface_m,
+    smooth_surface_m,
+)
 from phusong.coverage.propagation._steps import last_point_of, smooth_nu, steepest
 
 Floats = npt.NDArray[np.float64]
@@ -68,7 +76,7 @@ _DUCTING = (
 
 @compiled
 def new_block():
-    """A block over land throughout, without horizons; they are as far as a coast can be."""
+    """An empty block."""
     return np.zeros(_ROWS * BLOCK)
 
 
@@ -105,6 +113,14 @@ def _geometry_at(w, i, tx_m, link):
         w[TX_HORIZON + i], w[RX_HORIZON + i], w[_TX_MRAD + i], w[_RX_MRAD + i], w[SEA_FRACTION + i], w[TX_COAST + i],
         w[RX_COAST + i],
     )  # fmt: skip
+
+
+@compiled
+def put_inland(w):
+    """Make the whole block a block of paths that meet no other zone."""
+    for i in range(np.uint64(BLOCK)):
+        w[SEA_FRACTION + i] = 0.0
+        w[TX_COAST + i] = w[RX_COAST + i] = NO_COAST_KM
 
 
 @compiled
@@ -250,7 +266,7 @@ def put_roughness(w, m, terrain_m, flat, tx_m, link, tables):
 
 @compiled
 def combine(w, packed, n, tx_ground_m, band, link, which, count):
-    """Fill the losses of a band; the roughness and the horizons of the samples `which[:count]` must stand in the block."""
+    """Fill the losses of a band; the roughness of the samples `which[:count]` must stand in the block."""
     tx_m = tx_ground_m + link.tx_agl_m
     for i in range(np.uint64(n)):
         w[_ENHANCED_DB + i] = np.inf

@@ -489,8 +489,8 @@ def enhancement_db(geometry, band, link, diffraction_p_db):
 def loss_by_mechanism_db(geometry, bare, terms, link, unscattered):
     """Loss of a path as mechanisms are added one after the other [dB].
 
-    `bare` is the geometry without clutter, `unscattered` the link without troposcatter. Returns the diffraction over bare
-    ground and over the clutter, and the losses by diffraction, with ducting, and with all.
+    `bare` is the geometry without clutter, `unscattered` the link without troposcatter. Returns the diffraction over
+    bare ground and over the clutter, and the losses by diffraction, with ducting, and with all.
     """
     band = band_of(terms)
     of_terrain = diffraction_db(bare, band, link)[1]

@@ -178,7 +178,11 @@ def put_path(m, k, cover_m, zone, step_km, link, work):
         w[rows.TX_HORIZON_SLOPE + m], w[rows.RX_HORIZON_SLOPE + m] = direct / step_km, (-rise - drop * k) / step_km
     else:
         first, last = _horizon_points(terrain_m, drop, tx, rx, flat_tx, flat_rx, k, inverse)
-        w[rows.IN_SIGHT + m], w[rows.TX_HORIZON + m], w[rows.RX_HORIZON + m] = 0.0, first * step_km, total - last * step_km
+        w[rows.IN_SIGHT + m], w[rows.TX_HORIZON + m], w[rows.RX_HORIZON + m] = (
+            0.0,
+            first * step_km,
+            total - last * step_km,
+        )
         w[rows.TX_HORIZON_SLOPE + m] = flat_tx / step_km
         w[rows.RX_HORIZON_SLOPE + m] = (flat_rx - 2.0 * drop * k) / step_km
 

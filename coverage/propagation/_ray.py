@@ -126,7 +126,7 @@ def ray_work(n):
 
 @compiled
 def _look_ahead(sight, bare, near, tx_m, inverse_km):
-    """Fill what the transmitter sees highest before each point: of `bare` within `near` points of it, else of `sight`."""
+    """Fill what the transmitter sees highest before each point; within `near` points of it `bare` counts."""
     y, best, point = sight.y, -np.inf, 0
     for k in range(1, y.size):
         i = k - 1 - near
@@ -142,7 +142,7 @@ def _look_ahead(sight, bare, near, tx_m, inverse_km):
 
 @inlined
 def _push(hull, top, i, y, rise):
-    """Push point `i`, `rise` above the point before it, on the hull whose last vertex is `top`; returns the new `top`."""
+    """Push point `i`, `rise` above the one before, on the hull whose last vertex is `top`; returns the new `top`."""
     run = 1.0
     while rise >= hull.slope[top] * run:
         top -= 1
@@ -320,8 +320,8 @@ def _fill_losses(first, count, terrain_m, terms, tables, link, work, corrects_zo
             if math.isnan(w[rows.ROUGHNESS + m]):
                 rows.put_roughness(w, m, terrain_m, work.flat.y, tx_m, link, tables.steps)
         rows.combine(w, work.packed, full, terrain_m[0], band, link, work.which, n_ducting)
-        for m in range(count):
-            loss[j, work.point[first + m]] = w[rows.LOSS_DB + np.uint64(m)]
+        for place in range(count):
+            loss[j, work.point[first + place]] = w[rows.LOSS_DB + np.uint64(place)]
 
 
 @inlined
@@ -354,16 +354,14 @@ def ray_loss(terrain_m, clutter_m, zone, needed, terms, tables, link, work, loss
     if link.times.time_pct < 50.0:
         _look_ahead(over_beta, flat_beta.y, near, tx_m, inverse_km)
         _look_back(over_beta, flat_beta.y, near, tx_m, rx_agl_m, needed, tables.step_km, inverse_km, hull, nothing)
-    coast = _fill_zones(zone, tables.step_km, link, work.zones)
+    first_coast = _fill_zones(zone, tables.step_km, link, work.zones)
 
     w = work.block
-    w[rows.SEA_FRACTION : rows.SEA_FRACTION + np.uint64(BLOCK)] = 0.0
-    w[rows.TX_COAST : rows.TX_COAST + np.uint64(BLOCK)] = NO_COAST_KM
-    w[rows.RX_COAST : rows.RX_COAST + np.uint64(BLOCK)] = NO_COAST_KM
+    rows.put_inland(w)
     n_points = 0
     for k in range(MIN_POINTS - 1, n):
         work.point[n_points] = k
-        n_points += needed[k]
+        n_points += 1 if needed[k] else 0
     for first in range(0, n_points, BLOCK):
         count = min(BLOCK, n_points - first)
         _put_horizons(w, count, first, tables, tx_m, link, work)
@@ -376,7 +374,7 @@ def ray_loss(terrain_m, clutter_m, zone, needed, terms, tables, link, work, loss
                 w, rows.BETA_EARTH, count, first, over_beta, flat_beta.y, near, tx_m, rx_agl_m,
                 K_BETA * EARTH_RADIUS_KM, tables, work.point,
             )  # fmt: skip
-        reaches_coast = coast <= work.point[first + count - 1] and zone.size > 0
+        reaches_coast = zone.size > 0 and first_coast <= work.point[first + count - 1]
         if reaches_coast:
             _put_zones(w, count, first, work.zones, work.point, inverse_km)
         _fill_losses(first, count, terrain_m, terms, tables, link, work, reaches_coast, loss)

@@ -109,9 +109,7 @@ def smooth_nu(step_km, steps, tx_m, rx_m, bulge):
         u -= value / (a * (6.0 * u * (u - 1.0) + 1.0) - tx_m - rx_m)
     low = min(max(math.floor(u * steps), 1.0), steps - 1.0)
     high = min(low + 1.0, steps - 1.0)
-    best = max(
-        _smooth_parameter(low, steps, tx_m, rx_m, rise), _smooth_parameter(high, steps, tx_m, rx_m, rise)
-    )
+    best = max(_smooth_parameter(low, steps, tx_m, rx_m, rise), _smooth_parameter(high, steps, tx_m, rx_m, rise))
     in_sight = best * math.sqrt(0.002 * steps / step_km)
     beyond = bullington_point_nu(total, tx_slope, rx_slope, tx_m, rx_m)
     return beyond if tx_slope >= (rx_m - tx_m) / total else in_sight

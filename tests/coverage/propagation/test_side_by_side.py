@@ -1,0 +1,94 @@
+"""The functions that stand in for the mathematical library, and what loops over samples side by side rest on."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from phusong.coverage.propagation import _math
+from phusong.coverage.propagation._block import BLOCK
+from phusong.coverage.propagation._profile import bullington_nu
+from phusong.coverage.propagation._steps import number_of, ordered, smooth_nu, steepest, step_tables
+from phusong.coverage.propagation.p1812 import ray_loss_db
+from tests.coverage.terrain import LINK
+
+MANY = settings(deadline=None, max_examples=500)  # the first example compiles
+RNG = np.random.default_rng(11)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "arguments"),
+    [
+        (_math.log, np.log, 10.0 ** RNG.uniform(-300.0, 300.0, 4000)),
+        (_math.log, np.log, RNG.uniform(0.5, 2.0, 4000)),
+        (_math.log10, np.log10, RNG.uniform(1e-6, 1e6, 4000)),
+        (_math.exp, np.exp, RNG.uniform(-40.0, 0.0, 4000)),
+        (_math.atan, np.arctan, RNG.standard_cauchy(4000)),
+        (_math.falling, lambda x: 0.5 - 0.5 * np.tanh(x), RNG.normal(0.0, 20.0, 4000)),
+    ],
+)
+def test_each_function_is_that_of_the_library(ours, theirs, arguments):
+    expected = theirs(arguments)
+    found = np.array([ours(x) for x in arguments])
+    assert np.max(np.abs(found - expected) / np.maximum(np.abs(expected), 1.0)) < 1.5e-15
+
+
+def test_an_exponential_is_right_to_the_last_digits_and_ends_where_numbers_end():
+    arguments = RNG.uniform(-700.0, 700.0, 4000)
+    assert np.max(np.abs(np.array([_math.exp(x) for x in arguments]) / np.exp(arguments) - 1.0)) < 5e-16
+    assert 0.0 < _math.exp(-1e9) < 1e-300
+    assert 1e300 < _math.exp(1e9) < math.inf
+
+
+@MANY
+@given(st.floats(-1.0, 1.0))
+def test_a_third_of_an_angle_is_that_of_the_library(x):
+    assert _math.sine_of_third(x) == pytest.approx(math.sin(math.asin(x) / 3.0), abs=1e-14)
+
+
+@MANY
+@given(st.floats(1e-6, 1e6), st.floats(-3.0, 3.0))
+def test_a_power_is_that_of_the_library(x, exponent):
+    assert _math.power(x, exponent) == pytest.approx(x**exponent, rel=1e-13)
+
+
+@MANY
+@given(st.lists(st.floats(-1e6, 1e6), min_size=2))
+def test_numbers_as_integers_keep_their_order(values):
+    assert number_of(max(ordered(x) for x in values)) == max(values)
+
+
+@MANY
+@given(st.integers(2, 200), st.integers(0, 2**32), st.floats(-5.0, 5.0))
+def test_the_steepest_of_a_curve_is_found_in_any_part_of_it(k, seed, slope):
+    rng = np.random.default_rng(seed)
+    y, tables = rng.normal(0.0, 50.0, k + 1), step_tables(k + 1)
+    first = int(rng.integers(1, k))
+    i = np.arange(first, k)
+    expected = ((y[i] - 3.0 - slope * i) / np.sqrt(i * (k - i))).max()
+    assert steepest(y, tables.root, tables.root, first, k, k, 3.0, slope) == pytest.approx(expected, rel=1e-12)
+
+
+@MANY
+@given(
+    st.integers(4, 1500), st.sampled_from([0.001, 0.03, 0.1, 1.0]), st.floats(1.0, 3000.0), st.floats(1.0, 300.0),
+    st.floats(5000.0, 20000.0),
+)  # fmt: skip
+def test_the_smooth_earth_is_that_of_a_scan_over_every_point(steps, step_km, tx_m, rx_m, radius_km):
+    distance, level = np.arange(steps + 1) * step_km, np.zeros(steps + 1)
+    expected = bullington_nu(distance, level, level, tx_m, rx_m, 1.0 / radius_km, 0.0)
+    assert smooth_nu(step_km, float(steps), tx_m, rx_m, 500.0 / radius_km) == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("n", [5, BLOCK + 3, BLOCK + 4, BLOCK + 5, 2 * BLOCK + 5])
+def test_a_ray_may_end_at_any_place_of_a_block(n):
+    rng = np.random.default_rng(n)
+    longer = 3 * BLOCK
+    terrain, clutter = rng.normal(100.0, 30.0, longer), rng.choice([0.0, 12.0], longer)
+    zone = np.full(longer, 4)
+    link = {key: LINK[key] for key in ("tx_height_agl_m", "rx_height_agl_m", "mid_lat_deg", "delta_n")}
+    link |= {"surface_refractivity": 350.0, "polarization": "vertical", "freqs_ghz": [0.8, 2.6], "time_pct": 10.0}
+    whole = ray_loss_db(0.03, terrain, clutter, zone, **link)
+    np.testing.assert_array_equal(ray_loss_db(0.03, terrain[:n], clutter[:n], zone[:n], **link), whole[:, :n])
