@@ -10,6 +10,8 @@ import rasterio
 import shapely
 from pyproj import proj_version_str
 
+from phusong.coverage.propagation._compile import kernels_digest
+
 _LIBRARIES = ("geopandas", "numba", "numpy", "pandas", "pyarrow", "pyproj", "rasterio", "shapely")
 
 
@@ -31,7 +33,6 @@ def library_versions() -> dict[str, str]:
 
 @cache
 def field_versions() -> Mapping[str, str]:
-    """Versions that a path-loss field depends on: the engine's and the compiler's."""
-    return MappingProxyType(
-        {"phusong": engine_version(), **{name: version(name) for name in ("llvmlite", "numba", "numpy")}}
-    )
+    """Versions that a path-loss field depends on: the engine's, its kernels' and the compiler's."""
+    libraries = {name: version(name) for name in ("llvmlite", "numba", "numpy")}
+    return MappingProxyType({"phusong": engine_version(), "kernels": kernels_digest(), **libraries})

@@ -1,19 +1,22 @@
 """What bounds the kernel: how often a sample calls each function, what a call costs here, and the floor they set.
 
 Calls are counted while the kernels run uncompiled, in a process of its own, over a few narrow wedges of each site; a
-call costs what it costs in a compiled loop over independent arguments. Powers written `**`, divisions, sums, sampling
-and comparisons come on top: the floor is a bound, not an estimate.
+call costs what it costs in a compiled loop over independent arguments, done side by side as in the kernels. Divisions,
+sums, sampling, hulls and comparisons come on top: the floor is a bound, not an estimate.
 """
 
 import math
 import os
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from phusong.coverage.propagation import _math
 from phusong.coverage.propagation._compile import compiled
 from phusong.geodata.grid import Raster
 from scripts.bench_fields import ONE_BAND_GHZ, THREE_BANDS_GHZ, count_samples, field_of
@@ -62,19 +65,23 @@ def _floor(
 class _CountingMath:
     """The module `math` that counts its calls."""
 
-    def __init__(self) -> None:
-        self.calls: Counter[str] = Counter()
+    def __init__(self, calls: Counter[str]) -> None:
+        self.calls = calls
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(math, name)
-        if not callable(value):
-            return value
+        return _counted(name, value, self.calls) if callable(value) else value
 
-        def counted(*arguments: float) -> Any:
-            self.calls[name] += 1
-            return value(*arguments)
 
-        return counted
+def _counted(name: str, function: Callable[..., Any], calls: Counter[str]) -> Callable[..., Any]:
+    def counted(*arguments: float) -> Any:
+        calls[name] += 1
+        try:
+            return function(*arguments)
+        except ValueError:  # of a sample that takes another branch: compiled, it is NaN there
+            return math.nan
+
+    return counted
 
 
 def _count_calls(name: str, radius_km: float, data: Path) -> dict[str, dict[str, float]]:
@@ -83,14 +90,22 @@ def _count_calls(name: str, radius_km: float, data: Path) -> dict[str, dict[str,
     wanted = Raster(_wedges(site), site.terrain.grid)
     found = {}
     for label, bands in (("1_band", ONE_BAND_GHZ), ("3_bands", THREE_BANDS_GHZ)):
-        counting = _CountingMath()
-        modules = [module for path, module in sys.modules.items() if path.startswith("phusong.coverage.propagation.")]
-        for module in modules:
-            if hasattr(module, "math"):
-                module.math = counting
+        calls: Counter[str] = Counter()
+        for path, module in sys.modules.items():
+            if path.startswith("phusong.coverage.propagation."):
+                _count_in(module, calls)
         samples = count_samples(field_of(site, radius_km, clutter=True, bands=bands, wanted=wanted))[1]
-        found[label] = {call: round(n / samples, 2) for call, n in counting.calls.most_common() if n > 0.01 * samples}
+        found[label] = {call: round(n / samples, 2) for call, n in calls.most_common() if n > 0.01 * samples}
     return found
+
+
+def _count_in(module: ModuleType, calls: Counter[str]) -> None:
+    """Make a module of kernels count its calls of elementary functions."""
+    if hasattr(module, "math"):
+        module.math = _CountingMath(calls)
+    for name in _LOOPS:
+        if hasattr(module, name):
+            setattr(module, name, _counted(name, getattr(_math, name), calls))
 
 
 def _wedges(site: Site) -> Any:
@@ -106,27 +121,15 @@ def _call_ns(name: str, repeat: int) -> float:
 
 
 @compiled
-def _log10(values, out):
-    for i in range(values.size):
-        out[i] = math.log10(values[i])
-
-
-@compiled
 def _log(values, out):
     for i in range(values.size):
-        out[i] = math.log(values[i])
-
-
-@compiled
-def _log1p(values, out):
-    for i in range(values.size):
-        out[i] = math.log1p(values[i])
+        out[i] = _math.log(values[i])
 
 
 @compiled
 def _exp(values, out):
     for i in range(values.size):
-        out[i] = math.exp(-values[i])
+        out[i] = _math.exp(-values[i])
 
 
 @compiled
@@ -138,28 +141,13 @@ def _sqrt(values, out):
 @compiled
 def _atan(values, out):
     for i in range(values.size):
-        out[i] = math.atan(values[i])
+        out[i] = _math.atan(values[i])
 
 
 @compiled
-def _tanh(values, out):
+def _sine_of_third(values, out):
     for i in range(values.size):
-        out[i] = math.tanh(values[i])
+        out[i] = _math.sine_of_third(0.5 * values[i])
 
 
-@compiled
-def _power(values, out):
-    for i in range(values.size):
-        out[i] = values[i] ** 1.425
-
-
-@compiled
-def _division(values, out):
-    for i in range(values.size):
-        out[i] = 1.7 / values[i]
-
-
-_LOOPS = {
-    "log10": _log10, "log": _log, "log1p": _log1p, "exp": _exp, "sqrt": _sqrt, "atan": _atan, "tanh": _tanh,
-    "power": _power, "division": _division,
-}  # fmt: skip
+_LOOPS = {"log": _log, "exp": _exp, "sqrt": _sqrt, "atan": _atan, "sine_of_third": _sine_of_third}

@@ -20,11 +20,20 @@ _KERNELS_ABOVE = ("antenna.py", "signal.py", "tally.py")
 
 
 @cache
+def kernels_digest() -> str:
+    """Hash of the source of all kernels of this folder, on which a field depends."""
+    digest = hashlib.sha256()
+    for path in sorted(_HERE.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+@cache
 def _code_folder() -> str:
     """Folder for this state of the kernels; numba's own choice ("") where none can be made beside them."""
-    digest = hashlib.sha256()
-    for path in (*sorted(_HERE.glob("*.py")), *(_HERE.parent / name for name in _KERNELS_ABOVE)):
-        digest.update(path.read_bytes())
+    digest = hashlib.sha256(kernels_digest().encode())
+    for name in _KERNELS_ABOVE:
+        digest.update((_HERE.parent / name).read_bytes())
     folder = _HERE / "__pycache__" / f"kernels-{digest.hexdigest()[:16]}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
