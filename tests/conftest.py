@@ -6,9 +6,13 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.databases import BINARIES, Cluster
+
+hypothesis.settings.register_profile("phusong", deadline=None)  # a busy machine is no failure
+hypothesis.settings.load_profile("phusong")
 
 
 @pytest.fixture(scope="session")

@@ -122,7 +122,7 @@ def test_people_of_the_communes_and_districts_add_up_to_the_province(people, cla
     assert counts["province"].sum() / MICRO == pytest.approx(people[:, :5].sum(), abs=2e-5)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(PEOPLE, LEVELS, LEVELS)
 def test_shares_lie_in_0_to_1_and_unions_are_never_below_their_parts(people, first, second):
     figures = figures_of(people, [make_grid("3G", "Alpha", first, 0), make_grid("4G", "Beta", second, 1)])
@@ -138,7 +138,7 @@ def test_shares_lie_in_0_to_1_and_unions_are_never_below_their_parts(people, fir
     assert (by_operator["any"] >= by_operator[["Alpha", "Beta"]].max(axis=1)).all()
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(PEOPLE, LEVELS, st.floats(0, 12))
 def test_a_share_lies_in_its_interval(people, levels, sigma_db):
     error = BASE.model_error.model_copy(update={"sigma_db": sigma_db})
@@ -168,7 +168,7 @@ def test_people_of_two_operators_need_both():
     assert counts[[("any", "weak"), ("any", "good"), ("4G", "weak")]].tolist() == [8.0, 0.0, 0.0]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(PEOPLE, LEVELS, st.floats(0, 30))
 def test_a_higher_threshold_never_covers_more(people, levels, rise_db):
     higher = {

@@ -86,7 +86,7 @@ def test_a_settlement_within_the_models_error_of_the_threshold_is_uncertain_what
     assert table["uncertain__ofcom"].tolist() == ["no", "no", "yes", "no", "no"]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.floats(-140, -90), st.floats(-140, -90))
 def test_a_settlement_is_uncertain_exactly_where_the_shifted_field_would_decide_otherwise(first, second):
     levels = {"3G": first, "4G": second}

@@ -76,7 +76,7 @@ def classes_of(levels, shift_db):
     return layers
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(LAYERS, MODEL_SIGMA_DB)
 def test_every_shift_counts_what_the_plain_classes_of_the_shifted_field_count(levels, model_sigma_db):
     tally = tally_of(levels, model_sigma_db)
@@ -87,7 +87,7 @@ def test_every_shift_counts_what_the_plain_classes_of_the_shifted_field_count(le
             np.testing.assert_array_equal(plots.classes[number], sum_plots(RESIDENTS, classes))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(LAYERS, MODEL_SIGMA_DB)
 def test_a_lower_field_never_serves_more_and_a_higher_never_less(levels, model_sigma_db):
     for plots in tally_of(levels, model_sigma_db).by_label.values():
@@ -97,7 +97,7 @@ def test_a_lower_field_never_serves_more_and_a_higher_never_less(levels, model_s
             assert (computed <= high).all()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(LEVELS)
 def test_expected_people_are_people_by_the_share_of_places_and_the_best_operator_decides(level):
     nothing = np.full(SHAPE, NO_SIGNAL_CDBM, dtype=np.int16)
@@ -109,7 +109,7 @@ def test_expected_people_are_people_by_the_share_of_places_and_the_best_operator
         np.testing.assert_allclose(tally.by_label["4G", operator].expected[:, 0], by_plot, rtol=1e-4, atol=1000)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(LAYERS)
 def test_people_of_two_operators_are_those_whom_each_of_the_two_serves(levels):
     layers = classes_of(levels, 0.0)

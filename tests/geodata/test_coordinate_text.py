@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from phusong.geodata.coordinate_text import parse_angle, parse_metres, parse_pair, without_grouping
@@ -33,7 +33,6 @@ def test_what_is_no_angle_or_could_be_two_is_not_read(text: str) -> None:
     assert parse_angle(text) is None
 
 
-@settings(deadline=None)
 @given(
     degrees=st.integers(8, 23) | st.integers(102, 117), minutes=st.integers(0, 59), tenths=st.integers(0, 599),
     signs=st.tuples(st.sampled_from(DEGREES), st.sampled_from(MINUTES), st.sampled_from(SECONDS)),
@@ -83,7 +82,6 @@ def test_a_pair_with_the_longitude_first_keeps_its_order() -> None:
     assert [part.deg for part in pair] == [105.34808, 22.62924]
 
 
-@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_no_text_stops_the_readers(text: str) -> None:
     parse_angle(text)

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from phusong.geodata.coordinate_faults import VIETNAM_CRS
@@ -43,7 +43,6 @@ def test_without_the_seven_parameters_a_point_would_lie_225_metres_off() -> None
     assert "VN-2000 to WGS 84 (2)" in storage_transformer("EPSG:9211").description
 
 
-@settings(deadline=None)
 @given(st.sampled_from(VN2000), st.floats(102.5, 117), st.floats(7, 23.3))
 def test_a_round_trip_stays_within_a_millimetre(crs: str, lon: float, lat: float) -> None:
     x, y = from_lonlat(np.array([lon]), np.array([lat]), crs)

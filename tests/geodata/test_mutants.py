@@ -41,7 +41,7 @@ def imported(folder: Path, name: str, content: bytes) -> dict[str, tuple[object,
     return stations_of(folder, Mutant("drawn", BASE.name, Path(name).suffix, content, None, BASE.options))[0]
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(mutants())
 def test_a_damaged_file_is_accepted_with_a_report_or_refused_with_a_sentence(
     tmp_path: Path, mutant: tuple[str, bytes]
@@ -50,7 +50,7 @@ def test_a_damaged_file_is_accepted_with_a_report_or_refused_with_a_sentence(
 
 
 @pytest.mark.parametrize("name", ["utf8.csv", "tcvn3.csv"])
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(row=st.integers(0, 29), piece=st.binary(min_size=1, max_size=30))
 def test_the_rows_beside_a_damaged_one_are_accepted_unchanged(
     tmp_path: Path, name: str, row: int, piece: bytes

@@ -211,7 +211,7 @@ CELLS = (
 )
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=6), st.sampled_from(["EPSG:9211", "EPSG:4326"]))
 def test_whatever_stands_in_the_cells_every_row_is_placed_or_refused(
     rows: list[tuple[str | None, str | None]], crs: str

@@ -162,7 +162,7 @@ def test_negative_people_are_refused():
         allocate_population(source, GRID, np.ones(GRID.shape, dtype=bool), np.ones(GRID.shape))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     cell=st.floats(8.0, 900.0),
     dx=st.floats(-500.0, 500.0),

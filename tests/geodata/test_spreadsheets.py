@@ -159,7 +159,7 @@ def lay_out(layout: dict[str, Any], rows: list[dict[str, Any]]) -> tuple[list[li
     return grid, merged
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(layouts())
 def test_every_layout_gives_the_same_stations(tmp_path: Path, layout: dict[str, Any]) -> None:
     workspace = Workspace.create(tempfile.mkdtemp(dir=tmp_path), crs="EPSG:32648")

@@ -26,7 +26,7 @@ from phusong.coverage.propagation.p1812 import make_link, path_loss_db, ray_loss
 
 LINK = {"mid_lat_deg": 17.5, "delta_n": 55.0, "surface_refractivity": 350.0}
 CASES = {"ci": 1_000, "long": 100_000}[os.environ.get("PHUSONG_HYPOTHESIS", "ci")]
-MANY = settings(max_examples=CASES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+MANY = settings(max_examples=CASES, suppress_health_check=[HealthCheck.too_slow])
 
 
 @st.composite
@@ -191,7 +191,7 @@ FLAT = (np.arange(8.0), np.zeros(8), np.zeros(8), np.full(8, 4))
 
 
 @pytest.mark.parametrize("name", RANGES)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.data())
 def test_a_number_out_of_range_is_refused_with_name_range_and_value(name, data):
     low, high = RANGES[name]

@@ -14,7 +14,7 @@ from phusong.coverage.propagation._steps import number_of, ordered, smooth_nu, s
 from phusong.coverage.propagation.p1812 import ray_loss_db
 from tests.coverage.terrain import LINK
 
-MANY = settings(deadline=None, max_examples=500)  # the first example compiles
+MANY = settings(max_examples=500)  # the first example compiles
 RNG = np.random.default_rng(11)
 
 
