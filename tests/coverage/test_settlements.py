@@ -159,7 +159,6 @@ def test_the_nearest_mast_of_two_at_one_place_has_the_smaller_id():
     assert (row["nearest_mast_id"], round(row["nearest_mast_km"], 3)) == ("M1", 2.0)
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from([0.5, 2.0, 9.5]), min_size=2, max_size=6))
 def test_settlements_at_one_position_get_the_same_answer(kilometres):
     signal = [(f"T{n}", "4G", "Alpha", -90.0 - 10 * km, "S1", km, 1.5) for n, km in enumerate(kilometres)]
