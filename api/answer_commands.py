@@ -78,7 +78,7 @@ def coverage(
     if as_json:
         print_json(answer)
     elif as_csv:
-        print_csv([row.model_dump() for row in answer.rows], list(CoverageRow.model_fields))
+        print_csv([row.model_dump() for row in answer.rows], list(CoverageRow.model_fields), sources=_said(answer))
     else:
         print_heading(answer, language)
         print_figures(answer, language)
@@ -126,11 +126,18 @@ def settlements(
     if as_json:
         print_json(answer)
     elif as_csv:
-        print_csv([row.model_dump() for row in answer.rows], list(results.settlements.columns))
+        print_csv([row.model_dump() for row in answer.rows], list(results.settlements.columns), sources=_said(answer))
     else:
         print_heading(answer, language)
         print_settlements(answer, language)
     log_warnings([warning.model_dump() for warning in answer.warnings])
+
+
+def _said(answer: "Answer") -> list[str]:
+    """What an export must say of each source, once."""
+    from phusong.geodata.sources import attributions
+
+    return attributions(source.model_dump() for source in answer.sources)
 
 
 def print_heading(answer: "Answer", language: Language) -> None:

@@ -15,6 +15,7 @@ from phusong.api.models import (
     RunSummary,
     SettlementRow,
     SettlementsAnswer,
+    SourceNotice,
     Text,
 )
 from phusong.coverage.dictionary import DATA_DICTIONARY, INTERFERENCE_NOTE
@@ -79,6 +80,7 @@ def heading(results: Results, profile: ThresholdProfile) -> dict[str, Any]:
         "location_pct": profile.location_pct,
         "notes": [Text(**note) for note in manifest["notes"]],
         "warnings": [Text(**warning) for warning in manifest["warnings"]],
+        "sources": [SourceNotice(**notice) for notice in manifest.get("sources", ())],
     }
 
 

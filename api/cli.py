@@ -12,6 +12,7 @@ from phusong.api import (
     answer_commands,
     database_commands,
     diff_commands,
+    fetch_command,
     layer_commands,
     match_command,
     path_commands,
@@ -46,6 +47,7 @@ app = typer.Typer(
 app.command("demo")(run_commands.demo)
 app.command("init")(layer_commands.init)
 app.command("import")(layer_commands.import_)
+app.command("fetch")(fetch_command.fetch)
 app.command("check")(layer_commands.check)
 app.command("unit")(unit_commands.unit)
 app.command("match")(match_command.match)

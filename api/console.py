@@ -14,7 +14,15 @@ from typing import Annotated, Any
 import typer
 from pydantic import BaseModel
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
@@ -38,7 +46,7 @@ def print_json(value: BaseModel | Mapping[str, Any]) -> None:
     typer.echo(f"{text}\n".encode(), nl=False)
 
 
-def print_csv(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
+def print_csv(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, sources: Sequence[str] = ()) -> None:
     """Print rows as CSV on stdout, UTF-8 with the byte-order mark that Excel needs; no cell can be run as a formula.
 
     Parameters
@@ -47,9 +55,15 @@ def print_csv(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None
         Plain values by column.
     columns
         Columns in order; printed even when there is no row.
+    sources
+        What must be said of the data's origin: a last column `sources`, filled in the first row.
     """
     from phusong.geodata.cells import safe_cell
 
+    rows = list(rows)
+    if sources:
+        columns = [*columns, "sources"]
+        rows[:1] = [{**(rows[0] if rows else {}), "sources": "; ".join(sources)}]
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, fieldnames=columns, lineterminator="\r\n")
     writer.writeheader()
@@ -127,6 +141,16 @@ def log_error(error: Exception) -> None:
 def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
     """Show progress on stderr; the block calls what it gets with the steps done and in all."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=_stderr(), transient=True) as progress:
+        task = progress.add_task(what, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+@contextmanager
+def download_bar(what: str) -> Iterator[Callable[[float, float], None]]:
+    """Show bytes, speed and the time left on stderr; the block calls what it gets with the bytes there and in all."""
+    what_column = TextColumn("{task.description}")
+    columns = (what_column, BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=_stderr(), transient=True) as progress:
         task = progress.add_task(what, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)

@@ -93,6 +93,7 @@ def render_geojson(found: Difference) -> str:
     tables = {"commune": communes, "settlement": points.drop(columns=["lon", "lat"]), "station": found.stations}
     features = [feature for kind, table in tables.items() for feature in _features(kind, table)]
     collection = {"type": "FeatureCollection", "run_a": found.a.run_id, "run_b": found.b.run_id, "features": features}
+    collection["sources"] = found.b.manifest.get("sources", [])
     return json.dumps(collection, ensure_ascii=False, allow_nan=False)
 
 

@@ -6,6 +6,7 @@ from phusong.geodata.errors import (
     BusyError,
     DatabaseError,
     DiskFullError,
+    DownloadError,
     InputError,
     MissingLayerError,
     PhusongError,
@@ -40,6 +41,7 @@ STATUS_OF: dict[type[Exception], int] = {
     DatabaseError: 503,
     DiskFullError: 503,
     StoreError: 503,
+    DownloadError: 503,
     PhusongError: 500,
 }
 

@@ -109,7 +109,7 @@ def import_(
         _log_rows(error.reports)
         _annotate(report, file, error.reports, sheet, encoding, columns)
         raise
-    _print_reports(reports, as_json=as_json)
+    print_reports(reports, as_json=as_json)
     _annotate(report, file, [report.to_dict() for report in reports], sheet, encoding, columns)
 
 
@@ -224,7 +224,8 @@ def _log_rows(reports: Sequence[dict[str, Any]]) -> None:
         log(f"and {len(rows) - LISTED_ROWS} more; --json lists all", style="yellow")
 
 
-def _print_reports(reports: Sequence["ImportReport"], *, as_json: bool) -> None:
+def print_reports(reports: Sequence["ImportReport"], *, as_json: bool) -> None:
+    """Print what was imported, per layer, and on stderr the rows that were refused or repaired."""
     described = [report.to_dict() for report in reports]
     if as_json:
         print_json(summary_of(described, stored=True))

@@ -17,6 +17,18 @@ class Text(BaseModel):
     vi: str
 
 
+class SourceNotice(BaseModel):
+    """Who made the data of a layer, and the terms under which it may be passed on."""
+
+    layer: str
+    title: str
+    edition: str
+    attribution: str
+    licence: str
+    licence_url: str
+    share_alike: bool = Field(description="a database derived from it must be offered under the same licence")
+
+
 class Answer(BaseModel):
     """What every answer says of itself: which run, for which date, by which thresholds, in which units."""
 
@@ -30,6 +42,7 @@ class Answer(BaseModel):
     definitions: dict[str, Text] = Field(default_factory=dict, description="what the counts and columns mean")
     notes: list[Text] = Field(description="what the model leaves out")
     warnings: list[Text] = Field(default_factory=list)
+    sources: list[SourceNotice] = Field(default_factory=list, description="open data in it, to be named when shown")
 
 
 class CoverageRow(BaseModel):

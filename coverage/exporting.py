@@ -8,6 +8,7 @@ import pyogrio
 
 from phusong.coverage.results import Results
 from phusong.geodata.schemas import STORAGE_CRS
+from phusong.geodata.sources import attributions, read_sources
 from phusong.geodata.workspace import Workspace
 from phusong.geodata.writing import replacing
 
@@ -29,9 +30,12 @@ def export_tables(workspace: Workspace, out: Path, *, results: Results | None = 
     frames = workspace.read_layers(workspace.layer_names())
     if results is not None:
         frames |= {f"{RUN}{name}": _with_points(results.table(name)) for name in results.manifest["tables"]}
+    tags = {name: source.tags() for name, source in read_sources(workspace.path).items()}
+    said = {"ATTRIBUTION": "; ".join(attributions(results.manifest.get("sources", ())))} if results is not None else {}
     with replacing(out) as aside:
         for name, frame in frames.items():
-            pyogrio.write_dataframe(frame, aside, layer=name, driver="GPKG")
+            metadata = said if name.startswith(RUN) else tags.get(name)
+            pyogrio.write_dataframe(frame, aside, layer=name, driver="GPKG", layer_metadata=metadata)
     return {name: len(frame) for name, frame in frames.items()}
 
 

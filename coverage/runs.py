@@ -25,6 +25,7 @@ from phusong.coverage.service import Layer
 from phusong.coverage.tiles import StoredTile, render_vrt
 from phusong.coverage.versions import engine_version, library_versions
 from phusong.geodata.grid import Grid
+from phusong.geodata.sources import notices
 from phusong.geodata.workspace import Workspace
 
 SUMMARY_INDICATORS = ("people", "residential_cells", "settlements")
@@ -84,6 +85,7 @@ def publish(workspace: Workspace, outcome: Outcome) -> str:
         identity = _identity(outcome, layers, tables)
         run_id = hashlib.sha256(_canonical_json(identity).encode()).hexdigest()[:16]
         manifest = _manifest(run_id, outcome, identity, layers=layers, tables=tables)
+        manifest["sources"] = notices(workspace.path)
         flush(workspace.store_dir)
         open_run_store(workspace).publish(aside, manifest, contents, make_current=outcome.scenario is None)
     return run_id

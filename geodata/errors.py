@@ -69,3 +69,7 @@ class BusyError(WorkspaceError):
 
 class DiskFullError(WorkspaceError):
     """The disk is full, or a file may not grow further; what was there before stands."""
+
+
+class DownloadError(PhusongError, OSError):
+    """A file of a provider or a mirror cannot be had, or is not what it should be."""

@@ -43,6 +43,7 @@ from phusong.geodata.positions import place_rows
 from phusong.geodata.readers import SIDECARS, read_table
 from phusong.geodata.reports import ImportReport, IssueLog
 from phusong.geodata.schemas import STORAGE_CRS, Layer, find_layer
+from phusong.geodata.sources import Source, read_sources, record_source
 from phusong.geodata.station_lists import assume_missing, name_masts, split_technologies
 from phusong.geodata.validation import parse_columns, refuse_duplicates
 from phusong.geodata.workspace import Workspace
@@ -65,6 +66,7 @@ def import_layer(
     append: bool = False,
     encoding: str | None = None,
     accept_repairs: Collection[str] = (),
+    source: Source | None = None,
 ) -> ImportReport:
     """Import a file as a layer of the workspace.
 
@@ -98,6 +100,8 @@ def import_layer(
         Encoding of a text file, `tcvn3` and `vni` too; None finds it.
     accept_repairs
         Codes of refusal (of `placing.REPAIRS`) whose rows are repaired instead, and recorded.
+    source
+        Provider and licence of the data, kept with the layer; None for a user's own.
 
     Raises
     ------
@@ -125,6 +129,8 @@ def import_layer(
     if layer == "stations":
         read_antennas(workspace.path, {name for text in accepted["antenna"].dropna() for name in text.split(";")})
     with archived(workspace, report, [file, *(join.path for join in joins)]):
+        kept = source or (read_sources(workspace.path).get(layer) if append else None)
+        record_source(workspace.path, layer, kept)
         workspace.write_layer(layer, accepted)
     return report
 

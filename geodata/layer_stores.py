@@ -13,6 +13,7 @@ import pyogrio
 from phusong.geodata.databases import require_packages, workspace_database
 from phusong.geodata.names import sort_key
 from phusong.geodata.schemas import LAYERS, NAME_ORDER, STORAGE_CRS, find_layer
+from phusong.geodata.sources import read_sources
 from phusong.geodata.writing import replacing
 
 LAYERS_FILE = "layers.gpkg"
@@ -55,13 +56,17 @@ class GeoPackageLayers:
         return {name: self._read(name) for name in names}
 
     def write(self, frames: Mapping[str, pd.DataFrame]) -> None:
-        """Replace the file by one that has these layers in place of the former ones."""
+        """Replace the file by one that has these layers, with the terms of their sources, for the former ones."""
+        sources = read_sources(self.path.parent)
         with replacing(self.path) as aside:
             if self.path.exists():
                 shutil.copyfile(self.path, aside)
             for name, frame in frames.items():
                 kind = {"point": "Point", "polygon": "MultiPolygon", None: None}[find_layer(name).geometry]
-                pyogrio.write_dataframe(frame, aside, layer=name, driver="GPKG", geometry_type=kind)
+                tags = sources[name].tags() if name in sources else None
+                pyogrio.write_dataframe(
+                    frame, aside, layer=name, driver="GPKG", geometry_type=kind, layer_metadata=tags
+                )
 
     def take_over(self, _committed: Path, /) -> None:
         """Do nothing: the import's file replaces this one."""

@@ -47,6 +47,7 @@ def import_terrain(
     fill_sea_m: float | None = None,
     fill_interpolate_px: int | None = None,
     replace: bool = False,
+    tags: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Put an elevation file on the analysis grid of the workspace, which it thereby defines.
 
@@ -66,6 +67,8 @@ def import_terrain(
         Holes up to this many source cells across are interpolated; larger ones are still refused.
     replace
         Replace a terrain imported before.
+    tags
+        Metadata of the stored file: attribution and licence.
 
     Returns
     -------
@@ -87,15 +90,17 @@ def import_terrain(
     terrain = interpolate_bilinear(whole, grid, name=path.name)
     notes = [f"{holes} cells without elevation were filled: {fill}"] if holes else []
     notes += _stale_clutter(workspace, grid)
-    tags = {"TERRAIN_KIND": terrain_kind, "SOURCE": path.name, "FILL": fill}
-    write_raster(workspace.raster_path("terrain"), terrain, tags=tags)
+    metadata = {"TERRAIN_KIND": terrain_kind, "SOURCE": path.name, "FILL": fill, **(tags or {})}
+    write_raster(workspace.raster_path("terrain"), terrain, tags=metadata)
     return _report("terrain", path, given.grid, grid) | {
         "terrain_kind": terrain_kind, "holes": holes, "fill": fill, "notes": notes,
         "min_m": float(terrain.values.min()), "max_m": float(terrain.values.max()),
     }  # fmt: skip
 
 
-def import_clutter(workspace: Workspace, path: Path, *, replace: bool = False) -> dict[str, Any]:
+def import_clutter(
+    workspace: Workspace, path: Path, *, replace: bool = False, tags: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """Put a land-cover file on the analysis grid: the most frequent code of the source cells in each cell.
 
     Cells without land cover are taken as water where the terrain is sea by the settings' elevation rule
@@ -109,6 +114,8 @@ def import_clutter(workspace: Workspace, path: Path, *, replace: bool = False) -
         Codes of 1 to 255 in one band; 0 and the file's own "no data" value mean no land cover.
     replace
         Replace a land cover imported before.
+    tags
+        Metadata of the stored file: attribution and licence.
 
     Raises
     ------
@@ -127,7 +134,7 @@ def import_clutter(workspace: Workspace, path: Path, *, replace: bool = False) -
     clutter = Raster(codes, terrain.grid, 0)
     clutter_height(clutter, workspace.settings.clutter_height_m, name=path.name)
     sea = f"{int(at_sea.sum())} cells without land cover are sea by the settings' rule and taken as water"
-    write_raster(workspace.raster_path("clutter"), clutter, tags={"SOURCE": path.name})
+    write_raster(workspace.raster_path("clutter"), clutter, tags={"SOURCE": path.name, **(tags or {})})
     found, counts = np.unique(codes, return_counts=True)
     return _report("clutter", path, given, terrain.grid) | {
         "codes": {str(code): int(count) for code, count in zip(found, counts, strict=True)},
@@ -135,7 +142,9 @@ def import_clutter(workspace: Workspace, path: Path, *, replace: bool = False) -
     }  # fmt: skip
 
 
-def import_population(workspace: Workspace, path: Path, *, replace: bool = False) -> dict[str, Any]:
+def import_population(
+    workspace: Workspace, path: Path, *, replace: bool = False, tags: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """Store a raster of people per cell on its own grid, for the later allocation.
 
     Parameters
@@ -146,6 +155,8 @@ def import_population(workspace: Workspace, path: Path, *, replace: bool = False
         Persons per cell in one band, in any CRS, north up; "no data" counts as nobody.
     replace
         Replace a population imported before.
+    tags
+        Metadata of the stored file: attribution and licence.
 
     Raises
     ------
@@ -160,7 +171,7 @@ def import_population(workspace: Workspace, path: Path, *, replace: bool = False
     _validate_people(people, path)
     if workspace.has_raster("terrain"):
         _refuse_apart(people.grid, workspace.read_raster("terrain").grid, path)
-    write_raster(workspace.raster_path("population"), people, tags={"SOURCE": path.name})
+    write_raster(workspace.raster_path("population"), people, tags={"SOURCE": path.name, **(tags or {})})
     total = float(people.values.sum(dtype=np.float64))
     return _report("population", path, people.grid, people.grid) | {
         "people": total, "cells_without_data": int(np.isnan(given.values).sum()), "notes": [],

@@ -43,6 +43,7 @@ from phusong.geodata.layer_stores import GeoPackageLayers
 from phusong.geodata.rasters import import_clutter, import_population, import_terrain
 from phusong.geodata.reports import ImportReport
 from phusong.geodata.settings import Section, validate_toml
+from phusong.geodata.sources import Source, record_source
 from phusong.geodata.workspace import RASTERS, Workspace
 from phusong.geodata.writing import move_over, writing
 
@@ -214,6 +215,7 @@ def import_raster(
     fill_sea_m: float | None = None,
     fill_interpolate_px: int | None = None,
     replace: bool = False,
+    source: Source | None = None,
 ) -> ImportReport:
     """Import a raster by its name and keep the report under `imports/`; call it inside `staged`.
 
@@ -229,6 +231,8 @@ def import_raster(
         For terrain only: see `rasters.import_terrain`.
     replace
         Replace a raster imported before.
+    source
+        Provider and licence of the data, kept with the raster; None for a user's own.
 
     Raises
     ------
@@ -236,6 +240,7 @@ def import_raster(
         The file cannot be accepted, or an option does not fit the raster.
     """
     details: dict[str, Any]
+    tags = source.tags() if source else None
     if raster == "terrain":
         details = import_terrain(
             workspace,
@@ -244,6 +249,7 @@ def import_raster(
             fill_sea_m=fill_sea_m,
             fill_interpolate_px=fill_interpolate_px,
             replace=replace,
+            tags=tags,
         )
     elif (terrain_kind, fill_sea_m, fill_interpolate_px) != (None, None, None):
         options = "terrain_kind, fill_sea_m, fill_interpolate_px"
@@ -253,11 +259,11 @@ def import_raster(
         )
     else:
         importer = import_clutter if raster == "clutter" else import_population
-        details = importer(workspace, path, replace=replace)
+        details = importer(workspace, path, replace=replace, tags=tags)
     notes = tuple(str(note) for note in details.pop("notes", ()))
     report = ImportReport(raster, path.name, accepted=1, notes=notes, details=details)
-    with archived(workspace, report, []):
-        pass  # a raster is stored whole; its report is kept, the original is not copied
+    with archived(workspace, report, []):  # a raster is stored whole; its report is kept, the original is not copied
+        record_source(workspace.path, raster, source)
     return report
 
 

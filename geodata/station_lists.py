@@ -71,12 +71,14 @@ def assume_missing(frame: pd.DataFrame) -> tuple[dict[str, int], list[str]]:
     """
     if not {"technology", "operator"} <= set(frame.columns):
         return {}, []
-    filled = apply_defaults(frame, {name: rule for name, rule in _assumed().items() if name not in frame.columns})
+    absent = {name: rule for name, rule in assumed_defaults().items() if name not in frame.columns}
+    filled = apply_defaults(frame, absent)
     note = f"ASSUMED, as the file does not say them: {', '.join(filled)}; state them in the file or a recipe"
     return filled, [note] if filled else []
 
 
-def _assumed() -> Mapping[str, Sequence[Mapping[str, Any]]]:
+def assumed_defaults() -> Mapping[str, Sequence[Mapping[str, Any]]]:
+    """What is assumed of stations where a list does not say it: rules per column, as a recipe has them."""
     text = resources.files("phusong.geodata").joinpath("data/assumed.toml").read_text(encoding="utf-8")
     stations: Mapping[str, Sequence[Mapping[str, Any]]] = tomllib.loads(text)["stations"]
     return stations

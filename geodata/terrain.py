@@ -40,7 +40,7 @@ def analysis_grid(source: Grid, *, crs: str, resolution_m: float) -> Grid:
     InputError
         The source is too small to hold five cells a side, or lies where the CRS is not defined.
     """
-    edges = np.array(_inner_bounds(source, crs)) / resolution_m
+    edges = np.array(inner_bounds(source, crs)) / resolution_m
     if not np.isfinite(edges).all():
         raise InputError(
             f"the terrain lies where {crs} is not defined; check the CRS of the file and of the workspace",
@@ -157,8 +157,16 @@ def interpolate_bilinear(terrain: Raster, grid: Grid, *, name: str) -> Raster:
     return Raster(values, grid, None, "m")
 
 
-def _inner_bounds(source: Grid, crs: str) -> tuple[float, float, float, float]:
-    """Bounds in `crs` of a rectangle inside the source: on each side the innermost point of the edge."""
+def inner_bounds(source: Grid, crs: str) -> tuple[float, float, float, float]:
+    """Bounds in `crs` of a rectangle inside the source: on each side the innermost point of the edge.
+
+    Parameters
+    ----------
+    source
+        Place of the source.
+    crs
+        CRS of the bounds.
+    """
     west, south, east, north = source.bounds
     if CRS(source.crs) == CRS(crs):
         return west, south, east, north

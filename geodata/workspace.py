@@ -67,11 +67,7 @@ class Workspace:
             `PHUSONG_DATABASE_URL` is set, and the workspace cannot be kept there.
         """
         folder = Path(path)
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise WorkspaceError(
-                f"{folder} exists and is not an empty folder; choose a new one.",
-                vi=f"{folder} đã có và không phải thư mục trống; hãy chọn thư mục mới.",
-            )
+        refuse_used_folder(folder)
         text = render_settings(name=name or folder.resolve().name, crs=crs, resolution_m=resolution_m)
         settings = parse_settings(text, where=str(folder / SETTINGS_FILE))
         in_database = database_url() is not None
@@ -297,3 +293,12 @@ class Workspace:
                 vi=f"Raster {name} chưa được nhập; hãy chạy: phusong import DIR {name} FILE.tif",
             )
         return path
+
+
+def refuse_used_folder(folder: Path) -> None:
+    """Raise WorkspaceError where no workspace can be made, as the folder holds something."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise WorkspaceError(
+            f"{folder} exists and is not an empty folder; choose a new one.",
+            vi=f"{folder} đã có và không phải thư mục trống; hãy chọn thư mục mới.",
+        )

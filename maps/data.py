@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import geopandas as gpd
 import pandas as pd
@@ -30,7 +31,7 @@ class RunInfo:
 
     `profile` is the name of the threshold profile, `profile_source` where its limits come from;
     `counts_as_signal` the technologies that make a settlement served; `warnings` pairs of one sentence in
-    English ("en") and in Vietnamese ("vi").
+    English ("en") and in Vietnamese ("vi"). `notices` name the open data in it, as `sources.notices` does.
     """
 
     run_id: str
@@ -43,6 +44,7 @@ class RunInfo:
     boundary_date: date | None
     sources: tuple[Source, ...]
     warnings: tuple[dict[str, str], ...] = ()
+    notices: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,6 +142,7 @@ def _run_info(results: Results, workspace: Workspace, profile: ThresholdProfile)
             Source(name, str(entry["sha256"]), entry.get("rows")) for name, entry in sorted(manifest["inputs"].items())
         ),
         warnings=tuple(manifest["warnings"]),
+        notices=tuple(manifest.get("sources", ())),
     )
 
 

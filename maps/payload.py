@@ -86,6 +86,10 @@ def _run(run: RunInfo) -> dict[str, Any]:
         "terrainKind": run.terrain_kind,
         "sources": [[source.name, source.rows, source.sha256] for source in run.sources],
         "warnings": list(run.warnings),
+        "notices": [
+            {name: notice[name] for name in ("layer", "title", "attribution", "licence", "share_alike")}
+            for notice in run.notices
+        ],
     }
 
 

@@ -160,8 +160,9 @@ function showLabels() {
 
 function showAbout() {
   const { run } = page;
+  const inputName = (layer) => page.strings[language].inputNames[layer] || layer;
   const line = (text) => el("p", "", text);
-  const sources = table([t("layer"), t("rows"), "SHA-256"], run.sources.map(([layer, rows, sha]) => [page.strings[language].inputNames[layer] || layer, rows === null ? "–" : number(rows), el("code", "", sha.slice(0, 16))]));
+  const sources = table([t("layer"), t("rows"), "SHA-256"], run.sources.map(([layer, rows, sha]) => [inputName(layer), rows === null ? "–" : number(rows), el("code", "", sha.slice(0, 16))]));
   const values = { location: number(run.locationPct), technologies: run.countsAsSignal.join(", ") };
   const definitions = page.strings[language].definitionsText.map((text) =>
     line(text.replace(/\{(\w+)\}/g, (_, name) => values[name])));
@@ -171,7 +172,9 @@ function showAbout() {
     line(t(run.terrainKind === "dsm" ? "terrainDsm" : "terrainDtm")),
     line(run.boundaryDate ? t("boundary", { date: run.boundaryDate[language] }) : t("boundaryUnknown")),
     ...(run.warnings.length ? [el("h3", "", t("warnings")), ...run.warnings.map((warning) => line(warning[language]))] : []),
-    el("h3", "", t("sources")), sources, line(t("software")));
+    el("h3", "", t("sources")), sources,
+    ...run.notices.map((notice) => line(`${inputName(notice.layer)}: ${notice.attribution} (${notice.title}, ${notice.licence}${notice.share_alike ? `, ${t("shareAlike")}` : ""})`)),
+    line(t("software")));
 }
 
 function translate() {
