@@ -183,7 +183,7 @@ def settlements_answer(
     """
     thresholds = find_profile(results, profile)
     table = _judged_by(results, thresholds)
-    chosen = table if commune is None else table[table["commune_code"] == _find_commune(results, commune)]
+    chosen = table if commune is None else table[table["commune_code"] == find_commune(results, commune)]
     if name is not None:
         chosen = chosen[[_has_in_name(name, own) for own in chosen["name"]]]
     published = "signal_published" if "signal_published" in table else "signal"
@@ -314,8 +314,14 @@ def _has_in_name(wanted: str, name: str) -> bool:
     return f" {key(wanted)}" in f" {key(name)}"
 
 
-def _find_commune(results: Results, commune: str) -> str:
-    """Code of the commune of that code or name; the closest kind of likeness that any name has decides."""
+def find_commune(results: Results, commune: str) -> str:
+    """Code of the commune of that code or name; the closest kind of likeness that any name has decides.
+
+    Raises
+    ------
+    UnknownNameError
+        The run has no such commune, or several.
+    """
     units = results.units("commune")
     names: dict[str, str] = dict(zip(units["code"].astype(str), units["name"].astype(str), strict=True))
     if commune in names:

@@ -16,6 +16,7 @@ from phusong.api import (
     layer_commands,
     match_command,
     path_commands,
+    reconcile_command,
     run_commands,
     unit_commands,
     validation_command,
@@ -56,6 +57,7 @@ app.command("coverage")(answer_commands.coverage)
 app.command("settlements")(answer_commands.settlements)
 app.command("profile")(path_commands.profile)
 app.command("validate-model")(validation_command.validate_model)
+app.command("reconcile")(reconcile_command.reconcile)
 app.command("runs")(run_commands.runs)
 app.command("diff")(diff_commands.diff)
 app.command("map")(run_commands.map_)

@@ -93,6 +93,7 @@ def explain_path(
     lat: float,
     as_of: date | None = None,
     profile: str | None = None,
+    prepared: Prepared | None = None,
 ) -> PathExplanation:
     """Explain the level of a station at a place, from the workspace as it is.
 
@@ -106,6 +107,8 @@ def explain_path(
         The date of the communes and of what serves; None is today.
     profile
         Threshold profile; None is the first.
+    prepared
+        Answer of `prepare` for the date, for several paths; None makes it.
 
     Raises
     ------
@@ -121,7 +124,7 @@ def explain_path(
     settings = workspace.settings
     thresholds = settings.profile(profile)
     day = as_of or date.today()
-    prepared = prepare(workspace, day)
+    prepared = prepared or prepare(workspace, day)
     row = _find_station(prepared, station_id)
     station = parse_stations(row)[0]
     to_grid = Transformer.from_crs(4326, prepared.grid.crs, always_xy=True)
