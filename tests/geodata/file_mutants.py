@@ -28,7 +28,7 @@ from phusong.geodata.importing import import_layer
 from phusong.geodata.workspace import Workspace
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "quang_binh"
-LONGEST_S = 20.0
+LONGEST_S = 60.0
 HEADER = [
     "STT", "Mã trạm", "Doanh nghiệp", "Xã", "Kinh độ", "Vĩ độ", "Chiều cao cột (m)", "Công nghệ", "Ngày phát sóng",
 ]  # fmt: skip
