@@ -11,6 +11,7 @@ from phusong.geodata.errors import (
     MissingLayerError,
     PhusongError,
     RefusedRowsError,
+    SchedulerError,
     SettingsError,
     StoreError,
     UnknownNameError,
@@ -42,6 +43,7 @@ STATUS_OF: dict[type[Exception], int] = {
     DiskFullError: 503,
     StoreError: 503,
     DownloadError: 503,
+    SchedulerError: 503,
     PhusongError: 500,
 }
 

@@ -71,15 +71,25 @@ def compute(
     ] = None,
     as_of: DayOption = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads; one per processor.")] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Compute on the workers of this Dask scheduler: tcp://HOST:PORT."),
+    ] = None,
+    data_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="Where these workers read the rasters; the workspace itself.")
+    ] = None,
     wait: WaitOption = 0.0,
     as_json: JsonOption = False,
     language: LanguageOption = "en",
 ) -> None:
     """Compute coverage and publish it as a run, or keep it as a scenario."""
+    from phusong.coverage.cluster import Remote
     from phusong.coverage.compute import compute as compute_run
     from phusong.coverage.plan import plan
     from phusong.geodata.workspace import Workspace
 
+    if data_url is not None and scheduler is None:
+        raise typer.BadParameter("--data-url is for the workers of a --scheduler")
     workspace = Workspace.open(folder)
     day = as_of.date() if as_of else None
     if dry_run:
@@ -92,8 +102,9 @@ def compute(
         return
     with progress_bar("computing / đang tính") as progress:
         computed = compute_run(
-            workspace, as_of=day, full=full, scenario=scenario, threads=threads, progress=progress, wait_s=wait
-        )
+            workspace, as_of=day, full=full, scenario=scenario, threads=threads,
+            remote=None if scheduler is None else Remote(scheduler, data_url), progress=progress, wait_s=wait,
+        )  # fmt: skip
     if as_json:
         published = computed.published and scenario is None
         print_json(compute_summary(computed.run_id, published, computed.warnings, computed.manifest))

@@ -3,15 +3,19 @@
 import resource
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
 from typing import Any
 
+import pandas as pd
+
+from phusong.coverage.apart import compute_radio_apart, count_apart, share_levels
 from phusong.coverage.cache import Cache
 from phusong.coverage.cache_limit import trim_cache
+from phusong.coverage.cluster import Cluster, Remote, open_cluster
 from phusong.coverage.crew import Progress, Threads
 from phusong.coverage.dictionary import INTERFERENCE_NOTE, terrain_note
 from phusong.coverage.ground import Population, read_population
@@ -67,6 +71,7 @@ def compute(
     full: bool = False,
     scenario: str | None = None,
     threads: int | None = None,
+    remote: Remote | None = None,
     progress: Progress | None = None,
     wait_s: float = 0.0,
     memory: Memory | None = None,
@@ -83,6 +88,8 @@ def compute(
         Name of a run in which planned stations serve too; the current run stays what it is. None is no scenario.
     threads
         Worker threads, None for one a processor; the result does not depend on it.
+    remote
+        Dask workers that compute instead; the result does not depend on them either. None is this process.
     progress
         Called with the masts done and in all.
     wait_s
@@ -100,12 +107,20 @@ def compute(
         A layer or raster is missing or empty.
     InputError
         The layers do not fit together, or the scenario cannot have that name.
+    SchedulerError
+        The scheduler or its workers cannot be reached, were lost, or do not fit.
     """
     if scenario is not None:
         require_scenario_name(scenario)
-    with writing(workspace.path, "compute", wait_s=wait_s) as claim:
+    workspace = workspace if remote is None else Workspace(workspace.path.resolve())
+    with (
+        writing(workspace.path, "compute", wait_s=wait_s) as claim,
+        open_cluster(remote, workspace.cache_dir / "shared") as cluster,
+    ):
         kept = Memory() if memory is None or full else memory
-        return _compute(workspace, claim, as_of or date.today(), full, scenario, Threads(threads), progress, kept)
+        return _compute(
+            workspace, claim, as_of or date.today(), full, scenario, Threads(threads), cluster, progress, kept
+        )  # fmt: skip
 
 
 def _compute(
@@ -115,10 +130,12 @@ def _compute(
     full: bool,
     scenario: str | None,
     threads: Threads,
+    cluster: Cluster | None,
     progress: Progress | None,
     memory: Memory,
 ) -> Computed:
     clock, settings = _Clock(), workspace.settings
+    workspace.store_dir.mkdir(parents=True, exist_ok=True)
     cache = Cache(workspace.cache_dir)
     with clock.stage("read"):
         sources = read_sources(workspace)
@@ -139,15 +156,22 @@ def _compute(
     with clock.stage("radio"):
         levels = Levels(prepared, settings.model, settings.calibration, cache)
         network = find_network(levels, find_geometries(prepared, 1e3 * settings.model.radius_km, memory=memory))
-        claim.needed_bytes = partial(missing_bytes, levels, network)
+        claim.needed_bytes = partial(missing_bytes, prepared, levels, network)
         base = Base() if full or before is None else _base_of(before, prepared)
-        radio = _radio(levels, network, base, threads, progress)
+        points = find_points(prepared)
+        if cluster:
+            apart = share_levels(workspace, prepared, levels, cluster)
+            stage = partial(compute_radio_apart, apart, cluster=cluster, store_dir=workspace.store_dir)
+        else:
+            stage = partial(compute_radio, levels, threads=threads)
+        radio = _radio(stage, network, points, base, progress)
     with clock.stage("people"):
         stations = prepared.eligible.table.assign(signal_key=network.signal_key)
-        workspace.store_dir.mkdir(parents=True, exist_ok=True)
         maker = MosaicMaker.of(
             prepared.grid, stations, network.geometries, population, settings, cache, workspace.store_dir
         )
+        if cluster:
+            count_apart(cluster, maker, radio)
         mosaic = maker.finish(radio, threads)
         people_tiles = _people_tiles(workspace, prepared, population, base=None if full else before)
     with clock.stage("figures"):
@@ -228,13 +252,14 @@ def _reach(before: Results) -> dict[tuple[Layer, str], Box]:
     }
 
 
-def _radio(levels: Levels, network: Network, base: Base, threads: Threads, progress: Progress | None) -> Radio:
+def _radio(
+    stage: Callable[..., Radio], network: Network, points: pd.DataFrame, base: Base, progress: Progress | None
+) -> Radio:
     """The radio stage; from nothing where a tile of the base is damaged."""
-    points = find_points(levels.prepared)
     try:
-        return compute_radio(levels, network, points, base=base, threads=threads, progress=progress)
+        return stage(network, points, base=base, progress=progress)
     except StoreError:
-        return compute_radio(levels, network, points, base=Base(), threads=threads, progress=progress)
+        return stage(network, points, base=Base(), progress=progress)
 
 
 def _model_notes(settings: Settings, terrain_kind: str) -> list[dict[str, str]]:

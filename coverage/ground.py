@@ -6,7 +6,7 @@ Each part is a pure function of the files and settings it is made from, kept in 
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 import geopandas as gpd
 import numpy as np
@@ -14,8 +14,9 @@ import numpy.typing as npt
 
 from phusong.coverage.cache import Arrays, Cache, content_key
 from phusong.coverage.people import Residents, index_residents
+from phusong.coverage.tiles import Box
 from phusong.coverage.units import IntArray, UnitIndex, burn_units
-from phusong.geodata.errors import InputError
+from phusong.geodata.errors import InputError, StoreError
 from phusong.geodata.grid import Grid, Raster
 from phusong.geodata.population import Allocation, allocate_population
 from phusong.geodata.rasters import clutter_height, zone_codes
@@ -27,6 +28,26 @@ BLOCK_PX = 256  # side of the squares by which the ground is hashed
 HASH_BYTES = 16
 
 Digests = npt.NDArray[np.uint8]  # [block row, block column, HASH_BYTES]
+
+
+class GroundPart(NamedTuple):
+    """The ground of a part of the analysis grid; `clutter_m` is the representative height of the land cover [m]."""
+
+    terrain: Raster
+    clutter: Raster
+    clutter_m: Raster
+    zone: Raster
+    wanted: Raster
+
+
+class GroundSource(Protocol):
+    """Whatever gives the ground part by part."""
+
+    def part(self, box: Box) -> GroundPart:
+        """The ground of a box."""
+
+    def hash_window(self, rows: slice, cols: slice) -> str:
+        """Hash of the squares of `BLOCK_PX` that a window touches."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,12 +78,23 @@ class Ground:
         """Representative height of the land cover [m]."""
         return clutter_height(self.clutter, self.clutter_height_m)
 
+    def part(self, box: Box) -> GroundPart:
+        """The ground of a box, which shares the memory of the whole."""
+        grid = self.terrain.grid.window(box.top, box.left, (box.bottom - box.top, box.right - box.left))
+        whole = (self.terrain, self.clutter, self.clutter_m, self.zone, self.wanted)
+        return GroundPart(*(Raster(raster.values[box.slices], grid) for raster in whole))
+
     def hash_window(self, rows: slice, cols: slice) -> str:
         """Hash of the squares that a window touches."""
-        blocks = np.s_[
-            rows.start // BLOCK_PX : -(-rows.stop // BLOCK_PX), cols.start // BLOCK_PX : -(-cols.stop // BLOCK_PX)
-        ]
-        return content_key(self.clutter_height_m, *(part[blocks] for part in self.digests))
+        return hash_squares(self.clutter_height_m, self.digests, rows, cols)
+
+
+def hash_squares(clutter_height_m: dict[str, float], digests: tuple[Digests, Digests], rows: slice, cols: slice) -> str:
+    """Hash of the ground in the squares that a window touches, from the hash of every square."""
+    blocks = np.s_[
+        rows.start // BLOCK_PX : -(-rows.stop // BLOCK_PX), cols.start // BLOCK_PX : -(-cols.stop // BLOCK_PX)
+    ]
+    return content_key(clutter_height_m, *(part[blocks] for part in digests))
 
 
 def burn_cached(cache: Cache) -> Any:
@@ -102,7 +134,7 @@ def read_ground(workspace: Workspace, cache: Cache, units: UnitIndex, hashes: di
 
     def rasters() -> Arrays:
         terrain, clutter = (workspace.read_raster(name).values for name in ("terrain", "clutter"))
-        return {"terrain": terrain, "clutter": clutter, "digests": _digests(terrain, clutter)}
+        return {"terrain": terrain, "clutter": clutter, "digests": hash_by_squares(terrain, clutter)}
 
     read = cache.fetch_arrays(content_key({name: hashes[name] for name in ("terrain", "clutter")}), rasters)
     terrain = Raster(read["terrain"], grid, unit="m")
@@ -112,7 +144,7 @@ def read_ground(workspace: Workspace, cache: Cache, units: UnitIndex, hashes: di
     def zones() -> Arrays:
         zone = zone_codes(terrain, inside, sea_max_elevation_m=level_m).values
         wanted = inside & (zone != SEA)
-        return {"zone": zone, "wanted": wanted, "digests": _digests(zone, wanted)}
+        return {"zone": zone, "wanted": wanted, "digests": hash_by_squares(zone, wanted)}
 
     asked = cache.fetch_arrays(content_key({"terrain": hashes["terrain"], "sea": level_m}, inside), zones)
     table = settings.clutter_height_m if kind == "dtm" else settings.clutter_height_on_dsm_m
@@ -168,7 +200,28 @@ def read_population(
         total = np.array([float(allocation.people.sum()), *moved])
         return {**residents.to_arrays(), "total": total}
 
-    arrays = cache.fetch_arrays(key, count)
+    return _population(cache.fetch_arrays(key, count), key)
+
+
+def kept_population(cache: Cache, key: str) -> Population:
+    """The population that `read_population` has put into the cache.
+
+    Raises
+    ------
+    StoreError
+        It is not there.
+    """
+
+    def missing() -> Arrays:
+        raise StoreError(
+            f"the residents {key[:16]} are not in the cache; run the computation again",
+            vi=f"không có dữ liệu dân cư {key[:16]} trong bộ đệm; hãy chạy lại phép tính",
+        )
+
+    return _population(cache.fetch_arrays(key, missing), key)
+
+
+def _population(arrays: Arrays, key: str) -> Population:
     people, *moved = arrays["total"].tolist()
     return Population(Residents.from_arrays(arrays), people, (int(moved[0]), int(moved[1])), key)
 
@@ -186,8 +239,8 @@ def _place(grid: Grid) -> dict[str, Any]:
     return {"crs": grid.crs, "transform": list(grid.transform)[:6], "shape": list(grid.shape)}
 
 
-def _digests(*rasters: npt.NDArray[Any]) -> Digests:
-    """Hash of every square of some rasters of one shape."""
+def hash_by_squares(*rasters: npt.NDArray[Any]) -> Digests:
+    """Hash of every square of `BLOCK_PX` of some rasters of one shape."""
     ny, nx = (-(-size // BLOCK_PX) for size in rasters[0].shape)
     found = np.empty((ny, nx, HASH_BYTES), np.uint8)
     for row, col in np.ndindex(ny, nx):

@@ -4,35 +4,63 @@ A field of path loss depends on its mast's position, height and bands, on the mo
 a station's signal also on its power, antennas and calibration. Both keys hold exactly that.
 """
 
+import math
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from phusong.coverage.antenna import Pattern
 from phusong.coverage.cache import Cache, Loss, content_key
 from phusong.coverage.calibration import offsets_cdb
+from phusong.coverage.ground import GroundSource
 from phusong.coverage.masts import Geometry
 from phusong.coverage.model import PathTerms
 from phusong.coverage.models import find_model
-from phusong.coverage.prepare import Prepared
+from phusong.coverage.propagation._field import near_limit_km
 from phusong.coverage.propagation._formulas import effective_radius_km
 from phusong.coverage.propagation._sample import bilinear
 from phusong.coverage.signal import Emitter, Sectors, SignalTile, compute_point_levels_dbm, quantise_cdb, sectors_of
+from phusong.coverage.stations import Station
 from phusong.coverage.tiles import Box, Corner
 from phusong.coverage.versions import field_versions
-from phusong.geodata.grid import Raster
+from phusong.geodata.grid import Grid, Raster
 from phusong.geodata.settings import Calibration, ModelSettings
 
 Floats = npt.NDArray[np.float64]
+
+
+class Scene(Protocol):
+    """What levels follow from, besides the model: a `Prepared`, or as much of it as a worker elsewhere has."""
+
+    @property
+    def grid(self) -> Grid:
+        """The analysis grid."""
+
+    @property
+    def ground(self) -> GroundSource:
+        """What paths cross."""
+
+    @property
+    def stations(self) -> list[Station]:
+        """The stations that serve, by code."""
+
+    @property
+    def patterns(self) -> dict[str, Pattern]:
+        """Patterns of their antennas, by name."""
+
+    @property
+    def mid_lat_deg(self) -> float:
+        """Latitude given to the propagation model."""
 
 
 @dataclass(frozen=True, eq=False)
 class Levels:
     """Levels of the stations of a run, fields taken from a cache."""
 
-    prepared: Prepared
+    prepared: Scene
     model: ModelSettings
     calibration: Calibration | None
     cache: Cache
@@ -67,21 +95,17 @@ class Levels:
         if geometry.window is None:
             raise ValueError("a mast that reaches no wanted pixel has no field")
         window = geometry.window
-        rows, cols = window.slices
-        grid = self.prepared.grid.window(window.top, window.left, (rows.stop - rows.start, cols.stop - cols.start))
-        terrain, clutter, zone, wanted = (
-            Raster(raster.values[rows, cols], grid)
-            for raster in (self.prepared.terrain, self.prepared.clutter_m, self.prepared.zone, self.prepared.wanted)
-        )
 
         def compute() -> Loss:
+            here = self.prepared.ground.part(window)
             field = find_model(self.model).field(
-                terrain, clutter, zone=zone, wanted=wanted, threads=threads,
+                here.terrain, here.clutter_m, zone=here.zone, wanted=here.wanted, threads=threads,
                 link=path_terms(self.prepared, self.model), **self._place(geometry),
             )  # fmt: skip
             return quantise_cdb(field.path_loss_db)
 
-        return self.cache.fetch_field(field_key, grid, compute)
+        shape = (window.bottom - window.top, window.right - window.left)
+        return self.cache.fetch_field(field_key, self.prepared.grid.window(window.top, window.left, shape), compute)
 
     def merge(self, geometry: Geometry, code: int, loss: Loss, box: Box, tile: SignalTile, corner: Corner) -> None:
         """Give a tile the level of a station in a box of the analysis grid inside the window.
@@ -96,20 +120,21 @@ class Levels:
         window = geometry.window or box
         inside = np.s_[box.top - window.top : box.bottom - window.top, box.left - window.left : box.right - window.left]
         band = _band(geometry, self.prepared.stations[code].band_mhz)
-        ground = self.prepared.ground
+        here = self.prepared.ground.part(box)
         tile.merge(
-            self._emitter(geometry, code), code, loss[band][inside], ground.terrain, ground.clutter.values,
+            self._emitter(geometry, code), code, loss[band][inside], here.terrain, here.clutter.values,
             corner=(box.top, box.left), at=(box.top - corner[0], box.left - corner[1]),
         )  # fmt: skip
 
     def _emitter(self, geometry: Geometry, code: int) -> Emitter:
-        terrain = self.prepared.terrain
-        col, row = (float(part) for part in terrain.grid.pixel_position(geometry.x_m, geometry.y_m))
+        col, row = (float(part) for part in self.prepared.grid.pixel_position(geometry.x_m, geometry.y_m))
+        foot = Box(0, 0, *self.prepared.grid.shape).cut(Box(int(row) - 1, int(col) - 1, int(row) + 3, int(col) + 3))
+        ground_m = bilinear(self.prepared.ground.part(foot).terrain.values, col - foot.left, row - foot.top)
         return Emitter(
             self.sectors[code],
             row,
             col,
-            float(bilinear(terrain.values, col, row)) + geometry.height_agl_m,
+            float(ground_m) + geometry.height_agl_m,
             self.model.rx_height_agl_m,
             effective_radius_km(self.model.delta_n),
             offsets_cdb(self.calibration, self.prepared.stations[code].band_mhz),
@@ -123,19 +148,20 @@ class Levels:
         positions
             x and y of the points, all within the radius `[n, 2]` [m].
         """
-        prepared, model = self.prepared, self.model
+        model = self.model
+        here = self.prepared.ground.part(self.surroundings(geometry))
         loss = find_model(model).points(
-            prepared.terrain, prepared.clutter_m, zone=prepared.zone, x_m=geometry.x_m, y_m=geometry.y_m,
+            here.terrain, here.clutter_m, zone=here.zone, x_m=geometry.x_m, y_m=geometry.y_m,
             to_x_m=positions[:, 0], to_y_m=positions[:, 1], tx_height_agl_m=geometry.height_agl_m,
-            freqs_ghz=geometry.freqs_ghz, link=path_terms(prepared, model),
+            freqs_ghz=geometry.freqs_ghz, link=path_terms(self.prepared, model),
         )  # fmt: skip
-        ground_m = _heights_m(prepared.terrain, np.array([geometry.x_m]), np.array([geometry.y_m]))[0]
-        drop_m = ground_m + geometry.height_agl_m - _heights_m(prepared.terrain, *positions.T) - model.rx_height_agl_m
-        cover = prepared.clutter.values[prepared.grid.index(*positions.T)]
+        ground_m = _heights_m(here.terrain, np.array([geometry.x_m]), np.array([geometry.y_m]))[0]
+        drop_m = ground_m + geometry.height_agl_m - _heights_m(here.terrain, *positions.T) - model.rx_height_agl_m
+        cover = here.clutter.values[here.terrain.grid.index(*positions.T)]
         east_m, north_m = positions[:, 0] - geometry.x_m, positions[:, 1] - geometry.y_m
         found = np.empty((len(codes), len(positions)))
         for row, code in enumerate(codes):
-            station = prepared.stations[code]
+            station = self.prepared.stations[code]
             levels = compute_point_levels_dbm(
                 self.sectors[code], loss[_band(geometry, station.band_mhz)],
                 east_m=east_m, north_m=north_m, drop_m=drop_m,
@@ -143,6 +169,15 @@ class Levels:
             )  # fmt: skip
             found[row] = levels + offsets_cdb(self.calibration, station.band_mhz)[cover] / 100.0
         return found
+
+    def surroundings(self, geometry: Geometry) -> Box:
+        """All pixels that paths from a geometry to points within the radius touch."""
+        grid = self.prepared.grid
+        spacing_m = self.model.spacing_m or grid.resolution_m
+        row, col = (int(part) for part in grid.index(geometry.x_m, geometry.y_m))
+        longest_m = 1e3 * max(self.model.radius_km, near_limit_km(1e-3 * spacing_m)) + spacing_m
+        reach = math.ceil(longest_m / grid.resolution_m) + 2
+        return Box(0, 0, *grid.shape).cut(Box(row - reach, col - reach, row + reach + 1, col + reach + 1))
 
     def _place(self, geometry: Geometry) -> dict[str, Any]:
         return {
@@ -154,7 +189,7 @@ class Levels:
         }
 
 
-def path_terms(prepared: Prepared, model: ModelSettings) -> PathTerms:
+def path_terms(prepared: Scene, model: ModelSettings) -> PathTerms:
     """What every path of a run has in common."""
     return PathTerms(
         rx_height_agl_m=model.rx_height_agl_m,

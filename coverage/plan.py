@@ -83,11 +83,11 @@ def _pixel_count(prepared: Prepared, geometry: Geometry, radius_m: float) -> int
     return int((near & prepared.wanted.values[rows, cols]).sum())
 
 
-def missing_bytes(levels: Levels, network: Network) -> float:
+def missing_bytes(prepared: Prepared, levels: Levels, network: Network) -> float:
     """About what the fields take on disk that the cache does not hold."""
     radius_m = 1e3 * levels.model.radius_km
     return BYTES_PER_PIXEL * sum(
-        len(geometry.freqs_ghz) * _pixel_count(levels.prepared, geometry, radius_m)
+        len(geometry.freqs_ghz) * _pixel_count(prepared, geometry, radius_m)
         for geometry, key in zip(network.geometries, network.field_keys, strict=True)
         if not levels.cache.holds_field(key)
     )

@@ -276,6 +276,10 @@ class Canvas:
                 self._filled[place] = SignalTile.empty((whole.bottom - whole.top, whole.right - whole.left))
             yield self._filled[place]
 
+    def filled(self) -> list[tuple[Place, SignalTile]]:
+        """The tiles that may have changed."""
+        return sorted(self._filled.items(), key=lambda part: part[0])
+
     def tiles(self) -> dict[Layer, dict[Corner, SignalTile | StoredTile]]:
         """Every tile, filled or as stored."""
         found: dict[Layer, dict[Corner, SignalTile | StoredTile]] = {
@@ -296,7 +300,7 @@ class PointQuestions:
         self._levels = levels
         self._network = network
         self._points = points
-        self._positions = points[["x_m", "y_m"]].to_numpy(float)
+        self.positions = points[["x_m", "y_m"]].to_numpy(float)
         self._kept: set[int] = set()
         n, layers = len(points), sorted(set(network.layer))
         self._open = {layer: np.ones(n, np.bool_) for layer in layers}
@@ -322,7 +326,7 @@ class PointQuestions:
 
     def of_geometry(self, geometry: Geometry) -> Asked:
         """Points to ask by station: a new station all within its radius, a kept one those that are open."""
-        east, north = self._positions[:, 0] - geometry.x_m, self._positions[:, 1] - geometry.y_m
+        east, north = self.positions[:, 0] - geometry.x_m, self.positions[:, 1] - geometry.y_m
         near = np.hypot(east, north) <= 1e3 * self._levels.model.radius_km
         asked = {}
         for code in geometry.stations:
@@ -341,7 +345,7 @@ class PointQuestions:
         parts = []
         for codes in groups.values():
             rows = asked[codes[0]]
-            found = self._levels.at_points(geometry, codes, self._positions[rows])
+            found = self._levels.at_points(geometry, codes, self.positions[rows])
             placed = {"position": np.tile(rows, len(codes)), "code": np.repeat(codes, len(rows))}
             parts.append(pd.DataFrame({**placed, "rsrp_dbm": found.ravel()}))
         return pd.concat(parts, ignore_index=True)
@@ -374,7 +378,7 @@ class PointQuestions:
         code, layers = server[layer, row], list(self._best)
         stations = [self._levels.prepared.stations[number] for number in code]
         place_m = {number: (mast.x_m, mast.y_m) for mast in self._network.geometries for number in mast.stations}
-        east_m, north_m = (np.array([place_m[number] for number in code]).reshape(-1, 2) - self._positions[row]).T
+        east_m, north_m = (np.array([place_m[number] for number in code]).reshape(-1, 2) - self.positions[row]).T
         table = pd.DataFrame(
             {
                 **{name: self._points[name].to_numpy()[row] for name in ("point_id", "x_m", "y_m")},

@@ -281,10 +281,8 @@ class SignalTile:
             The station, and its row in the eligible table.
         loss_cdb
             Path loss `[y, x]`, −32768 where not computed [0.01 dB].
-        terrain
-            Terrain height of the whole grid [m amsl].
-        clutter
-            Land-cover codes of the whole grid `[y, x]`.
+        terrain, clutter
+            Terrain height [m amsl] and land-cover codes `[y, x]` of the same pixels.
         corner
             Row and column of the first pixel on the grid.
         at
@@ -292,10 +290,9 @@ class SignalTile:
         """
         sectors, mast_row, mast_col, antenna_amsl_m, rx_agl_m, radius_km, offsets = emitter
         height, width = loss_cdb.shape
-        here = np.s_[corner[0] : corner[0] + height, corner[1] : corner[1] + width]
         inside = np.s_[at[0] : at[0] + height, at[1] : at[1] + width]
         _merge(
             *sectors, mast_row, mast_col, antenna_amsl_m, rx_agl_m, 1e3 * radius_km, offsets, loss_cdb,
-            terrain.values[here], clutter[here], *corner, terrain.grid.resolution_m, code,
+            terrain.values, clutter, *corner, terrain.grid.resolution_m, code,
             self.rsrp_cdbm[inside], self.server[inside],
         )  # fmt: skip

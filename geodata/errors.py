@@ -19,6 +19,17 @@ class PhusongError(Exception):
         super().__init__(message)
         self.vi = vi
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """How an error travels between processes."""
+        return _error_again, (type(self), self.args, self.__dict__)
+
+
+def _error_again(kind: type[PhusongError], args: tuple[Any, ...], state: dict[str, Any]) -> PhusongError:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
 
 class InputError(PhusongError, ValueError):
     """A file, a row or an argument cannot be accepted."""
@@ -73,3 +84,7 @@ class DiskFullError(WorkspaceError):
 
 class DownloadError(PhusongError, OSError):
     """A file of a provider or a mirror cannot be had, or is not what it should be."""
+
+
+class SchedulerError(PhusongError, ConnectionError):
+    """Dask's scheduler or its workers cannot be reached, were lost, or do not fit."""

@@ -22,6 +22,7 @@ from scripts.bench_mapping import measure_mapping, measure_masts
 from scripts.bench_operations import measure_operations
 from scripts.bench_peers import measure_peers
 from scripts.bench_province import data_workspace, measure_province
+from scripts.bench_workers import measure_workers
 
 DATA = Path(__file__).parent.parent.parent / "shared" / "data"
 CASES: dict[str, tuple[str, Callable[[argparse.Namespace], Any]]] = {
@@ -51,6 +52,10 @@ CASES: dict[str, tuple[str, Callable[[argparse.Namespace], Any]]] = {
         lambda a: _with_computed(a, 90.0, lambda folder: measure_increments(folder, full=a.full)),
     ),
     "imports": ("a million stations as CSV, 200,000 as a workbook", lambda _: measure_imports()),
+    "workers": (
+        "a full computation on one and on two Dask workers of one thread",
+        lambda a: _with_workspace(a, 90.0, measure_workers),
+    ),
 }
 QUICK = ("fields", "threads", "new-mast", "mapping")
 
@@ -89,7 +94,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--full", action="store_true", help="increments: measure the full computation though a manifest tells it"
     )
-    parser.add_argument("--resolution-m", type=float, help="of the test data in masts (30) and province (90)")
+    parser.add_argument("--resolution-m", type=float, help="of the test data in masts (30) and the others (90)")
     given = parser.parse_args()
     given.cases = list(CASES) if given.cases == ["all"] else given.cases or list(QUICK)
     if unknown := set(given.cases) - set(CASES):

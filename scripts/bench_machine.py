@@ -70,9 +70,9 @@ def _with_peak(run: Callable[..., Answer], arguments: tuple[Any, ...]) -> tuple[
     return answer, peak_memory_mb()
 
 
-def peak_memory_mb() -> float:
-    """Peak resident memory of this process [MB]; on Linux without what its parent held before it began."""
-    status = Path("/proc/self/status")
+def peak_memory_mb(pid: int | str = "self") -> float:
+    """Peak resident memory of a process [MB]; on Linux without what its parent held; elsewhere our own."""
+    status = Path(f"/proc/{pid}/status")
     if status.exists():
         kib = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM")).split()[1]
         return round(int(kib) * 1024 / 1e6, 1)

@@ -178,7 +178,7 @@ def _add_mast(
         band = bands_ghz.index(station.band_mhz / 1e3)
         for mode, loss in losses.items():
             layers[mode][station.technology, station.operator].merge(
-                emitter, code, quantise_cdb(loss[band]), prepared.terrain, prepared.clutter.values,
+                emitter, code, quantise_cdb(loss[band]), terrain, prepared.clutter.values[window],
                 corner=(top, left), at=(top, left),
             )  # fmt: skip
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from phusong.coverage.cluster import Remote
 from phusong.coverage.compute import compute
 from phusong.coverage.prepare import prepare
 from phusong.geodata.grid import Raster
@@ -65,13 +66,13 @@ def measure_province(folder: Path) -> dict[str, Any]:
     return {**found, "all_to_half": {name: round(ratio, 3) for name, ratio in ratios.items()}}
 
 
-def compile_kernels() -> None:
+def compile_kernels(remote: Remote | None = None) -> None:
     """Compute the sample province coarsely, so that no measured computation compiles."""
     with tempfile.TemporaryDirectory() as folder:
         recipe = write_sample(Path(folder) / "source", resolution_m=300.0)
         workspace = Workspace.create(Path(folder) / "workspace", crs=CRS, resolution_m=300.0)
         import_recipe(workspace, recipe, recipe.parent)
-        compute(workspace, as_of=AS_OF)
+        compute(workspace, as_of=AS_OF, remote=remote)
 
 
 def copy_inputs(workspace: Path, to: Path) -> None:
