@@ -105,6 +105,7 @@ class _Reader:
         pipe_in, pipe_out = self.process.stdin, self.process.stdout
         if pipe_in is None or pipe_out is None:
             raise RuntimeError("the reading process has no pipes")
+        ready: list[Any] = [pipe_out]
         try:
             pipe_in.write(len(request).to_bytes(8, "big") + request)
             pipe_in.flush()
