@@ -110,7 +110,8 @@ def smooth_surface_m(distance_km, v1, v2):
 @inlined
 def diffraction_surface_m(tx_surface, rx_surface, tx_ground, rx_ground, obstruction_m, tx_slope, rx_slope):
     """Ends of the smooth surface lowered below the obstruction, never above ground (eqs 90, 91) [m amsl]."""
-    lowering = obstruction_m / (tx_slope + rx_slope) if obstruction_m > 0.0 else 0.0
+    tx_slope, rx_slope = max(tx_slope, 0.0), max(rx_slope, 0.0)  # below 0 by rounding where the path is just touched
+    lowering = obstruction_m / (tx_slope + rx_slope) if min(obstruction_m, tx_slope + rx_slope) > 0.0 else 0.0
     tx_surface -= lowering * tx_slope
     rx_surface -= lowering * rx_slope
     return min(tx_surface, tx_ground), min(rx_surface, rx_ground)

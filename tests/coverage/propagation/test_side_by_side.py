@@ -11,7 +11,7 @@ from phusong.coverage.propagation import _math
 from phusong.coverage.propagation._block import BLOCK
 from phusong.coverage.propagation._profile import bullington_nu
 from phusong.coverage.propagation._steps import number_of, ordered, smooth_nu, steepest, step_tables
-from phusong.coverage.propagation.p1812 import ray_loss_db
+from phusong.coverage.propagation.p1812 import path_loss_db, ray_loss_db
 from tests.coverage.terrain import LINK
 
 MANY = settings(max_examples=500)  # the first example compiles
@@ -92,3 +92,23 @@ def test_a_ray_may_end_at_any_place_of_a_block(n):
     link |= {"surface_refractivity": 350.0, "polarization": "vertical", "freqs_ghz": [0.8, 2.6], "time_pct": 10.0}
     whole = ray_loss_db(0.03, terrain, clutter, zone, **link)
     np.testing.assert_array_equal(ray_loss_db(0.03, terrain[:n], clutter[:n], zone[:n], **link), whole[:, :n])
+
+
+@pytest.mark.parametrize("rx_agl_m", [9.0, 10.0, 11.0])
+def test_a_path_that_just_touches_the_ground_lies_between_its_neighbours(rx_agl_m):
+    """A straight slope of whole metres from antenna to antenna: rounding alone tells whether it is obstructed."""
+    n = 43
+    terrain = np.arange(n) * 1.0 + 11.0 - rx_agl_m * (np.arange(n) == n - 1)
+    terrain[0] = 0.0
+    link = {key: LINK[key] for key in ("mid_lat_deg", "delta_n", "surface_refractivity")}
+    link |= {"tx_height_agl_m": 11.0, "polarization": "vertical", "time_pct": 50.0}
+    profile = (terrain, np.zeros(n), np.full(n, 4))
+
+    def losses(shift_m):
+        height = {"rx_height_agl_m": rx_agl_m + shift_m}
+        ray = ray_loss_db(0.03, *profile, freqs_ghz=[1.3], **link, **height)[0, -1]
+        return ray, path_loss_db(np.arange(n) * 0.03, *profile, freq_ghz=1.3, **link, **height)
+
+    touching, higher, lower = losses(0.0), losses(1e-6), losses(-1e-6)
+    assert touching[0] == pytest.approx(touching[1], abs=1e-6)
+    assert higher[0] - 1e-3 < touching[0] < lower[0] + 1e-3
