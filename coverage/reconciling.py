@@ -149,16 +149,16 @@ def _why(row: dict[Any, Any], profile: ThresholdProfile, obstacles: "_Obstacles 
     if not known:
         mast, away = row["nearest_mast_id"], row["nearest_mast_km"]
         near = f"; nearest mast {mast} at {away:.1f} km" if mast else ""
-        near_vi = f"; cột gần nhất {mast} cách {away:.1f} km" if mast else ""
+        near_vi = f"; cột gần nhất {mast} cách {_vi(away, 1)} km" if mast else ""
         return f"no station within the radius{near}", f"không có trạm trong bán kính tính{near_vi}"
     best = max(known, key=lambda name: float(row[f"margin_db_{name}"]))
     margin = float(row[f"margin_db_{best}"])
     station, operator = row[f"station_id_{best}"], row[f"operator_{best}"]
     level, away = float(row[f"rsrp_dbm_{best}"]), float(row[f"distance_km_{best}"])
     side, side_vi = ("above", "trên") if margin >= 0 else ("below", "dưới")
-    by = f"{abs(margin):.1f} dB"
-    en = f"{best} of {operator} from {station} at {away:.1f} km: {level:.1f} dBm, {by} {side} the weak limit"
-    vi = f"{best} {operator}, trạm {station} cách {away:.1f} km: {level:.1f} dBm, {side_vi} ngưỡng yếu {by}"
+    en = f"{best} of {operator} from {station} at {away:.1f} km: {level:.1f} dBm, {abs(margin):.1f} dB {side} the weak"
+    vi = f"{best} {operator}, trạm {station} cách {_vi(away, 1)} km: {_vi(level, 1)} dBm, {side_vi} ngưỡng yếu "
+    en, vi = f"{en} limit", f"{vi}{_vi(abs(margin), 1)} dB"
     if row.get("uncertain") == "yes":
         en, vi = f"{en}, within the model's error", f"{vi}, trong phạm vi sai số mô hình"
     hidden, hidden_vi = ("", "") if obstacles is None else obstacles.describe(station, row["lon"], row["lat"])
@@ -188,7 +188,12 @@ class _Obstacles:
         if path.sight == "clear":
             return "; in line of sight", "; tầm nhìn thẳng"
         by, by_vi = ("cover", "lớp phủ") if path.obstacle.kind == "clutter" else ("terrain", "địa hình")
-        at, over = f"{path.obstacle.distance_km:.1f} km", f"{path.obstacle.clearance_m:.0f} m"
+        at, at_vi = f"{path.obstacle.distance_km:.1f} km", f"{_vi(path.obstacle.distance_km, 1)} km"
+        over, over_vi = f"{path.obstacle.clearance_m:.1f} m", f"{_vi(path.obstacle.clearance_m, 1)} m"
         if path.sight == "fresnel":
-            return f"; {by} touches the Fresnel zone at {at}", f"; {by_vi} che vùng Fresnel tại {at}"
-        return f"; {by} hides it at {at} (clearance {over})", f"; {by_vi} che khuất tại {at} (khoảng hở {over})"
+            return f"; {by} touches the Fresnel zone at {at}", f"; {by_vi} che vùng Fresnel tại {at_vi}"
+        return f"; {by} hides it at {at} (clearance {over})", f"; {by_vi} che khuất tại {at_vi} (khoảng hở {over_vi})"
+
+
+def _vi(value: float, decimals: int) -> str:
+    return f"{value:.{decimals}f}".replace(".", ",").replace("-", "−")

@@ -11,10 +11,10 @@ from phusong.maps.path_text import say
 from phusong.maps.svg import FONT, GREY, INK, RULE, draw_text, round_ticks
 from phusong.maps.text import Language, format_count, format_number
 
-WIDTH, SIDE, LEFT, TOP, MARGIN, ROW = 860.0, 520.0, 80.0, 70.0, 20.0, 19.0
+WIDTH, SIDE, LEFT, TOP, MARGIN, ROW = 860.0, 480.0, 80.0, 70.0, 20.0, 19.0
 COLOURS = {"2G": "#7a5195", "3G": "#d1700b", "4G": "#1f6fb5", "5G": "#2f8f4e"}
 _COLUMNS = (  # right edges of the table beside the plot
-    (640.0, ("", "")), (690.0, ("n", "n")), (740.0, ("bias", "lệch")), (790.0, ("RMSE", "RMSE")), (840.0, ("σ", "σ")),
+    (662.0, ("", "")), (706.0, ("n", "n")), (752.0, ("bias", "lệch")), (798.0, ("RMSE", "RMSE")), (840.0, ("σ", "σ")),
 )  # fmt: skip
 
 

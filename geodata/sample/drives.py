@@ -52,10 +52,10 @@ def _ways(rng: np.random.Generator, people: People) -> tuple[Floats, Floats, npt
 
 
 def _levels(x: Floats, y: Floats, stations: pd.DataFrame) -> tuple[Floats, npt.NDArray[np.object_]]:
-    """Level of the strongest station [dBm] and its id: 120 dB at 1 km and 2 GHz, 36 dB a decade of distance."""
+    """Level of the strongest station [dBm] and its id: 108 dB at 1 km and 2 GHz, 36 dB a decade of distance."""
     apart_km = np.hypot(x[:, None] - stations["x"].to_numpy(), y[:, None] - stations["y"].to_numpy()) / 1e3
     eirp = stations["eirp_dbm"].astype(str).str.split(";").str[0].astype(float) + stations["technology"].map(_SHARE_DB)
-    loss = 120.0 + 36.0 * np.log10(np.maximum(apart_km, 0.05)) + 21.0 * np.log10(stations["band_mhz"].to_numpy() / 2000)
+    loss = 108.0 + 36.0 * np.log10(np.maximum(apart_km, 0.2)) + 21.0 * np.log10(stations["band_mhz"].to_numpy() / 2000)
     level = np.where(apart_km <= HEARD_KM, eirp.to_numpy() - loss, -np.inf)
     best = level.argmax(axis=1)
     return level[np.arange(len(x)), best], stations["station_id"].to_numpy(dtype=object)[best]

@@ -210,3 +210,13 @@ def test_every_published_column_is_in_the_data_dictionary():
     columns = {re.sub("_[345]G$", "_<technology>", name) for name in answer([1]).columns}
     columns = {re.sub("__.*", "__<profile>", name) for name in columns}
     assert columns <= known
+
+
+def test_what_is_declared_or_measured_changes_nothing_that_the_model_says():
+    signal = [("T0", "4G", "Alpha", -110.0, "S1", 1.0, 1.5)]
+    plain = answer([1, 2], signal)
+    rows = [("T0", "signal", "none", "2025-01-01"), ("T1", "signal", "good", "2025-01-01")]
+    observed = answer([1, 2], signal, observations=rows)
+    beside = [name for name in plain.columns if name.startswith(("signal_declared", "signal_disagrees"))]
+    assert observed["signal_disagrees"].tolist() == ["yes", "yes"]
+    pd.testing.assert_frame_equal(observed.drop(columns=beside), plain.drop(columns=beside))
