@@ -207,10 +207,10 @@ def _explain(error: Exception, name: str, *, reached: bool) -> DatabaseError:
         )
     if state.startswith(LOST) or (not state and isinstance(origin, psycopg.OperationalError)):
         return DatabaseError(
-            f"The connection to the database {name} was lost; what was being written is undone, and the published run "
-            "stands: run again when the database is back.",
-            vi=f"Mất kết nối với cơ sở dữ liệu {name}; phần đang ghi đã được hoàn tác, lần tính đã công bố vẫn nguyên "
-            "vẹn: hãy chạy lại khi cơ sở dữ liệu hoạt động trở lại.",
+            f"The connection to the database {name} was lost; what was not completely written is undone, and the "
+            "published run stands: run again when the database is back.",
+            vi=f"Mất kết nối với cơ sở dữ liệu {name}; phần chưa ghi trọn vẹn đã được hoàn tác, lần tính đã công bố "
+            "vẫn nguyên vẹn: hãy chạy lại khi cơ sở dữ liệu hoạt động trở lại.",
         )
     if state == "42501":
         return DatabaseError(

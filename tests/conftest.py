@@ -15,6 +15,11 @@ hypothesis.settings.register_profile("phusong", deadline=None)  # a busy machine
 hypothesis.settings.load_profile("phusong")
 
 
+def pytest_configure() -> None:
+    """The tests' workspaces are in folders unless a test says otherwise."""
+    os.environ.pop("PHUSONG_DATABASE_URL", None)
+
+
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     """A PostgreSQL server with PostGIS."""

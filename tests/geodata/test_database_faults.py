@@ -136,3 +136,14 @@ def test_the_known_revisions_are_those_of_the_migrations():
     config.set_main_option("script_location", str(files("phusong.geodata") / "migrations"))
     found = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
     assert tuple(reversed(found)) == REVISIONS
+
+
+def test_rows_that_somebody_keeps_locked_are_not_waited_for_without_end(workspace, database, monkeypatch):
+    workspace.write_layer("places", places("a"))
+    monkeypatch.setattr("phusong.geodata.database.LOCK_S", 0.1)
+    with connect(database) as connection, connection.transaction():
+        connection.execute("UPDATE phusong.places SET name = 'mine'")
+        with pytest.raises(DatabaseError, match="Somebody is editing these rows") as refused:
+            workspace.write_layer("places", places("b"))
+    assert "Có người đang sửa" in refused.value.vi
+    assert workspace.read_layer("places")["name"].tolist() == ["mine"]
