@@ -21,7 +21,7 @@ from phusong.coverage.crew import Progress
 from phusong.coverage.versions import machine_versions
 from phusong.geodata.errors import PhusongError, SchedulerError
 
-TIMEOUT_S = 10
+TIMEOUT_S = 30
 RETRIES = 2  # of a task that failed by no fault of the data, as when a store does not answer
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from distributed import Client
 
-SECONDS = 60
+SECONDS = 180
 
 
 class RunningCluster:
@@ -32,7 +32,7 @@ class RunningCluster:
             options = ("--nthreads", "1", "--no-nanny", "--memory-limit", "0")
             self.workers.append(self._begin("worker", self.address, *options, environment=environment))
         alive = sum(worker.poll() is None for worker in self.workers)
-        with Client(self.address, set_as_default=False) as client:
+        with Client(self.address, timeout=SECONDS, set_as_default=False) as client:
             client.wait_for_workers(alive, timeout=SECONDS)
 
     def end(self) -> None:
