@@ -7,7 +7,7 @@ former districts, communes and old communes. What cannot be answered has a row w
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import geopandas as gpd
 import numpy as np
@@ -155,7 +155,7 @@ def compute_figures(
     rows: list[_Rows] = []
     for profile in settings.profiles:
         tally = tallies[profile.name]
-        placed = [_shifted_points(found, profile, settings.model_error.sigma_db) for found in points]
+        placed = _shifted_points(points, profile, settings.model_error.sigma_db)
         for technology, operator in tally.by_label:
             counts = _resident_counts(residents, tally.by_label[technology, operator], units)
             parts = technology_groups(profile)[technology]
@@ -187,13 +187,15 @@ def _point_sets(
     return sets
 
 
-def _shifted_points(found: PointSet, profile: ThresholdProfile, model_sigma_db: float) -> list[dict[Layer, Classes]]:
-    """Class of every point by technology and operator, for every shift of the field."""
-    by_shift = []
-    for shift in SHIFTS:
-        signal = found.signal.assign(rsrp_dbm=found.signal["rsrp_dbm"] + shift * model_sigma_db)
-        by_shift.append(point_layers(found.ids, rate_points(signal, profile)))
-    return by_shift
+def _shifted_points(
+    points: Sequence[PointSet], profile: ThresholdProfile, model_sigma_db: float
+) -> list[list[dict[Layer, Classes]]]:
+    """Class of every point by technology and operator, for every set and shift of the field."""
+    rated: dict[int, list[pd.DataFrame]] = {}
+    for signal in {id(found.signal): found.signal for found in points}.values():  # places of all kinds share one
+        shifted = (signal.assign(rsrp_dbm=signal["rsrp_dbm"] + shift * model_sigma_db) for shift in SHIFTS)
+        rated[id(signal)] = [rate_points(table, profile) for table in shifted]
+    return [[point_layers(found.ids, table) for table in rated[id(found.signal)]] for found in points]
 
 
 def _resident_counts(residents: Residents, tally: PlotTally, units: UnitIndex) -> Counts:
@@ -311,7 +313,7 @@ def _status_rows(
     return rows
 
 
-def _sum_of_unit(unit: IntArray, values: Floats, n_unit: int) -> Floats:
+def _sum_of_unit(unit: npt.NDArray[np.signedinteger[Any]], values: Floats, n_unit: int) -> Floats:
     sums = np.bincount(unit.astype(np.int64) + 1, weights=values, minlength=n_unit + 1)
     return sums[1:].astype(np.float64)
 
@@ -361,19 +363,19 @@ def _site_rows(stations: gpd.GeoDataFrame, units: UnitIndex) -> list[_Rows]:
     place["province"] = np.where(place["commune"] == OUTSIDE, OUTSIDE, 0).astype(np.int32)
     technologies = ["", *sorted(set(stations["technology"].astype(str)))]
     operators = [*sorted(set(stations["operator"].astype(str))), ANY]
+    mast, masts = pd.factorize(stations["mast_id"].astype(str))
     rows: list[_Rows] = []
-    for technology, operator in ((t, o) for t in technologies for o in operators):
+    for technology, operator in product(technologies, operators):
         chosen = np.ones(len(stations), dtype=bool)
         if technology:
             chosen &= (stations["technology"] == technology).to_numpy(bool)
         if operator != ANY:
             chosen &= (stations["operator"] == operator).to_numpy(bool)
         for level in units.levels:
-            n_unit = len(units.levels[level].codes)
-            sites = pd.DataFrame({"unit": place[level], "mast": stations["mast_id"].astype(str)})[chosen]
-            masts = sites.drop_duplicates(["unit", "mast"])
-            for indicator, counted in (("masts", masts), ("stations", sites)):
-                numbers = _sum_of_unit(counted["unit"].to_numpy(np.int32), np.ones(len(counted)), n_unit)
+            n_unit, unit = len(units.levels[level].codes), place[level][chosen]
+            once = np.unique(unit.astype(np.int64) * len(masts) + mast[chosen]) // len(masts)
+            for indicator, counted in (("masts", once), ("stations", unit)):
+                numbers = _sum_of_unit(counted, np.ones(len(counted)), n_unit)
                 label = _Label(indicator, technology=technology, operator=operator)
                 rows += _unit_rows(units, level, label, _Shares(numbers, np.full(n_unit, np.nan)))
     return rows

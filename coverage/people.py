@@ -136,11 +136,12 @@ def compute_people(plots: Int64s, residents: Residents, units: UnitIndex) -> dic
     units
         The units they were indexed with.
     """
-    answer = {}
-    for name, level in units.levels.items():
-        unit = level.rows_of(residents.plot_unit[level.base])
-        answer[name] = _sum_rows(unit, plots, len(level.codes))
-    return answer
+    of_base = {
+        base: _sum_rows(unit, plots, len(units.levels[base].parent)) for base, unit in residents.plot_unit.items()
+    }
+    return {
+        name: _sum_rows(level.parent, of_base[level.base], len(level.codes)) for name, level in units.levels.items()
+    }
 
 
 def classify_cells(plots: Int64s, residents: Residents) -> Classes:

@@ -1,8 +1,10 @@
 """Crosswalks between communes before and after a merger: what the country's own says, and faults of any."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
+from types import MappingProxyType
 
 import geopandas as gpd
 import pandas as pd
@@ -34,14 +36,21 @@ def national_crosswalk(communes: pd.DataFrame) -> pd.DataFrame:
     communes
         Columns code and name.
     """
-    known = {(unit.code, name_key(unit.name)): unit for unit in read_units() if unit.valid_from == CHANGE}
     found = (
-        known.get((str(code), name_key(str(name))))
+        _units_since_change().get((str(code), name_key(str(name))))
         for code, name in zip(communes["code"], communes["name"], strict=True)
     )
     rows = [_row(old, new) for new in found if new is not None for old, _ in predecessors(new)]
     columns = ("old_code", "old_name", "old_district_code", "old_district_name", "new_code", "new_name", "valid_from")
     return pd.DataFrame(rows, columns=list(columns), dtype=object)
+
+
+@cache
+def _units_since_change() -> Mapping[tuple[str, str], AdminUnit]:
+    """The country's units since 1 July 2025 by code and name."""
+    return MappingProxyType(
+        {(unit.code, name_key(unit.name)): unit for unit in read_units() if unit.valid_from == CHANGE}
+    )
 
 
 def former_name(code: str, crosswalk: pd.DataFrame | None) -> str:

@@ -15,11 +15,13 @@ import pytest
 import shapely
 
 from phusong.coverage.compute import compute
+from phusong.coverage.memory import Memory
 from phusong.coverage.results import Results
 from phusong.geodata.workspace import Workspace
 from tests.coverage.conftest import AS_OF, sample_workspace
 
 N_EDITS = 6
+TOGETHER = 0.4  # share of the edits that are computed together with the next one
 SEQUENCES = range(int(os.environ.get("PHUSONG_SEED", "0")), 10**6)[: int(os.environ.get("PHUSONG_SEQUENCES", "2"))]
 
 
@@ -135,11 +137,14 @@ def small(tmp_path_factory):
 def test_a_sequence_of_edits_ends_in_the_run_that_a_computation_from_nothing_gives(seed, small, tmp_path):
     rng = np.random.default_rng(seed)
     shutil.copytree(small.path, tmp_path / "edited")
-    workspace = Workspace.open(tmp_path / "edited")
-    for _ in range(N_EDITS):
+    workspace, memory = Workspace.open(tmp_path / "edited"), Memory()
+    for number in range(N_EDITS):
         workspace = edit(rng, workspace)
+        if number < N_EDITS - 1 and rng.random() < TOGETHER:
+            continue
         as_of = AS_OF if rng.random() < 0.8 else date(2023 + int(rng.integers(4)), 6, 1)
-        found = compute(workspace, as_of=as_of, threads=int(rng.integers(1, 3)))
+        kept = memory if rng.random() < 0.5 else None
+        found = compute(workspace, as_of=as_of, threads=int(rng.integers(1, 3)), memory=kept)
     expected = from_nothing(workspace, tmp_path / "full", as_of=as_of, threads=1)
     assert found.run_id == expected.run_id
 
