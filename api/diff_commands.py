@@ -115,7 +115,8 @@ def _print_settlements(answer: "DiffAnswer", language: Language) -> None:
 
 def _print_people(answer: "DiffAnswer", language: Language) -> None:
     """People with at least weak service: the province first, then communes by name."""
-    rows = [row for row in answer.people if row["service"] == "weak"]
+    every = [row for row in answer.people if row["service"] == "weak"]
+    rows = [row for row in every if any(row[name] >= 0.5 for name in _COUNTS[:4])]
     rows.sort(key=lambda row: (row["level"] != "province", sort_key(row["unit_name"]), row["technology"]))
     causes: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
     for cause in answer.causes:
@@ -138,6 +139,13 @@ def _print_people(answer: "DiffAnswer", language: Language) -> None:
         right=range(2, 8),
         title=("\nPeople with at least weak service", "\nNgười có sóng từ yếu trở lên"),
     )  # fmt: skip
+    if len(rows) < len(every):
+        less = format_count(len(every) - len(rows), language)
+        print_line(
+            f"{less} more changed by less than half a person (--json has them)",
+            f"{less} dòng khác thay đổi chưa đến nửa người (xem --json)",
+            language=language,
+        )
 
 
 def _place(row: dict[str, Any]) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import rasterio
 from rasterio.errors import RasterioIOError
+from rasterio.io import MemoryFile
 
 from phusong.geodata.grid import Grid
 
@@ -68,12 +69,11 @@ class Cache:
         if kept is not None:
             return kept
         loss = compute()
-        with _aside(path) as aside, rasterio.open(
-            aside, "w", driver="GTiff", width=grid.shape[1], height=grid.shape[0], count=loss.shape[0], dtype="int16",
-            crs=grid.crs, transform=grid.transform, nodata=-32768, compress="zstd", zstd_level=1, predictor=2,
-        ) as file:  # fmt: skip
-            file.write(loss)
-            file.update_tags(**{HASH_TAG: content_key({}, loss)})
+        # made in memory: GDAL would write its own complaints of a full disk to the terminal
+        with MemoryFile() as memory:
+            _encode_field(memory, loss, grid)
+            with _aside(path) as aside:
+                aside.write_bytes(memory.getbuffer())
         return loss
 
     def fetch_arrays(self, key: str, compute: Callable[[], Arrays]) -> Arrays:
@@ -142,6 +142,15 @@ def _aside(path: Path) -> Iterator[Path]:
         os.replace(aside, path)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def _encode_field(memory: MemoryFile, loss: Loss, grid: Grid) -> None:
+    with memory.open(
+        driver="GTiff", width=grid.shape[1], height=grid.shape[0], count=loss.shape[0], dtype="int16",
+        crs=grid.crs, transform=grid.transform, nodata=-32768, compress="zstd", zstd_level=1, predictor=2,
+    ) as file:  # fmt: skip
+        file.write(loss)
+        file.update_tags(**{HASH_TAG: content_key({}, loss)})
 
 
 def _read_field(path: Path) -> Loss | None:

@@ -47,6 +47,7 @@ from phusong.geodata.sources import Source, read_sources, record_source
 from phusong.geodata.station_lists import assume_missing, name_masts, split_technologies
 from phusong.geodata.validation import parse_columns, refuse_duplicates
 from phusong.geodata.workspace import Workspace
+from phusong.geodata.writing import writing
 
 Value = TypeVar("Value")
 
@@ -112,6 +113,8 @@ def import_layer(
         No row is good, or the CRS is plainly wrong; the report says why row by row.
     UnknownNameError
         There is no layer of that name.
+    BusyError
+        Another process is writing the workspace.
     """
     described = _with_antennas(find_layer(layer), workspace.path)
     file = Path(path)
@@ -121,17 +124,18 @@ def import_layer(
             f"Layer {layer} exists in this workspace; use --replace to import it again, or --append to add to it.",
             vi=f"Lớp {layer} đã có trong vùng làm việc; dùng --replace để nhập lại, hoặc --append để thêm vào.",
         )
-    report, accepted, wrong = _read_rows(
-        workspace, described, file, crs=crs, sheet=sheet, mapping=mapping or {}, values=values or {},
-        defaults=defaults or {}, joins=joins, append=append, encoding=encoding, repairs=accept_repairs,
-    )  # fmt: skip
-    _refuse_nothing_accepted(report, wrong)
-    if layer == "stations":
-        read_antennas(workspace.path, {name for text in accepted["antenna"].dropna() for name in text.split(";")})
-    with archived(workspace, report, [file, *(join.path for join in joins)]):
-        kept = source or (read_sources(workspace.path).get(layer) if append else None)
-        record_source(workspace.path, layer, kept)
-        workspace.write_layer(layer, accepted)
+    with writing(workspace.path, "import"):
+        report, accepted, wrong = _read_rows(
+            workspace, described, file, crs=crs, sheet=sheet, mapping=mapping or {}, values=values or {},
+            defaults=defaults or {}, joins=joins, append=append, encoding=encoding, repairs=accept_repairs,
+        )  # fmt: skip
+        _refuse_nothing_accepted(report, wrong)
+        if layer == "stations":
+            read_antennas(workspace.path, {name for text in accepted["antenna"].dropna() for name in text.split(";")})
+        with archived(workspace, report, [file, *(join.path for join in joins)]):
+            kept = source or (read_sources(workspace.path).get(layer) if append else None)
+            record_source(workspace.path, layer, kept)
+            workspace.write_layer(layer, accepted)
     return report
 
 

@@ -24,6 +24,7 @@ from typing import Any
 
 from phusong.geodata import errors
 from phusong.geodata.errors import InputError, PhusongError
+from phusong.geodata.writing import FULL
 
 MEMORY_LIMIT_MB = 2048
 CPU_LIMIT_S = 300
@@ -180,6 +181,8 @@ def _copy(file: Path, folder: Path, sidecars: Sequence[str]) -> Path:
             if found is not None and found != file:
                 shutil.copyfile(found, folder / (f"{target.name}{sidecar[1:]}" if whole else f"{stem}{sidecar}"))
     except OSError as error:
+        if error.errno in FULL:
+            raise  # whoever writes the workspace names the full disk
         raise InputError(
             f"{file.name} cannot be read ({error.strerror}); check the file and its permissions.",
             vi=f"Không đọc được {file.name} ({error.strerror}); hãy kiểm tra tệp và quyền đọc.",

@@ -29,7 +29,7 @@ from phusong.geodata.raster_files import grid_of
 from phusong.geodata.raster_files import read_raster as read_raster_file
 from phusong.geodata.schemas import find_layer, validate_layer
 from phusong.geodata.settings import SETTINGS_FILE, Settings, parse_settings, read_settings, render_settings
-from phusong.geodata.writing import LOCK_FILE, replacing
+from phusong.geodata.writing import LOCK_FILE, replacing, writing
 
 # Rasters of a workspace and the unit of their values.
 RASTERS = {"terrain": "m", "clutter": "", "population": "persons"}
@@ -210,10 +210,13 @@ class Workspace:
         ------
         InputError
             The rows do not fit the layer's schema.
+        BusyError
+            Another process is writing the workspace.
         """
         typed = with_storage_types(name, frame)
         validate_layer(name, typed)
-        self.layer_store.write({name: typed})
+        with writing(self.path, "import"):
+            self.layer_store.write({name: typed})
 
     def raster_path(self, name: str) -> Path:
         """Path of a raster: `terrain`, `clutter` or `population`.

@@ -4,9 +4,11 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import geopandas as gpd
 import pytest
 
 from phusong.geodata.errors import BusyError, DiskFullError, WorkspaceError
+from phusong.geodata.importing import import_layer
 from phusong.geodata.recipe import staged
 from phusong.geodata.workspace import Workspace
 from phusong.geodata.writing import ABANDONED_S, writing
@@ -19,6 +21,19 @@ with writing(pathlib.Path(sys.argv[1]), "compute"):
     print("held", flush=True)
     time.sleep(600)
 """
+
+
+FIBRE = gpd.GeoDataFrame(
+    {
+        "endpoint_id": ["F1"],
+        "operator": ["A"],
+        "kind": ["olt"],
+        "reach_km": [5.0],
+        "source": ["f.csv"],
+        "source_row": [2],
+    },
+    geometry=gpd.points_from_xy([106.5], [17.4], crs=4326),
+)
 
 
 @pytest.fixture
@@ -48,6 +63,18 @@ def test_a_killed_writer_holds_nothing_and_its_leftovers_are_swept(workspace, ho
     with writing(workspace.path, "import", wait_s=5):
         assert list(workspace.runs_dir.iterdir()) == []
     assert sorted(path.name for path in workspace.path.glob(".*")) == [".phusong.lock"]
+
+
+def test_a_layer_is_not_stored_while_another_process_writes(workspace, holder, tmp_path):
+    (tmp_path / "fibre.csv").write_text("endpoint_id,operator,kind,reach_km,lon,lat\nF1,A,olt,5,106.5,17.4\n")
+    with pytest.raises(BusyError):
+        import_layer(workspace, "fibre_endpoints", tmp_path / "fibre.csv")
+    with pytest.raises(BusyError):
+        workspace.write_layer("fibre_endpoints", FIBRE)
+    holder.kill()
+    holder.wait()
+    workspace.write_layer("fibre_endpoints", FIBRE)
+    assert len(workspace.read_layer("fibre_endpoints")) == 1
 
 
 def test_a_writer_waits_as_long_as_it_was_told(workspace):
