@@ -327,10 +327,10 @@ class PointQuestions:
     def of_geometry(self, geometry: Geometry) -> Asked:
         """Points to ask by station: a new station all within its radius, a kept one those that are open."""
         east, north = self.positions[:, 0] - geometry.x_m, self.positions[:, 1] - geometry.y_m
-        near = np.hypot(east, north) <= 1e3 * self._levels.model.radius_km
+        near = np.flatnonzero(np.hypot(east, north) <= 1e3 * self._levels.model.radius_km)
         asked = {}
         for code in geometry.stations:
-            rows = np.flatnonzero(near & self._open[self._network.layer[code]] if code in self._kept else near)
+            rows = near[self._open[self._network.layer[code]][near]] if code in self._kept else near
             if rows.size:
                 asked[code] = rows
         return asked
