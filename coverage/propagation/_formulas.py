@@ -353,11 +353,6 @@ def _coastal_gain_db(coast_km, horizon_km, height_amsl_m):
 
 
 @inlined
-def _horizon_sum_km(geometry):
-    return geometry.reach.distance_km if geometry.is_line_of_sight else geometry.tx_horizon_km + geometry.rx_horizon_km
-
-
-@inlined
 def ducting_loss_db(geometry, band, times):
     """Basic transmission loss of ducting and layer reflection (§4.5, eqs 46 to 56) [dB]."""
     dlt, dlr = geometry.tx_horizon_km, geometry.rx_horizon_km

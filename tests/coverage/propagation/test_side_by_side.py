@@ -1,13 +1,10 @@
-"""The functions that stand in for the mathematical library, and what loops over samples side by side rest on."""
-
-import math
+"""What loops over samples side by side rest on."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phusong.coverage.propagation import _math
 from phusong.coverage.propagation._block import BLOCK
 from phusong.coverage.propagation._profile import bullington_nu
 from phusong.coverage.propagation._steps import number_of, ordered, smooth_nu, steepest, step_tables
@@ -15,43 +12,6 @@ from phusong.coverage.propagation.p1812 import path_loss_db, ray_loss_db
 from tests.coverage.terrain import LINK
 
 MANY = settings(max_examples=500)  # the first example compiles
-RNG = np.random.default_rng(11)
-
-
-@pytest.mark.parametrize(
-    ("ours", "theirs", "arguments"),
-    [
-        (_math.log, np.log, 10.0 ** RNG.uniform(-300.0, 300.0, 4000)),
-        (_math.log, np.log, RNG.uniform(0.5, 2.0, 4000)),
-        (_math.log10, np.log10, RNG.uniform(1e-6, 1e6, 4000)),
-        (_math.exp, np.exp, RNG.uniform(-40.0, 0.0, 4000)),
-        (_math.atan, np.arctan, RNG.standard_cauchy(4000)),
-        (_math.falling, lambda x: 0.5 - 0.5 * np.tanh(x), RNG.normal(0.0, 20.0, 4000)),
-    ],
-)
-def test_each_function_is_that_of_the_library(ours, theirs, arguments):
-    expected = theirs(arguments)
-    found = np.array([ours(x) for x in arguments])
-    assert np.max(np.abs(found - expected) / np.maximum(np.abs(expected), 1.0)) < 1.5e-15
-
-
-def test_an_exponential_is_right_to_the_last_digits_and_ends_where_numbers_end():
-    arguments = RNG.uniform(-700.0, 700.0, 4000)
-    assert np.max(np.abs(np.array([_math.exp(x) for x in arguments]) / np.exp(arguments) - 1.0)) < 5e-16
-    assert 0.0 < _math.exp(-1e9) < 1e-300
-    assert 1e300 < _math.exp(1e9) < math.inf
-
-
-@MANY
-@given(st.floats(-1.0, 1.0))
-def test_a_third_of_an_angle_is_that_of_the_library(x):
-    assert _math.sine_of_third(x) == pytest.approx(math.sin(math.asin(x) / 3.0), abs=1e-14)
-
-
-@MANY
-@given(st.floats(1e-6, 1e6), st.floats(-3.0, 3.0))
-def test_a_power_is_that_of_the_library(x, exponent):
-    assert _math.power(x, exponent) == pytest.approx(x**exponent, rel=1e-13)
 
 
 @MANY
