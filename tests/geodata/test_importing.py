@@ -12,7 +12,7 @@ from affine import Affine
 from pyproj import Transformer
 from shapely import Point, box
 
-from phusong.geodata.errors import InputError, PhusongError
+from phusong.geodata.errors import DiskFullError, InputError, PhusongError
 from phusong.geodata.importing import import_layer
 from phusong.geodata.joins import Join
 from phusong.geodata.workspace import Workspace
@@ -473,6 +473,6 @@ def test_a_write_that_fails_leaves_the_workspace_as_it_was(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full_disk)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(DiskFullError, match="nothing was published or lost"):
         import_layer(workspace, "stations", stations(tmp_path, {}))
     assert tree_hash(workspace.path) == before
