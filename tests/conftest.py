@@ -8,8 +8,20 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from tests.databases import BINARIES, Cluster
+
+CHROMIUM = "/usr/bin/chromium"
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 hypothesis.settings.register_profile("phusong", deadline=None)  # a busy machine is no failure
 hypothesis.settings.load_profile("phusong")
@@ -37,6 +49,15 @@ def database(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> str:
     url = cluster.empty_database()
     monkeypatch.setenv("PHUSONG_DATABASE_URL", url)
     return url
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A Chromium that asks nobody for anything of its own accord."""
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
+        yield chromium
+        chromium.close()
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

@@ -1,7 +1,7 @@
-"""The geometry of one path of equal steps: the same quantities as `_profile`, scanned in rows.
+"""P.1812 for a block of single paths of equal steps: the same quantities as `_profile`, scanned several points at a time.
 
-Equal steps turn every division into a look-up of 1 / i, and each scan into a row filled at once and its largest value.
-A scan that only a path beyond the horizon needs is left out in line of sight.
+Equal steps turn every division into a look-up of 1 / i; one scan from either end serves the ground on a flattened and on
+a round Earth and the cover on it.
 """
 
 import math

@@ -1,7 +1,7 @@
 """The geometry of one path profile, by scanning it: the plain form, for any spacing of points.
 
-Rec. ITU-R P.1812-7, Annex 1, §4.3 and Attachment 1. The ray kernel (`_ray`) carries the same quantities forward point
-by point; both end in `_formulas.Geometry`.
+Rec. ITU-R P.1812-7, Annex 1, §4.3 and Attachment 1. The kernels of rays and of paths of equal
+steps (`_ray`, `_path`) find the same quantities in other ways; all end in `_formulas.Geometry`.
 """
 
 import math

@@ -37,5 +37,8 @@ def test_disagreements_are_listed_and_marked(computed: Workspace, client: TestCl
 def test_the_list_has_modelled_declared_and_measured_side_by_side(computed: Workspace) -> None:
     result = run("settlements", computed.path, "--csv")
     listed = list(csv.DictReader(io.StringIO(result.stdout.lstrip("\ufeff"))))
-    for source in ("signal_declared", "signal_measured"):
-        assert {row[source] for row in listed} > {""}
+    observed = computed.read_layer("observations").query("indicator == 'signal'")
+    for source, kind in (("signal_declared", "official_list"), ("signal_measured", "survey")):
+        stated = observed[observed["kind"] == kind].set_index("settlement_id")["value"].to_dict()
+        assert stated
+        assert {row["settlement_id"]: row[source] for row in listed if row["settlement_id"] in stated} == stated

@@ -1,5 +1,6 @@
 """The sample province at 150 m, imported and computed once for all tests of computations."""
 
+import re
 import shutil
 from datetime import date
 from pathlib import Path
@@ -20,6 +21,16 @@ def sample_workspace(folder: Path, *, seed: int = 1, resolution_m: float = 150.0
     workspace = Workspace.create(folder / "workspace", crs="EPSG:32648", resolution_m=resolution_m, name="tỉnh Mẫu")
     import_recipe(workspace, recipe, recipe.parent)
     return workspace
+
+
+def small_workspace(folder: Path, *, radius_km: float) -> Workspace:
+    """The sample at 300 m with a third of its stations and a smaller radius, not yet computed."""
+    workspace = sample_workspace(folder, resolution_m=300.0)
+    workspace.write_layer("stations", workspace.read_layer("stations")[::3].reset_index(drop=True))
+    settings = workspace.path / "phusong.toml"
+    text = re.sub(r"radius_km = [\d.]+", f"radius_km = {radius_km}", settings.read_text(encoding="utf-8"))
+    settings.write_text(text, encoding="utf-8")
+    return Workspace.open(workspace.path)
 
 
 @pytest.fixture(scope="session")

@@ -23,22 +23,14 @@ from phusong.coverage.results import CURRENT
 from phusong.geodata.errors import InputError, PhusongError, SchedulerError
 from phusong.geodata.workspace import Workspace
 from scripts.dask_processes import running_cluster
-from tests.coverage.conftest import AS_OF, sample_workspace
+from tests.coverage.conftest import AS_OF, small_workspace
 
 SMALL_BYTES = 8_000
 
 
 @pytest.fixture(scope="module")
 def given(tmp_path_factory):
-    """The sample at 300 m with a third of its stations and a radius of 8 km, not yet computed."""
-    workspace = sample_workspace(tmp_path_factory.mktemp("given"), resolution_m=300.0)
-    stations = workspace.read_layer("stations")
-    workspace.write_layer("stations", stations[::3].reset_index(drop=True))
-    path = workspace.path / "phusong.toml"
-    path.write_text(
-        re.sub(r"radius_km = [\d.]+", "radius_km = 8.0", path.read_text(encoding="utf-8")), encoding="utf-8"
-    )
-    return Workspace.open(workspace.path)
+    return small_workspace(tmp_path_factory.mktemp("given"), radius_km=8.0)
 
 
 def copy_of(workspace, folder):

@@ -18,7 +18,7 @@ from phusong.coverage.compute import compute
 from phusong.coverage.memory import Memory
 from phusong.coverage.results import Results
 from phusong.geodata.workspace import Workspace
-from tests.coverage.conftest import AS_OF, sample_workspace
+from tests.coverage.conftest import AS_OF, small_workspace
 
 N_EDITS = 6
 TOGETHER = 0.4  # share of the edits that are computed together with the next one
@@ -120,15 +120,7 @@ def from_nothing(workspace, folder, **how):
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
-    """The sample at 300 m with a third of its stations, computed."""
-    workspace = sample_workspace(tmp_path_factory.mktemp("small"), resolution_m=300.0)
-    stations = workspace.read_layer("stations")
-    workspace.write_layer("stations", stations[::3].reset_index(drop=True))
-    path = workspace.path / "phusong.toml"
-    path.write_text(
-        re.sub(r"radius_km = [\d.]+", "radius_km = 12.0", path.read_text(encoding="utf-8")), encoding="utf-8"
-    )
-    workspace = Workspace.open(workspace.path)
+    workspace = small_workspace(tmp_path_factory.mktemp("small"), radius_km=12.0)
     compute(workspace, as_of=AS_OF)
     return workspace
 

@@ -3,7 +3,6 @@
 import random
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from phusong.geodata.admin_units import read_units
 from phusong.geodata.names import sort_key
@@ -19,13 +18,10 @@ SIGNS = [f"a{sign}b" for sign in " _-–—,;:!?.'‘’\"“”()[]{}@*/\\&#%`^
 
 
 @pytest.fixture(scope="module")
-def by_icu():
+def by_icu(browser):
     """Names sorted by the `vi` collation of ICU."""
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        page = chromium.new_page()
-        yield lambda names: page.evaluate("names => names.sort(new Intl.Collator('vi').compare)", names)
-        chromium.close()
+    page = browser.new_page()
+    return lambda names: page.evaluate("names => names.sort(new Intl.Collator('vi').compare)", names)
 
 
 @pytest.mark.parametrize("names", [SETTLEMENTS, SIGNS], ids=["settlements", "signs"])

@@ -3,22 +3,11 @@
 import random
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from phusong.geodata.names import sort_key
 from phusong.maps.page import render_page
 
 pytestmark = pytest.mark.browser
-CHROMIUM = "/usr/bin/chromium"
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 SETTLED = "() => document.querySelectorAll('#list li').length > 0"
 
 
@@ -36,14 +25,6 @@ class Watched:
     def _dismiss(self, dialog):
         self.dialogs.append(dialog.message)
         dialog.dismiss()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture
