@@ -1,7 +1,7 @@
-"""P.1812 for a block of single paths of equal steps: the same quantities as `_profile`, scanned several points at a time.
+"""P.1812 for blocks of single paths of equal steps: the quantities of `_profile`, scanned several points at a time.
 
-Equal steps turn every division into a look-up of 1 / i; one scan from either end serves the ground on a flattened and on
-a round Earth and the cover on it.
+Equal steps turn every division into a look-up of 1 / i; one scan from either end serves the ground on a flattened and
+on a round Earth and the cover on it.
 """
 
 import math

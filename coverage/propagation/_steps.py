@@ -1,6 +1,7 @@
 """What a ray and a path of equal steps have in common: scans over points `i`, and the knife edge over a smooth Earth.
 
-Heights `y` may be those of a flattened Earth, y = h - 500 C d^2 with C = 1 / effective radius; slopes are metres a step.
+Heights `y` may be those of a flattened Earth, y = h - 500 C d^2 with C = 1 / effective radius; slopes are metres a
+step.
 """
 
 import math
