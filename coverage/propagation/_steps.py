@@ -14,7 +14,7 @@ from phusong.coverage.propagation._compile import compiled, inlined
 from phusong.coverage.propagation._profile import bullington_point_nu
 
 Floats = npt.NDArray[np.float64]
-NEWTON_STEPS = 4  # beyond the first
+NEWTON_STEPS = 4
 _SIGN_BIT, _OTHER_BITS = np.int64(63), np.int64(2**63 - 1)
 
 
@@ -96,18 +96,22 @@ def _smooth_parameter(i, steps, tx_m, rx_m, rise):
 def smooth_nu(step_km, steps, tx_m, rx_m, bulge):
     """Knife-edge parameter of the Bullington construction over a smooth Earth on a path's points (§4.3.2).
 
-    In line of sight it has one maximum, at the one root of a cubic in the share u of the path; from the middle, where
-    the cubic has its inflection, Newton's steps fall towards the root from one side.
+    In line of sight it has one maximum, at the one root of a cubic in the share w of the path from its lower end, w at
+    most one half. With w^2 / 2 for w^3 the cubic is a parabola whose root is at most one and a half times its own;
+    from there Newton's steps fall towards it.
     """
     total = steps * step_km
     tx_slope = _smooth_slope(step_km, steps, tx_m, bulge)
     rx_slope = _smooth_slope(step_km, steps, rx_m, bulge)
     rise = bulge * step_km * step_km
     a = rise * steps * steps
-    u = 0.5 + 0.5 * (tx_m - rx_m) / (0.5 * a + tx_m + rx_m)
+    low_m = min(tx_m, rx_m)
+    b = tx_m + rx_m - a
+    w = min((math.sqrt(b * b + 8.0 * a * low_m) - b) / (4.0 * a), 0.5)
     for _ in range(NEWTON_STEPS):
-        value = a * u * (1.0 - 2.0 * u) * (1.0 - u) + tx_m * (1.0 - u) - rx_m * u
-        u -= value / (a * (6.0 * u * (u - 1.0) + 1.0) - tx_m - rx_m)
+        value = ((3.0 - 2.0 * w) * a * w + b) * w - low_m
+        w -= value / (6.0 * a * w * (1.0 - w) + b)
+    u = w if tx_m < rx_m else 1.0 - w
     low = min(max(math.floor(u * steps), 1.0), steps - 1.0)
     high = min(low + 1.0, steps - 1.0)
     best = max(_smooth_parameter(low, steps, tx_m, rx_m, rise), _smooth_parameter(high, steps, tx_m, rx_m, rise))

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from phusong.coverage.propagation._block import BLOCK
@@ -32,6 +32,7 @@ def test_the_steepest_of_a_curve_is_found_in_any_part_of_it(k, seed, slope):
 
 
 @MANY
+@example(1226, 0.1, 1639.0, 1.0, 5000.0)  # the lower end just sees over its horizon: two roots close together
 @given(
     st.integers(4, 1500), st.sampled_from([0.001, 0.03, 0.1, 1.0]), st.floats(1.0, 3000.0), st.floats(1.0, 300.0),
     st.floats(5000.0, 20000.0),
@@ -39,7 +40,9 @@ def test_the_steepest_of_a_curve_is_found_in_any_part_of_it(k, seed, slope):
 def test_the_smooth_earth_is_that_of_a_scan_over_every_point(steps, step_km, tx_m, rx_m, radius_km):
     distance, level = np.arange(steps + 1) * step_km, np.zeros(steps + 1)
     expected = bullington_nu(distance, level, level, tx_m, rx_m, 1.0 / radius_km, 0.0)
-    assert smooth_nu(step_km, float(steps), tx_m, rx_m, 500.0 / radius_km) == pytest.approx(expected, rel=1e-9)
+    assert smooth_nu(step_km, float(steps), tx_m, rx_m, 500.0 / radius_km) == pytest.approx(
+        expected, rel=1e-9, abs=1e-12
+    )
 
 
 @pytest.mark.parametrize("n", [5, BLOCK + 3, BLOCK + 4, BLOCK + 5, 2 * BLOCK + 5])
