@@ -3,7 +3,7 @@
 import ipaddress
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -56,7 +56,7 @@ def demo(
         language=language,
     )
     print_settlements(settlements_answer(results, signal="none", power="no", broadband="no"), language)
-    _write_map(results, workspace, folder / "map.html")
+    _write_map(results, workspace, folder / "map.html", audience="internal")  # all of it is invented
 
 
 def compute(
@@ -181,6 +181,9 @@ def _prune(workspace: "Workspace", keep: int, wait_s: float, as_json: bool, lang
 def map_(
     folder: Folder,
     out: Annotated[Path, typer.Option(metavar="FILE.html", help="Page to write.")],
+    audience: Annotated[
+        Literal["public", "internal"], typer.Option(help="internal: with masts, stations, levels, distances, fibre.")
+    ] = "public",
     run: Annotated[str | None, typer.Option("--run", help="Run or scenario; the published one.")] = None,
 ) -> None:
     """Draw the map of a run as one HTML file that needs no network."""
@@ -188,7 +191,7 @@ def map_(
     from phusong.geodata.workspace import Workspace
 
     workspace = Workspace.open(folder)
-    _write_map(open_run(workspace, run), workspace, out)
+    _write_map(open_run(workspace, run), workspace, out, audience=audience)
 
 
 def serve(
@@ -238,12 +241,14 @@ def _print_plan(planned: dict[str, Any]) -> None:
         print_line(f"{name}: {shown}{units.get(name, '')}", "", language="en")
 
 
-def _write_map(results: "Results", workspace: "Workspace", out: Path) -> None:
+def _write_map(
+    results: "Results", workspace: "Workspace", out: Path, *, audience: Literal["public", "internal"]
+) -> None:
     from phusong.geodata.writing import replacing
     from phusong.maps.page import render_map
 
     with working("drawing the map / đang vẽ bản đồ"):
-        page = render_map(results, workspace)
+        page = render_map(results, workspace, audience=audience)
     try:
         with replacing(out) as aside:
             aside.write_text(page, encoding="utf-8")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, Literal
 
 import geopandas as gpd
 import pandas as pd
@@ -12,6 +12,8 @@ from phusong.coverage.service import ANY, technology_groups
 from phusong.geodata.grid import Raster
 from phusong.geodata.settings import Settings, ThresholdProfile
 from phusong.geodata.workspace import Workspace
+
+Audience = Literal["public", "internal"]
 
 BOTH_3G_4G = "3G+4G"
 
@@ -76,6 +78,8 @@ class PageData:
         place_id, kind, name, lon, lat and class_<technology>; None when there is no such layer.
     sea_max_elevation_m
         Terrain at or below this and outside every commune is drawn as sea; None draws no sea.
+    audience
+        For whom the page is: only "internal" shows masts, stations, levels, margins, distances and fibre endpoints.
     """
 
     name: str
@@ -89,9 +93,10 @@ class PageData:
     fibre_endpoints: pd.DataFrame | None
     places: pd.DataFrame | None
     sea_max_elevation_m: float | None
+    audience: Audience = "public"
 
 
-def page_data(results: Results, workspace: Workspace) -> PageData:
+def page_data(results: Results, workspace: Workspace, *, audience: Audience = "public") -> PageData:
     """What the province page shows of a run: default profile, any operator.
 
     Parameters
@@ -100,6 +105,8 @@ def page_data(results: Results, workspace: Workspace) -> PageData:
         The run.
     workspace
         Where the run was published: its terrain and fibre endpoints are drawn.
+    audience
+        For whom the page is.
     """
     settings = Settings.model_validate(results.manifest["settings"])
     profile = settings.profile()
@@ -117,6 +124,7 @@ def page_data(results: Results, workspace: Workspace) -> PageData:
         fibre_endpoints=_optional_points(workspace, "fibre_endpoints"),
         places=results.places if len(results.places) else None,
         sea_max_elevation_m=settings.sea.max_elevation_m,
+        audience=audience,
     )
 
 

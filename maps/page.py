@@ -22,7 +22,7 @@ from folium.raster_layers import ImageOverlay
 
 from phusong.coverage.results import Results
 from phusong.geodata.workspace import Workspace
-from phusong.maps.data import PageData, page_data
+from phusong.maps.data import Audience, PageData, page_data
 from phusong.maps.payload import page_payload
 from phusong.maps.pictures import (
     Picture,
@@ -41,10 +41,11 @@ _RELIEF_MAX_PX = 1200
 # How far the relief reaches beyond the communes, as a share of their extent
 _MARGIN_SHARE = 0.15
 _MAX_ZOOM = 16
+_MARKS: dict[Audience, str] = {"public": "", "internal": '<p class="mark" lang="vi">LƯU HÀNH NỘI BỘ</p>'}
 _SCRIPTS = ("symbols.js", "popups.js", "list.js", "page.js")
 
 
-def render_map(results: Results, workspace: Workspace) -> str:
+def render_map(results: Results, workspace: Workspace, *, audience: Audience = "public") -> str:
     """The province page of a run: one HTML file, Vietnamese with an English switch, no request leaves it.
 
     Parameters
@@ -53,8 +54,10 @@ def render_map(results: Results, workspace: Workspace) -> str:
         The run.
     workspace
         Where it was published.
+    audience
+        "public", or "internal" with masts, stations, levels, margins, distances and fibre endpoints.
     """
-    return render_page(page_data(results, workspace))
+    return render_page(page_data(results, workspace, audience=audience))
 
 
 def render_page(data: PageData) -> str:
@@ -85,6 +88,7 @@ def render_page(data: PageData) -> str:
         "POLICY": _policy(scripts.values(), styles.values()),
         "LICENCE": _asset("leaflet/LICENSE"),
         "TITLE": html.escape(data.name),
+        "MARK": _MARKS[data.audience],
         "MAP": figure.html.render(),
         "DATA": json_for_script(payload),
         **{f"SCRIPT:{name}": text for name, text in scripts.items()},

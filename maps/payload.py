@@ -10,7 +10,7 @@ import pandas as pd
 import shapely
 
 from phusong.geodata.names import sort_key
-from phusong.maps.data import PageData, RunInfo
+from phusong.maps.data import Audience, PageData, RunInfo
 from phusong.maps.text import Language, format_count, format_date, format_share
 
 LANGUAGES: tuple[Language, ...] = ("vi", "en")
@@ -20,7 +20,8 @@ SHARE_CLASS_EDGES = (0.5, 0.8, 0.95, 0.99)
 # Borders are drawn from a simplified coverage: no gap between neighbours, at most about this far off [m].
 BORDER_TOLERANCE_M = 25.0
 
-_SETTLEMENT_COLUMNS = (
+# What everybody may see of a settlement, and what only the internal edition holds besides.
+_PUBLIC_COLUMNS = (
     "settlement_id",
     "name",
     "kind",
@@ -31,22 +32,21 @@ _SETTLEMENT_COLUMNS = (
     "lon",
     "lat",
     "signal",
+    "uncertain",
     "signal_declared",
     "signal_measured",
     "signal_disagrees",
     "power",
     "broadband",
     "broadband_source",
-    "fibre_endpoint_id",
-    "fibre_distance_km",
-    "nearest_mast_id",
-    "nearest_mast_km",
 )
-_TECHNOLOGY_COLUMNS = ("class", "rsrp_dbm", "margin_db", "operator", "station_id", "distance_km")
+_INTERNAL_COLUMNS = ("fibre_endpoint_id", "fibre_distance_km", "nearest_mast_id", "nearest_mast_km")
+_PUBLIC_TECHNOLOGY_COLUMNS = ("class",)
+_INTERNAL_TECHNOLOGY_COLUMNS = ("rsrp_dbm", "margin_db", "operator", "station_id", "distance_km")
 
 
 def page_payload(data: PageData, overlays: dict[str, str]) -> dict[str, Any]:
-    """Everything the page's script needs, as plain JSON values.
+    """Everything the page's script needs, as plain JSON values; nothing that its audience may not see.
 
     Parameters
     ----------
@@ -57,24 +57,29 @@ def page_payload(data: PageData, overlays: dict[str, str]) -> dict[str, Any]:
     """
     technologies = list(data.classes)
     single = [name for name in technologies if f"class_{name}" in data.settlements.columns]
-    return {
+    payload = {
         "name": data.name,
-        "run": _run(data.run),
+        "audience": data.audience,
+        "run": _run(data.run, data.audience),
         "technologies": technologies,
         "overlays": overlays,
         "header": _shares(data.figures[data.figures["level"] == "province"]),
         "communes": _communes(data),
         "shareClassEdges": list(SHARE_CLASS_EDGES),
         "settlementTechnologies": single,
-        "settlements": _settlements(data.settlements, single),
-        "masts": None if data.stations is None else _masts(data.stations),
-        "fibre": None if data.fibre_endpoints is None else _fibre(data.fibre_endpoints),
+        "settlements": _settlements(data.settlements, single, data.audience),
         "places": None if data.places is None else _places(data.places),
     }
+    if data.audience == "internal":
+        payload["masts"] = None if data.stations is None else _masts(data.stations)
+        payload["fibre"] = None if data.fibre_endpoints is None else _fibre(data.fibre_endpoints)
+    return payload
 
 
-def _run(run: RunInfo) -> dict[str, Any]:
+def _run(run: RunInfo, audience: Audience) -> dict[str, Any]:
+    """The run and its conditions; warnings name stations, so that only the internal edition tells them."""
     boundary = run.boundary_date
+    told = run.warnings if audience == "internal" else ()
     return {
         "id": run.run_id,
         "asOf": {language: format_date(run.as_of, language) for language in LANGUAGES},
@@ -85,7 +90,8 @@ def _run(run: RunInfo) -> dict[str, Any]:
         "countsAsSignal": list(run.counts_as_signal),
         "terrainKind": run.terrain_kind,
         "sources": [[source.name, source.rows, source.sha256] for source in run.sources],
-        "warnings": list(run.warnings),
+        "warnings": list(told),
+        "warningsLeftOut": len(run.warnings) - len(told),
         "notices": [
             {name: notice[name] for name in ("layer", "title", "attribution", "licence", "share_alike")}
             for notice in run.notices
@@ -150,19 +156,23 @@ def _rings(shape: Any) -> list[list[list[list[float]]]]:
     ]
 
 
-def _settlements(frame: pd.DataFrame, technologies: list[str]) -> dict[str, Any]:
+def _settlements(frame: pd.DataFrame, technologies: list[str], audience: Audience) -> dict[str, Any]:
     """Column names and rows, in the order of Vietnamese names; the last column holds a row per technology."""
+    columns, technology_columns = list(_PUBLIC_COLUMNS), list(_PUBLIC_TECHNOLOGY_COLUMNS)
+    if audience == "internal":
+        columns += _INTERNAL_COLUMNS
+        technology_columns += _INTERNAL_TECHNOLOGY_COLUMNS
     rows = []
     for row in frame.to_dict("records"):
-        plain = [_plain(row.get(column)) for column in _SETTLEMENT_COLUMNS]
+        plain = [_plain(row.get(column)) for column in columns]
         by_technology = [
-            [_plain(row.get(f"{column}_{technology}")) for column in _TECHNOLOGY_COLUMNS] for technology in technologies
+            [_plain(row.get(f"{column}_{technology}")) for column in technology_columns] for technology in technologies
         ]
         rows.append([*plain, by_technology])
     rows.sort(key=lambda cells: (*_name_key(cells[1]), *_name_key(cells[3]), str(cells[0])))
     return {
-        "columns": [*_SETTLEMENT_COLUMNS, "technologies"],
-        "technologyColumns": list(_TECHNOLOGY_COLUMNS),
+        "columns": [*columns, "technologies"],
+        "technologyColumns": technology_columns,
         "rows": rows,
     }
 

@@ -1,14 +1,26 @@
 "use strict";
 // The side list of settlements: groups, search without diacritics, click to go there.
 
+/** The eight states of signal, power and broadband, the worst first: key, and what it asks for. */
+const EIGHT_STATES = [false, true].flatMap((served) => ["no", "yes"].flatMap((power) => ["no", "yes"].map((broadband) => ({
+  key: `eight-${served ? "served" : "none"}-${power}-${broadband}`, served, power, broadband,
+}))));
+const isServed = ({ signal }) => signal === "weak" || signal === "good";
+
 const LIST_GROUPS = {
   stateUncovered: (settlement) => settlement.signal === "none" || settlement.signal === "weak",
   stateNone: (settlement) => settlement.signal === "none",
   stateWeak: (settlement) => settlement.signal === "weak",
-  stateNoPower: (settlement) => settlement.signal === "none" && settlement.power === "no",
-  stateAllThree: (settlement) => settlement.signal === "none" && settlement.power === "no" && settlement.broadband === "no",
+  stateUncertain: (settlement) => settlement.uncertain === "yes",
+  stateUnknown: (settlement) => !["none", "weak", "good"].includes(settlement.signal),
   stateAll: () => true,
+  ...Object.fromEntries(EIGHT_STATES.map(({ key, served, power, broadband }) => [key, (settlement) =>
+    (served ? isServed(settlement) : settlement.signal === "none") && settlement.power === power && settlement.broadband === broadband])),
 };
+
+function eightStateWords({ served, power, broadband }) {
+  return [t(served ? "served" : "notServed"), t("power" + capital(power)), t("broadband" + capital(broadband))].join(" · ");
+}
 
 /** Lower case without tone marks and diacritics; đ becomes d. */
 function plainText(text) {
@@ -34,15 +46,29 @@ class SettlementList {
     this.search = document.getElementById("list-search");
     this.list = document.getElementById("list");
     this.count = document.getElementById("list-count");
-    for (const group of Object.keys(LIST_GROUPS)) this.state.append(new Option("", group));
+    this.eight = document.createElement("optgroup");
+    for (const group of Object.keys(LIST_GROUPS)) (group.startsWith("eight-") ? this.eight : this.state).append(new Option("", group));
+    this.state.append(this.eight);
     this.state.addEventListener("change", () => this.show());
     this.search.addEventListener("input", () => this.show());
   }
 
   translate() {
-    for (const option of this.state.options) {
-      option.textContent = t(option.value, { n: number(this.settlements.filter(LIST_GROUPS[option.value]).length) });
+    this.eight.label = t("eightStates");
+    for (const { key, ...state } of EIGHT_STATES) this.option(key).textContent = `${eightStateWords(state)} (${number(this.countOf(key))})`;
+    for (const option of this.state.querySelectorAll("#list-state > option")) {
+      option.textContent = t(option.value, { n: number(this.countOf(option.value)) });
     }
+    this.show();
+  }
+
+  option(group) { return [...this.state.options].find((option) => option.value === group); }
+
+  countOf(group) { return this.settlements.filter(LIST_GROUPS[group]).length; }
+
+  choose(group) {
+    this.state.value = group;
+    this.search.value = "";
     this.show();
   }
 
@@ -71,7 +97,8 @@ class SettlementList {
 
   row(settlement) {
     const text = el("span", "", layerText(settlement.name || t("unnamed")), el("span", "where", ...settlementPlace(settlement)));
-    const states = ["signal", "power", "broadband"].map((kind) => stateWord(kind, settlement[kind])).join(", ");
+    const states = [...["signal", "power", "broadband"].map((kind) => stateWord(kind, settlement[kind])),
+      ...(settlement.uncertain === "yes" ? [t("uncertain")] : [])].join(", ");
     const button = el("button", "", symbolSvg({ ...settlementStyle(settlement), color: settlement.broadband === "yes" ? "#9aa5b1" : "#111" }), text,
       el("span", "hidden-label", states));
     button.type = "button";

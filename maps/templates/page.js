@@ -6,7 +6,7 @@ const settlements = readSettlements(page.settlements);
 const INDICATORS = ["people", "residential_cells", "settlements"];
 const LABEL_ZOOM = 10;
 const GOTO_ZOOM = 13;
-const RADII = { none: 5, weak: 4.6, good: 3.4 };
+const RADII = { none: 5, weak: 5, good: 3.4 };
 const HATCH = hatchPattern(SHARE_COLOURS[0]);
 const chosen = { technology: page.technologies[0], theme: "communes", indicator: "people" };
 const layers = {};
@@ -43,8 +43,8 @@ function drawPoints() {
     point(row[2], row[3], { ...plain, shape: "diamond", radius: 3.6, fill: PLACE_COLOUR }, () => placePopup(row), row[0])));
   layers.masts = page.masts && L.featureGroup(page.masts.map((row) =>
     point(row[1], row[2], { ...plain, weight: 0.6, shape: "triangle", radius: 2.6, fill: MAST_COLOUR }, () => mastPopup(row))));
-  const rank = { good: 0, weak: 1, none: 2 };
-  const ordered = settlements.filter((settlement) => settlement.lat !== null).sort((one, other) => (rank[one.signal] ?? 0) - (rank[other.signal] ?? 0));
+  const rank = { good: 0, unknown: 1, weak: 2, none: 3 };
+  const ordered = settlements.filter((settlement) => settlement.lat !== null).sort((one, other) => (rank[one.signal] ?? 1) - (rank[other.signal] ?? 1));
   layers.settlements = L.featureGroup(ordered.map((settlement) => {
     const style = { ...settlementStyle(settlement), radius: RADII[settlement.signal] || 4 };
     settlement.marker = point(settlement.lat, settlement.lon, style, () => settlementPopup(settlement), settlement.name || t("unnamed"));
@@ -99,13 +99,31 @@ function showThemeLegend() {
 
 function showSettlementLegend() {
   const base = { shape: "circle", fill: "#8a949e", color: "#ffffff", weight: 1 };
-  const rows = ["none", "weak", "good"].map((name) => legendRow(symbolSvg({ ...base, fill: SIGNAL_COLOURS[name] }), t("signal" + capital(name))));
-  for (const name of ["yes", "no", "unknown"]) rows.push(legendRow(symbolSvg({ ...base, shape: POWER_SHAPES[name] }), t("power" + capital(name))));
-  for (const name of ["yes", "no", "unknown"]) {
-    const outline = name === "yes" ? { color: "#b9c2ca", weight: 1 } : BROADBAND_OUTLINES[name];
-    rows.push(legendRow(symbolSvg({ ...base, ...outline, fill: "#dfe4e8" }), t("broadband" + capital(name))));
+  const rows = ["none", "weak", "good", "unknown"].map((name) =>
+    legendRow(symbolSvg({ ...base, shape: SIGNAL_SHAPES[name], fill: SIGNAL_COLOURS[name] }), t("signal" + capital(name))));
+  rows.push(legendRow(symbolSvg({ ...base, radius: 3.4, ring: UNCERTAIN_COLOUR }), t("uncertainLegend")));
+  for (const name of ["no", "unknown"]) rows.push(legendRow(symbolSvg({ ...base, core: POWER_CORES[name], fill: "#55616e" }), t("power" + capital(name))));
+  for (const name of ["no", "unknown"]) {
+    rows.push(legendRow(symbolSvg({ ...base, ...BROADBAND_OUTLINES[name], fill: "#dfe4e8" }), t("broadband" + capital(name))));
   }
-  document.getElementById("settlement-legend").replaceChildren(...rows);
+  document.getElementById("settlement-legend").replaceChildren(...rows, eightStateTable());
+}
+
+/** Signal down, power and broadband across, each cell with its symbol and count; a click lists its settlements. */
+function eightStateTable() {
+  const columns = EIGHT_STATES.slice(0, 4);
+  const head = el("tr", "", el("th", ""), ...columns.map(({ power, broadband }) =>
+    el("th", "", t(power === "yes" ? "withPower" : "withoutPower"), el("br"), t(broadband === "yes" ? "withBroadband" : "withoutBroadband"))));
+  const body = [EIGHT_STATES.slice(0, 4), EIGHT_STATES.slice(4)].map((states) =>
+    el("tr", "", el("th", "", t(states[0].served ? "served" : "notServed")), ...states.map((state) => {
+      const style = settlementStyle({ signal: state.served ? "good" : "none", power: state.power, broadband: state.broadband });
+      const button = el("button", "", symbolSvg({ ...style, color: state.broadband === "yes" ? "#ffffff" : "#111" }), number(list.countOf(state.key)));
+      Object.assign(button, { type: "button", title: eightStateWords(state) });
+      button.setAttribute("aria-label", `${eightStateWords(state)}: ${number(list.countOf(state.key))}`);
+      button.addEventListener("click", () => list.choose(state.key));
+      return el("td", "", button);
+    })));
+  return el("table", "eight", el("caption", "", t("eightStates")), el("thead", "", head), el("tbody", "", ...body));
 }
 
 function showCards() {
@@ -138,7 +156,7 @@ function showLayerSwitches() {
     places: symbolSvg({ shape: "diamond", fill: PLACE_COLOUR, color: "#fff", weight: 1, radius: 4.5 }),
     labels: null,
   };
-  const rows = Object.entries(symbols).map(([name, symbol]) => {
+  const rows = Object.entries(symbols).filter(([name]) => layers[name] !== undefined).map(([name, symbol]) => {
     const input = el("input");
     Object.assign(input, { type: "checkbox", name: "layer", value: name, disabled: !layers[name] });
     input.checked = name === "labels" ? chosen.labels : Boolean(layers[name]) && map.hasLayer(layers[name]);
@@ -166,15 +184,16 @@ function showAbout() {
   const values = { location: number(run.locationPct), technologies: run.countsAsSignal.join(", ") };
   const definitions = page.strings[language].definitionsText.map((text) =>
     line(text.replace(/\{(\w+)\}/g, (_, name) => values[name])));
-  document.getElementById("about-body").replaceChildren(
+  document.getElementById("about-body").replaceChildren(...[
     el("h3", "", t("definitions")), ...definitions,
     el("p", "", ...phrase("profileSource", { source: run.profileSource })),
     line(t(run.terrainKind === "dsm" ? "terrainDsm" : "terrainDtm")),
     line(run.boundaryDate ? t("boundary", { date: run.boundaryDate[language] }) : t("boundaryUnknown")),
     ...(run.warnings.length ? [el("h3", "", t("warnings")), ...run.warnings.map((warning) => line(warning[language]))] : []),
+    run.warningsLeftOut ? line(t("warningsInternal", { n: number(run.warningsLeftOut) })) : null,
     el("h3", "", t("sources")), sources,
     ...run.notices.map((notice) => line(`${inputName(notice.layer)}: ${notice.attribution} (${notice.title}, ${notice.licence}${notice.share_alike ? `, ${t("shareAlike")}` : ""})`)),
-    line(t("software")));
+    line(t("software"))].filter(Boolean));
 }
 
 function translate() {

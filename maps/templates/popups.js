@@ -64,14 +64,18 @@ function settlementPlace(settlement) {
   return dotted(commune && layerText(commune), district && el("span", "", ...phrase("formerDistrict", { name: district })));
 }
 
+const isInternal = page.audience === "internal";
+
 function technologyRow(technology, cells) {
+  const heads = [el("td", "", technology), el("td", "text", classWord(cells.class))];
+  if (!isInternal) return el("tr", "", ...heads);
   if (cells.rsrp_dbm === null) {
     const cell = el("td", "text wide", t("noServer"));
     cell.colSpan = 4;
-    return el("tr", "", el("td", "", technology), el("td", "text", classWord(cells.class)), cell);
+    return el("tr", "", ...heads, cell);
   }
   const station = el("td", "text wide", layerText(cells.operator ?? ""), " ", layerText(cells.station_id ?? ""));
-  return el("tr", "", el("td", "", technology), el("td", "text", classWord(cells.class)),
+  return el("tr", "", ...heads,
     el("td", "", `${number(cells.rsrp_dbm)} dBm`),
     el("td", "", cells.margin_db === null ? "–" : `${cells.margin_db >= 0 ? "+" : ""}${number(cells.margin_db, 1)} dB`),
     station, el("td", "", kilometres(cells.distance_km)));
@@ -86,23 +90,32 @@ function settlementPopup(settlement) {
   const broadbandSource = settlement.broadband_source === "declared" ? t("declaredValue") : t("modelledValue");
   const states = el("p", "states",
     el("span", signal, stateWord("signal", settlement.signal)),
+    settlement.uncertain === "yes" ? el("span", "uncertain", t("uncertain")) : null,
     el("span", "", stateWord("power", settlement.power)),
     el("span", "", `${stateWord("broadband", settlement.broadband)}${settlement.broadband === "unknown" ? "" : ` (${broadbandSource})`}`));
-  const levels = table(["", "", t("level"), t("margin"), t("station"), t("distance")], []);
+  const levels = table([t("technologyShort"), t("signalHead"), ...(isInternal ? [t("level"), t("margin"), t("station"), t("distance")] : [])], []);
   levels.tBodies[0].append(...settlement.technologies.map((cells, position) => technologyRow(page.settlementTechnologies[position], cells)));
   return el("div", "popup",
     el("h3", "", settlement.name || t("unnamed")),
     el("p", "where", ...settlementPlace(settlement)),
     states, levels,
     facts([
-      [t("nearestMast"), settlement.nearest_mast_km === null ? t("unknown") : dotted(kilometres(settlement.nearest_mast_km), settlement.nearest_mast_id && layerText(settlement.nearest_mast_id))],
-      [t("fibre"), settlement.fibre_distance_km === null ? t("unknown") : dotted(kilometres(settlement.fibre_distance_km), settlement.fibre_endpoint_id && layerText(settlement.fibre_endpoint_id))],
+      ...(isInternal ? networkFacts(settlement) : []),
       [t("population"), orUnknown(settlement.population, 0, t("persons"))],
       [t("households"), orUnknown(settlement.households, 0, t("householdsUnit"))],
       [t("declaredSignal"), observedSignal(settlement.signal_declared)],
       [t("measuredSignal"), observedSignal(settlement.signal_measured)],
       [t("disagrees"), settlement.signal_disagrees === "yes" ? t("disagreesText") : null],
     ]));
+}
+
+/** What only the internal edition knows: the nearest mast and the nearest fibre. */
+function networkFacts(settlement) {
+  const near = (distance, id) => (distance === null ? t("unknown") : dotted(kilometres(distance), id && layerText(id)));
+  return [
+    [t("nearestMast"), near(settlement.nearest_mast_km, settlement.nearest_mast_id)],
+    [t("fibre"), near(settlement.fibre_distance_km, settlement.fibre_endpoint_id)],
+  ];
 }
 
 function shareText(shares, indicator, service) {

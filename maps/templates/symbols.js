@@ -4,15 +4,19 @@
 const SIGNAL_COLOURS = { none: "#96143c", weak: "#f0aa28", good: "#1e6eb4", unknown: "#8a949e" };
 // share covered, worst class first (ColorBrewer "Purples", reversed); the worst is also hatched
 const SHARE_COLOURS = ["#54278f", "#756bb1", "#9e9ac8", "#cbc9e2", "#f2f0f7"];
-const POWER_SHAPES = { yes: "circle", no: "triangle", unknown: "diamond" };
+const SIGNAL_SHAPES = { none: "triangle", weak: "diamond", good: "circle", unknown: "square" };
+const POWER_CORES = { yes: null, no: "#ffffff", unknown: "#9aa5b1" };
 const BROADBAND_OUTLINES = {
   yes: { color: "#ffffff", weight: 1.2 },
   no: { color: "#111111", weight: 2 },
   unknown: { color: "#111111", weight: 1.3, dashArray: "2,2" },
 };
+const UNCERTAIN_COLOUR = "#00838f";
 const MAST_COLOUR = "#26323d";
 const FIBRE_COLOUR = "#007a5e";
 const PLACE_COLOUR = "#8c4a00";
+const CORE_SHARE = 0.42;
+const RING_GAP_PX = 3.4;
 const SVG = "http://www.w3.org/2000/svg";
 
 /** Corners of a shape about (x, y); null for a circle. */
@@ -24,18 +28,38 @@ function corners(shape, x, y, radius) {
   return null;
 }
 
-/** A point on the canvas in one of our shapes; Leaflet hits it as a circle. */
+/** A point on the canvas in one of our shapes, with a core and a ring where it has them; Leaflet hits it as a circle. */
 const ShapeMarker = L.CircleMarker.extend({
+  _updateBounds() {
+    L.CircleMarker.prototype._updateBounds.call(this);
+    const reach = [RING_GAP_PX + 1, RING_GAP_PX + 1];
+    if (this.options.ring) this._pxBounds = L.bounds(this._pxBounds.min.subtract(reach), this._pxBounds.max.add(reach));
+  },
   _updatePath() {
     const renderer = this._renderer;
-    const points = corners(this.options.shape, this._point.x, this._point.y, this._radius);
-    if (!points) { renderer._updateCircle(this); return; }
     if (!renderer._drawing || this._empty()) return;
+    const { x, y } = this._point;
     const context = renderer._ctx;
+    const points = corners(this.options.shape, x, y, this._radius);
     context.beginPath();
-    points.forEach(([x, y], position) => (position ? context.lineTo(x, y) : context.moveTo(x, y)));
+    if (points) points.forEach(([px, py], position) => (position ? context.lineTo(px, py) : context.moveTo(px, py)));
+    else context.arc(x, y, this._radius, 0, 2 * Math.PI);
     context.closePath();
     renderer._fillStroke(context, this);
+    context.setLineDash([]);
+    if (this.options.core) {
+      context.beginPath();
+      context.arc(x, y, this._radius * CORE_SHARE, 0, 2 * Math.PI);
+      context.fillStyle = this.options.core;
+      context.fill();
+    }
+    if (this.options.ring) {
+      context.beginPath();
+      context.arc(x, y, this._radius + RING_GAP_PX, 0, 2 * Math.PI);
+      context.strokeStyle = this.options.ring;
+      context.lineWidth = 1.6;
+      context.stroke();
+    }
   },
 });
 
@@ -46,7 +70,7 @@ function svgElement(tag, attributes) {
 }
 
 /** A small picture of a symbol for legends and lists. */
-function symbolSvg({ shape, fill, color, weight, dashArray, radius = 5 }) {
+function symbolSvg({ shape, fill, color, weight, dashArray, core, ring, radius = 5 }) {
   const svg = svgElement("svg", { width: 18, height: 18, viewBox: "0 0 18 18", "aria-hidden": "true" });
   const paint = { fill, stroke: color, "stroke-width": weight };
   if (dashArray) paint["stroke-dasharray"] = dashArray;
@@ -54,6 +78,8 @@ function symbolSvg({ shape, fill, color, weight, dashArray, radius = 5 }) {
   svg.append(points
     ? svgElement("polygon", { points: points.map((point) => point.join(",")).join(" "), ...paint })
     : svgElement("circle", { cx: 9, cy: 9, r: radius, ...paint }));
+  if (core) svg.append(svgElement("circle", { cx: 9, cy: 9, r: radius * CORE_SHARE, fill: core }));
+  if (ring) svg.append(svgElement("circle", { cx: 9, cy: 9, r: radius + RING_GAP_PX, fill: "none", stroke: ring, "stroke-width": 1.6 }));
   return svg;
 }
 
@@ -84,10 +110,14 @@ function hatchPattern(colour) {
   return context.createPattern(tile, "repeat");
 }
 
-function settlementStyle(settlement) {
+/** How a settlement looks: shape and colour by signal, core by power, outline by broadband, a ring where uncertain. */
+function settlementStyle({ signal, power, broadband, uncertain }) {
+  const known = signal in SIGNAL_SHAPES ? signal : "unknown";
   return {
-    shape: POWER_SHAPES[settlement.power] || POWER_SHAPES.unknown,
-    fill: SIGNAL_COLOURS[settlement.signal] || SIGNAL_COLOURS.unknown,
-    ...(BROADBAND_OUTLINES[settlement.broadband] || BROADBAND_OUTLINES.unknown),
+    shape: SIGNAL_SHAPES[known],
+    fill: SIGNAL_COLOURS[known],
+    core: power in POWER_CORES ? POWER_CORES[power] : POWER_CORES.unknown,
+    ring: uncertain === "yes" ? UNCERTAIN_COLOUR : null,
+    ...(BROADBAND_OUTLINES[broadband] || BROADBAND_OUTLINES.unknown),
   };
 }

@@ -66,7 +66,13 @@ def data(grid: Grid) -> PageData:
              "class_4G": ["good"], "class_3G": ["none"]}
         ),
         sea_max_elevation_m=0.0,
+        audience="internal",
     )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def public_data(data: PageData) -> PageData:
+    return replace(data, audience="public")
 
 
 @pytest.fixture(scope="session")
@@ -80,7 +86,7 @@ def hostile_data(data: PageData) -> PageData:
                 frame[column] = [HOSTILE[row % len(HOSTILE)] for row in range(len(frame))]
         return frame
 
-    states = ("signal", "power", "broadband", "class_4G", "class_3G", "technology")
+    states = ("signal", "uncertain", "power", "broadband", "class_4G", "class_3G", "technology")
     assert data.stations is not None
     assert data.fibre_endpoints is not None
     assert data.places is not None
@@ -136,7 +142,7 @@ def _figures(communes: gpd.GeoDataFrame) -> pd.DataFrame:
 def _settlements(communes: gpd.GeoDataFrame) -> pd.DataFrame:
     centres = communes.geometry.to_crs("EPSG:32648").centroid.to_crs("EPSG:4326")
     signal = [CLASSES[number % 3] for number in range(9)]
-    signal[0] = "good"
+    signal[0], signal[8] = "good", "unknown"
     frame = pd.DataFrame(
         {
             "settlement_id": [f"S{number}" for number in range(9)],
@@ -150,6 +156,7 @@ def _settlements(communes: gpd.GeoDataFrame) -> pd.DataFrame:
             "lat": centres.y,
             "power": ["yes", "no", "unknown"] * 3,
             "signal": signal,
+            "uncertain": ["yes", *["no"] * 7, "unknown"],
             "signal_declared": None,
             "nearest_mast_id": "M1",
             "nearest_mast_km": 2.5,
@@ -160,7 +167,7 @@ def _settlements(communes: gpd.GeoDataFrame) -> pd.DataFrame:
         }
     )
     for technology in ("4G", "3G"):
-        frame[f"class_{technology}"] = signal
+        frame[f"class_{technology}"] = ["none" if value == "unknown" else value for value in signal]
         frame[f"rsrp_dbm_{technology}"] = [np.nan if value == "none" else -101.25 for value in signal]
         frame[f"margin_db_{technology}"] = 3.5
         frame[f"operator_{technology}"] = "Viettel"

@@ -1,6 +1,7 @@
 """The page in a real Chromium, offline: what it asks for, what it shows, what it does with hostile names."""
 
 import random
+from itertools import product
 
 import pytest
 
@@ -127,6 +128,42 @@ def test_layers_switch_on_and_off(open_page, data):
             assert page.evaluate(f"() => map.hasLayer(layers.{layer})") is wanted
 
 
+def test_the_public_page_shows_no_network_and_the_internal_one_is_marked(open_page, data, public_data):
+    public, internal = open_page(public_data), open_page(data)
+    for watched in (public, internal):
+        watched.page.select_option("#list-state", "stateAll")
+        watched.page.locator("#list button", has_text="Bản Ăn").click()
+    assert "dBm" not in public.page.inner_text(".leaflet-popup")
+    assert public.page.locator("input[name=layer][value=masts]").count() == 0
+    assert "LƯU HÀNH NỘI BỘ" not in public.page.content()
+    assert "LƯU HÀNH NỘI BỘ" in internal.page.inner_text("header")
+    assert (public.messages, internal.messages) == ([], [])
+
+
+def test_every_signal_state_has_its_own_shape_and_colour(open_page, data):
+    page = open_page(data).page
+    looks = page.evaluate(
+        """() => ["none", "weak", "good", "unknown"]
+            .map((signal) => settlementStyle({ signal, power: "yes", broadband: "yes" }))"""
+    )
+    assert len({look["shape"] for look in looks}) == len({look["fill"] for look in looks}) == 4
+    ringed = page.evaluate("() => settlements.filter((one) => one.marker.options.ring).map((one) => one.name)")
+    assert ringed == ["Đồng Hới"]
+
+
+def test_the_eight_states_count_what_the_table_holds_and_list_it(open_page, data):
+    page = open_page(data).page
+    frame = data.settlements
+    served = frame["signal"].isin(["weak", "good"])
+    none = frame["signal"] == "none"
+    cells = page.locator(".eight button")
+    for number, (signal, power, broadband) in enumerate(product((none, served), ("no", "yes"), ("no", "yes"))):
+        count = int((signal & (frame["power"] == power) & (frame["broadband"] == broadband)).sum())
+        assert cells.nth(number).inner_text().strip() == str(count)
+        cells.nth(number).click()
+        assert page.locator("#list li").count() == count
+
+
 def test_search_needs_no_diacritics_and_offers_other_groups(open_page, data):
     page = open_page(data).page
     for typed in ("dong hoi", "Đồng Hới", "  ĐỒNG   hoi"):
@@ -162,6 +199,8 @@ def test_the_groups_of_the_list_count_what_the_table_holds(open_page, data):
     for group, count in {
         "stateNone": (signal == "none").sum(),
         "stateWeak": (signal == "weak").sum(),
+        "stateUnknown": 1,
+        "stateUncertain": 1,
         "stateAll": len(signal),
     }.items():
         page.select_option("#list-state", group)

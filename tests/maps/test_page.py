@@ -2,6 +2,7 @@ import base64
 import hashlib
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -65,6 +66,38 @@ def test_the_policy_lists_every_inline_script_and_style_and_nothing_unsafe(page)
         assert set(allowed) == hashes
     assert tags.policy.startswith("default-src 'none';")
     assert "unsafe" not in tags.policy
+
+
+@pytest.fixture(scope="module")
+def secrets(data):
+    """Everything of the network that the settlements, stations and fibre endpoints hold, as it would be written."""
+    settlements = data.settlements.assign(nearest_mast_km=2.717, fibre_distance_km=4.291, **dict.fromkeys(
+        [name for name in data.settlements if name.startswith("rsrp_dbm_")], -101.37), **dict.fromkeys(
+        [name for name in data.settlements if name.startswith("margin_db_")], 3.571), **dict.fromkeys(
+        [name for name in data.settlements if name.startswith("distance_km_")], 2.613), **dict.fromkeys(
+        [name for name in data.settlements if name.startswith("station_id_")], "QBM0001-VTL"), **dict.fromkeys(
+        [name for name in data.settlements if name.startswith("operator_")], "Nhà mạng Mẫu"),
+        nearest_mast_id="QBM0007", fibre_endpoint_id="QBF0009")  # fmt: skip
+    stations = data.stations.assign(mast_id="QBM0003", station_id="QBM0003-VNP", lon=106.37123, lat=17.67456)
+    fibre = data.fibre_endpoints.assign(endpoint_id="QBF0008", lon=106.35123, lat=17.68456)
+    warning = ({"en": "QBM0005-MBF is off", "vi": "QBM0005-MBF tắt"},)
+    full = replace(
+        data, settlements=settlements, stations=stations, fibre_endpoints=fibre, run=replace(data.run, warnings=warning)
+    )
+    words = ("QBM0", "QBF0", "2.717", "4.291", "101.37", "3.571", "2.613", "Nhà mạng Mẫu", "106.37123", "17.67456")
+    return full, (*words, "106.35123", "17.68456", "LƯU HÀNH NỘI BỘ")
+
+
+def test_the_public_page_holds_no_byte_of_the_network(secrets):
+    full, words = secrets
+    page = render_page(replace(full, audience="public"))
+    assert [word for word in words if word in page] == []
+
+
+def test_the_internal_page_holds_all_of_it(secrets):
+    full, words = secrets
+    page = render_page(full)
+    assert [word for word in words if word not in page] == []
 
 
 def test_no_element_carries_inline_styles_or_handlers(page):
