@@ -1,29 +1,37 @@
 """The HTTP service: figures, settlements, points, runs and the map of one workspace.
 
 `create_app` reads the settings and nothing else; a run is read when it is first asked for, and a newly published
-one at the next request. Errors are {"error": {"message", "message_vi"}} with the statuses of `errors.STATUS_OF`.
+one at the next request. Every route declares its role, and what the public sees of its answer is made in
+`access_views`. Errors are problem+json with the statuses of `errors.STATUS_OF`.
 """
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, Query, Request
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
-from pydantic import FiniteFloat
-from starlette.exceptions import HTTPException
+from pydantic import BaseModel, FiniteFloat
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from phusong.api import access_views as views
 from phusong.api import models
+from phusong.api.access import GuardedRoute, caller_of, for_role, roles_of_routes
+from phusong.api.access_middleware import KnowCaller, LocalOnly
+from phusong.api.access_store import AccessStore
+from phusong.api.access_views import public_cell, require_open, shown, unknown_run
 from phusong.api.answers import coverage_answer, open_run, runs_answer, settlements_answer
-from phusong.api.errors import USER_ERRORS, UnknownParameterError, sentences_of, status_of
+from phusong.api.errors import UnknownParameterError
+from phusong.api.keys import Keys
 from phusong.api.point_answer import point_answer
+from phusong.api.problems import add_error_handlers
 from phusong.coverage.dictionary import INTERFERENCE_NOTE
 from phusong.coverage.results import Results, current_run_id
 from phusong.coverage.versions import engine_version
+from phusong.geodata.errors import UnknownNameError
 from phusong.geodata.workspace import Workspace
 from phusong.maps.page import render_map
 
@@ -34,11 +42,11 @@ Profile = Annotated[str | None, Query(description="a threshold profile; the run'
 
 
 def _declared(statuses: Iterable[int]) -> dict[int | str, dict[str, Any]]:
-    return {status: {"model": models.ErrorAnswer} for status in statuses}
+    return {status: {"model": models.Problem} for status in statuses}
 
 
-_ERRORS = _declared((400, 404, 409, 422, 500, 503))
-_PLAIN_ERRORS = _declared((400, 500, 503))
+_ERRORS = _declared((400, 401, 403, 404, 409, 422, 500, 503))
+_PLAIN_ERRORS = _declared((400, 401, 403, 500, 503))
 
 
 class RunCache:
@@ -100,13 +108,15 @@ class RunCache:
         kept[key] = value
 
 
-def create_app(workspace_path: Path | str) -> FastAPI:
+def create_app(workspace_path: Path | str, *, access_control: bool = True) -> FastAPI:
     """Make the service of a workspace.
 
     Parameters
     ----------
     workspace_path
         Folder of the workspace.
+    access_control
+        Whether callers are told apart; without it everybody on this machine may do everything, and nobody else.
 
     Raises
     ------
@@ -122,18 +132,33 @@ def create_app(workspace_path: Path | str) -> FastAPI:
         description="Who is served, by whom, and which settlements are not. " + INTERFERENCE_NOTE["en"],
         docs_url=None,  # its page loads scripts from foreign servers
         redoc_url=None,
-        openapi_url="/openapi.json",
-        middleware=[Middleware(HeadAsGet)],
+        openapi_url=None,  # a route of our own, which declares its role
+        middleware=_middleware(workspace, access_control=access_control),
     )
-    _add_error_handlers(app)
+    app.router.route_class = GuardedRoute
+    add_error_handlers(app)
     runs = RunCache(workspace)
     _add_answers(app, runs)
     _add_service(app, runs)
+    tuple(roles_of_routes(app))  # raises where a route declares no role
     return app
 
 
+def _middleware(workspace: Workspace, *, access_control: bool) -> list[Middleware]:
+    """What every request passes, the first one first."""
+    if not access_control:
+        return [Middleware(LocalOnly), Middleware(HeadAsGet)]
+    proxies = [str(network) for network in workspace.settings.service.trusted_proxies]
+    return [
+        Middleware(ProxyHeadersMiddleware, trusted_hosts=proxies),
+        Middleware(KnowCaller, keys=Keys(AccessStore(workspace.path))),
+        Middleware(HeadAsGet),
+    ]
+
+
 def _add_answers(app: FastAPI, runs: RunCache) -> None:
-    @app.get("/v1/coverage", responses=_ERRORS)
+    @app.get("/v1/coverage", response_model=models.CoverageAnswer | views.PublicCoverageAnswer, responses=_ERRORS)
+    @for_role("public")
     def coverage(
         request: Request,
         level: Level = "province",
@@ -142,16 +167,25 @@ def _add_answers(app: FastAPI, runs: RunCache) -> None:
         operator: str | None = None,
         profile: Profile = None,
         run: RunId = None,
-    ) -> models.CoverageAnswer:
+    ) -> BaseModel:
         """People, residential cells and settlements covered, per unit."""
         _refuse_unknown(request, ("level", "unit", "technology", "operator", "profile", "run"))
         if technology is not None:
             technology = technology.replace(" ", "+")  # an unescaped + of "3G+4G" arrives as a space
-        return coverage_answer(
-            runs.results(run), level=level, unit=unit, technology=technology, operator=operator, profile=profile
+        answer = coverage_answer(
+            _results(runs, run, request),
+            level=level,
+            unit=unit,
+            technology=technology,
+            operator=operator,
+            profile=profile,
         )
+        return shown(answer, caller_of(request))
 
-    @app.get("/v1/settlements", responses=_ERRORS)
+    @app.get(
+        "/v1/settlements", response_model=models.SettlementsAnswer | views.PublicSettlementsAnswer, responses=_ERRORS
+    )
+    @for_role("public")
     def settlements(
         request: Request,
         signal: Literal["none", "weak", "good", "unknown"] | None = None,
@@ -163,12 +197,12 @@ def _add_answers(app: FastAPI, runs: RunCache) -> None:
         name: str | None = None,
         profile: Profile = None,
         run: RunId = None,
-    ) -> models.SettlementsAnswer:
+    ) -> BaseModel:
         """Settlements that meet every condition given."""
         known = ("signal", "power", "broadband", "uncertain", "disagrees", "commune", "name", "profile", "run")
         _refuse_unknown(request, known)
-        return settlements_answer(
-            runs.results(run),
+        answer = settlements_answer(
+            _results(runs, run, request),
             signal=signal,
             power=power,
             broadband=broadband,
@@ -178,34 +212,55 @@ def _add_answers(app: FastAPI, runs: RunCache) -> None:
             name=name,
             profile=profile,
         )
+        return shown(answer, caller_of(request))
 
-    @app.get("/v1/point", responses=_ERRORS)
+    @app.get("/v1/point", response_model=models.PointAnswer | views.PublicPointAnswer, responses=_ERRORS)
+    @for_role("public")
     def point(
         request: Request,
         lon: Annotated[FiniteFloat, Query(ge=-180, le=180, description="longitude, WGS 84 [deg]")],
         lat: Annotated[FiniteFloat, Query(ge=-90, le=90, description="latitude, WGS 84 [deg]")],
         profile: Profile = None,
         run: RunId = None,
-    ) -> models.PointAnswer:
+    ) -> BaseModel:
         """Service at a point, per technology and operator, and the nearest fibre."""
         _refuse_unknown(request, ("lon", "lat", "profile", "run"))
-        return point_answer(runs.results(run), runs.workspace, lon=lon, lat=lat, profile=profile)
+        caller, results = caller_of(request), _results(runs, run, request)
+        if not caller.sees_levels:
+            lon, lat = public_cell(results.grid.crs, lon, lat)
+        return shown(point_answer(results, runs.workspace, lon=lon, lat=lat, profile=profile), caller)
 
-    @app.get("/v1/runs", responses=_PLAIN_ERRORS)
-    def published_runs(request: Request) -> models.RunsAnswer:
+    @app.get("/v1/runs", response_model=models.RunsAnswer | views.PublicRunsAnswer, responses=_PLAIN_ERRORS)
+    @for_role("public")
+    def published_runs(request: Request) -> BaseModel:
         """The published runs, the newest first."""
         _refuse_unknown(request, ())
-        return runs_answer(runs.workspace)
+        return shown(runs_answer(runs.workspace), caller_of(request))
+
+
+def _results(runs: RunCache, run: str | None, request: Request) -> Results:
+    """The run asked for; those who see classes only learn nothing of scenarios, nor which runs there are."""
+    caller = caller_of(request)
+    try:
+        results = runs.results(run)
+    except UnknownNameError:
+        if run is None or caller.sees_levels:
+            raise
+        raise unknown_run() from None
+    require_open(results, caller)
+    return results
 
 
 def _add_service(app: FastAPI, runs: RunCache) -> None:
     @app.get("/map", response_class=HTMLResponse, responses=_ERRORS)
+    @for_role("planner")
     def page(request: Request, run: RunId = None) -> HTMLResponse:
         """The map of a run as one page that needs no network."""
         _refuse_unknown(request, ("run",))
         return HTMLResponse(runs.page(run), headers={"X-Content-Type-Options": "nosniff"})
 
     @app.get("/", responses=_PLAIN_ERRORS)
+    @for_role("public")
     def landing(request: Request) -> models.Landing:
         """What is served here."""
         _refuse_unknown(request, ())
@@ -217,7 +272,15 @@ def _add_service(app: FastAPI, runs: RunCache) -> None:
             notes=[models.Text(**INTERFERENCE_NOTE)],
         )
 
+    @app.get("/openapi.json", include_in_schema=False)
+    @for_role("public")
+    def description(request: Request) -> JSONResponse:
+        """Description of the service."""
+        _refuse_unknown(request, ())
+        return JSONResponse(app.openapi())
+
     @app.get("/healthz", responses=_PLAIN_ERRORS)
+    @for_role("public")
     def health(request: Request) -> models.Health:
         """Whether the service answers."""
         _refuse_unknown(request, ())
@@ -258,33 +321,3 @@ def _refuse_unknown(request: Request, known: tuple[str, ...]) -> None:
                 f"Parameter {name!r} is unknown here or given twice; the parameters are: {names}.",
                 vi=f"Tham số {name!r} không có ở đây hoặc bị lặp; các tham số: {names}.",
             )
-
-
-def _add_error_handlers(app: FastAPI) -> None:
-    def user_error(_request: Request, error: Exception) -> JSONResponse:
-        return _error_answer(status_of(error), *sentences_of(error))
-
-    def bad_parameter(_request: Request, error: RequestValidationError) -> JSONResponse:
-        faults = "; ".join(f"{fault['loc'][-1]}: {fault['msg']}" for fault in error.errors())
-        return _error_answer(422, f"Bad parameter, {faults}.", f"Tham số không hợp lệ, {faults}.")
-
-    def not_served(_request: Request, error: HTTPException) -> JSONResponse:
-        message = f"{error.detail}; / lists what is served."
-        message_vi = f"Không phục vụ yêu cầu này ({error.status_code}); xem danh sách tại /."
-        return _error_answer(error.status_code, message, message_vi, headers=error.headers)
-
-    def fault(_request: Request, _error: Exception) -> JSONResponse:
-        return _error_answer(500, "An internal error; the log of the service tells more.", "Lỗi nội bộ; xem nhật ký.")
-
-    for kind in USER_ERRORS:
-        app.exception_handler(kind)(user_error)
-    app.exception_handler(RequestValidationError)(bad_parameter)
-    app.exception_handler(HTTPException)(not_served)
-    app.exception_handler(Exception)(fault)
-
-
-def _error_answer(
-    status: int, message: str, message_vi: str, *, headers: Mapping[str, str] | None = None
-) -> JSONResponse:
-    body = models.ErrorAnswer(error=models.ErrorText(message=message, message_vi=message_vi))
-    return JSONResponse(body.model_dump(), status_code=status, headers=dict(headers or {}))

@@ -13,6 +13,7 @@ from phusong.api import (
     database_commands,
     diff_commands,
     fetch_command,
+    keys_commands,
     layer_commands,
     match_command,
     path_commands,
@@ -65,6 +66,7 @@ app.command("export")(database_commands.export)
 app.command("watch")(watch_command.watch)
 app.command("serve")(run_commands.serve)
 app.add_typer(database_commands.database, name="database")
+app.add_typer(keys_commands.keys, name="keys")
 
 
 def main() -> None:

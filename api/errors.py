@@ -1,5 +1,7 @@
 """The one table from exceptions to HTTP statuses, and the sentence a user reads for each exception."""
 
+import re
+
 from phusong.coverage.propagation.errors import OutOfValidityError
 from phusong.geodata.errors import (
     AmbiguousNameError,
@@ -27,9 +29,19 @@ class UnknownParameterError(InputError):
     """A request has a parameter that the route does not know, or one twice."""
 
 
+class UnauthenticatedError(PhusongError, PermissionError):
+    """A request needs a key or a session, or the one it has is not accepted."""
+
+
+class ForbiddenError(PhusongError, PermissionError):
+    """The caller is known and may not do this, or the request may not come this way."""
+
+
 STATUS_OF: dict[type[Exception], int] = {
     NoRunError: 503,
     UnknownParameterError: 400,
+    UnauthenticatedError: 401,
+    ForbiddenError: 403,
     RefusedRowsError: 422,
     InputError: 422,
     AmbiguousNameError: 422,
@@ -53,6 +65,13 @@ USER_ERRORS = (PhusongError, OutOfValidityError)
 def status_of(error: Exception) -> int:
     """HTTP status of an exception: that of its nearest class in `STATUS_OF`, else 500."""
     return next((STATUS_OF[kind] for kind in type(error).__mro__ if kind in STATUS_OF), 500)
+
+
+def problem_of(error: Exception) -> tuple[int, str]:
+    """HTTP status and short name of an exception, by its nearest class in `STATUS_OF`: 404 and `unknown-name`."""
+    kind = next((kind for kind in type(error).__mro__ if kind in STATUS_OF), PhusongError)
+    words = re.sub(r"(?<!^)(?=[A-Z])", "-", kind.__name__.removesuffix("Error")).lower()
+    return STATUS_OF[kind], words
 
 
 def sentences_of(error: Exception) -> tuple[str, str]:

@@ -190,14 +190,10 @@ class Landing(BaseModel):
     notes: list[Text]
 
 
-class ErrorText(BaseModel):
-    """What is wrong and what to do."""
+class Problem(BaseModel):
+    """The body of every answer that is an error (RFC 9457), in the language that the request prefers."""
 
-    message: str
-    message_vi: str
-
-
-class ErrorAnswer(BaseModel):
-    """The body of every answer that is no 200."""
-
-    error: ErrorText
+    type: str = Field(description="which problem it is, the same in every language")
+    title: str
+    status: int
+    detail: str = Field(description="what is wrong and what to do")

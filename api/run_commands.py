@@ -1,6 +1,5 @@
 """Commands that compute and show: demo, compute, runs, map, serve."""
 
-import ipaddress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -198,21 +197,45 @@ def serve(
     folder: Folder,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8000,
+    no_access_control: Annotated[
+        bool, typer.Option("--no-access-control", help="Show everything to this machine, and nothing to others.")
+    ] = False,
 ) -> None:
     """Answer over HTTP: /v1/coverage, /v1/settlements, /v1/point, /v1/runs, /map."""
     import uvicorn
 
+    from phusong.api.access_middleware import is_loopback
     from phusong.api.app import create_app
     from phusong.geodata.workspace import Workspace
 
     workspace = Workspace.open(folder)
-    if not _is_loopback(host):
+    if no_access_control and not is_loopback(host):
+        raise InputError(
+            f"Without access control the service listens on this machine alone; {host} would open it to others. Leave "
+            "--no-access-control or --host out.",
+            vi=f"Không kiểm soát truy cập thì dịch vụ chỉ phục vụ máy này; {host} mở cho máy khác. Hãy bỏ "
+            "--no-access-control hoặc --host.",
+        )
+    _log_access(folder, not no_access_control)
+    app = create_app(workspace.path, access_control=not no_access_control)
+    uvicorn.run(app, host=host, port=port, proxy_headers=False, log_config=_log_to_stderr())
+
+
+def _log_access(folder: Path, access_control: bool) -> None:
+    """Say on stderr who will see what."""
+    if access_control:
         log(
-            "warning: there is no access control; everybody who reaches this address sees levels and masts",
-            "cảnh báo: không kiểm soát truy cập; ai kết nối được đều xem được mức thu và vị trí cột",
+            f"Without a key callers see classes and totals only. A key that sees all: phusong keys add {folder} NAME "
+            "--role planner; for yourself alone on this machine: --no-access-control",
+            f"Không có khóa chỉ xem được lớp dịch vụ và số tổng hợp. Khóa xem tất cả: phusong keys add {folder} TÊN "
+            "--role planner; chỉ dùng trên máy này: --no-access-control",
+        )
+    else:
+        log(
+            "warning: no access control: everybody on this machine sees levels and masts",
+            "cảnh báo: không kiểm soát truy cập: mọi người dùng trên máy này đều xem được mức thu và vị trí cột",
             style="yellow",
         )
-    uvicorn.run(create_app(workspace.path), host=host, port=port, log_config=_log_to_stderr())
 
 
 def compute_summary(
@@ -258,13 +281,6 @@ def _write_map(
             vi=f"Không ghi được {out}: {error.strerror}; hãy chọn --out khác.",
         ) from error
     log(f"Wrote {out} ({len(page.encode()) / 1e6:.1f} MB); it opens without a network.")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _log_to_stderr() -> dict[str, Any]:

@@ -139,7 +139,7 @@ def _compute(
     cache = Cache(workspace.cache_dir)
     with clock.stage("read"):
         sources = read_sources(workspace)
-        described = settings.model_dump(mode="json", exclude={"cache_limit_gb"})
+        described = settings.model_dump(mode="json", exclude={"cache_limit_gb", "service"})
         given = circumstances(sources.inputs, described, day, scenario=scenario)
         before = current_run(workspace)
         known = before if scenario is None else scenario_run(workspace, scenario)

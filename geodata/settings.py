@@ -173,8 +173,17 @@ class UplinkSettings(Section):
     source: str
 
 
+class ServiceSettings(Section):
+    """How `phusong serve` answers; no run depends on it.
+
+    Headers of a proxy are believed only where it calls from one of `trusted_proxies` (addresses or networks).
+    """
+
+    trusted_proxies: tuple[pydantic.IPvAnyNetwork, ...] = ()
+
+
 class Settings(Section):
-    """Everything that a run depends on besides the layers, and `cache_limit_gb`. The first profile is the default."""
+    """Everything that a run depends on besides the layers, and two that none does: `cache_limit_gb`, `service`."""
 
     name: str
     crs: str
@@ -194,6 +203,7 @@ class Settings(Section):
     calibration: Calibration | None = None
     indoor: Indoor | None = None
     uplink: UplinkSettings | None = None
+    service: ServiceSettings = ServiceSettings()
 
     @pydantic.field_validator("crs")
     @classmethod

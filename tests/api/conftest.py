@@ -1,5 +1,6 @@
 """One small computed workspace for all tests of the front doors: the sample province at 300 m, made by `demo`."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -40,9 +41,21 @@ def computed(demo: tuple[Path, Result]) -> Workspace:
     return Workspace.open(folder / "workspace")
 
 
+def local_client(workspace: Workspace) -> TestClient:
+    """A caller on this machine of a service without access control."""
+    app = create_app(workspace.path, access_control=False)
+    return TestClient(app, base_url="http://127.0.0.1:8000", client=("127.0.0.1", 50000))
+
+
 @pytest.fixture(scope="session")
 def client(computed: Workspace) -> TestClient:
-    return TestClient(create_app(computed.path))
+    return local_client(computed)
+
+
+@pytest.fixture
+def copied(computed: Workspace, tmp_path: Path) -> Workspace:
+    shutil.copytree(computed.path, tmp_path / "copy", symlinks=True)
+    return Workspace.open(tmp_path / "copy")
 
 
 @pytest.fixture

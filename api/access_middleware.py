@@ -1,0 +1,120 @@
+"""Who sends a request: anybody, the holder of a key, or, without access control, somebody on this machine."""
+
+import ipaddress
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from phusong.api.access import ANYBODY, CALLER, LOCAL, Caller
+from phusong.api.errors import ForbiddenError, UnauthenticatedError
+from phusong.api.keys import Keys
+from phusong.api.problems import error_response
+from phusong.geodata.errors import PhusongError
+
+_BEARER = b"bearer "
+_LOCAL_NAMES = frozenset((b"localhost", b"127.0.0.1", b"[::1]"))
+
+
+class KnowCaller:
+    """Finds out who sends a request, by `Authorization: Bearer`; a key that is not valid is refused on every path.
+
+    Parameters
+    ----------
+    app
+        The application that asks for the caller.
+    keys
+        The keys that are accepted.
+    """
+
+    def __init__(self, app: ASGIApp, *, keys: Keys) -> None:
+        self._app = app
+        self._keys = keys
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on with its caller, or answer 401."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        try:
+            caller = self._caller(scope)
+        except PhusongError as error:
+            await error_response(error, scope)(scope, receive, send)
+            return
+        await self._app({**scope, CALLER: caller}, receive, send)
+
+    def _caller(self, scope: Scope) -> Caller:
+        given = [value for name, value in scope["headers"] if name == b"authorization"]
+        caller = ANYBODY if not given else self._keys.caller(_token(given))
+        if caller is None:
+            raise _refused()
+        return caller
+
+
+class LocalOnly:
+    """Lets everybody on this machine do everything, and nobody else: the service without access control.
+
+    A request that came through a proxy, or under a foreign name as by DNS rebinding, is refused.
+
+    Parameters
+    ----------
+    app
+        The application.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on as from this machine, or answer 403."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+        elif _is_local(scope):
+            await self._app({**scope, CALLER: LOCAL}, receive, send)
+        else:
+            await error_response(_not_local(), scope)(scope, receive, send)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address or name is that of this machine alone."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _token(given: list[bytes]) -> str:
+    """What stands behind `Bearer`; empty where there is no such thing, or more than one header."""
+    if len(given) != 1 or not given[0].lower().startswith(_BEARER):
+        return ""
+    return given[0][len(_BEARER) :].strip().decode("latin-1")
+
+
+def _is_local(scope: Scope) -> bool:
+    names = [name for name, _ in scope["headers"]]
+    if any(name == b"forwarded" or name.startswith(b"x-forwarded") for name in names):
+        return False
+    hosts = [value for name, value in scope["headers"] if name == b"host"]
+    client = scope.get("client")
+    return len(hosts) == 1 and _name_of(hosts[0]) in _LOCAL_NAMES and client is not None and is_loopback(client[0])
+
+
+def _name_of(host: bytes) -> bytes:
+    """A Host header without its port."""
+    name, colon, port = host.lower().rpartition(b":")
+    return name if colon and port.isdigit() else host.lower()
+
+
+def _refused() -> UnauthenticatedError:
+    return UnauthenticatedError(
+        "The key is not valid: unknown, expired or revoked; ask for a new one. Send it as Authorization: Bearer KEY.",
+        vi="Khóa không hợp lệ: không tồn tại, hết hạn hoặc đã thu hồi; hãy xin khóa mới. Gửi khóa ở dạng "
+        "Authorization: Bearer KHÓA.",
+    )
+
+
+def _not_local() -> ForbiddenError:
+    return ForbiddenError(
+        "The service runs without access control and answers only this machine, by its own name and without a proxy; "
+        "start it with access control.",
+        vi="Dịch vụ đang chạy không kiểm soát truy cập, chỉ trả lời máy này, đúng tên máy và không qua proxy; "
+        "hãy khởi động với kiểm soát truy cập.",
+    )
