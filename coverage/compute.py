@@ -36,7 +36,7 @@ from phusong.coverage.scenarios import require_scenario_name, scenario_notes, sc
 from phusong.coverage.service import Layer
 from phusong.coverage.tiles import Box, StoredTile
 from phusong.geodata.errors import StoreError
-from phusong.geodata.settings import Settings
+from phusong.geodata.settings import NO_FIGURE_DEPENDS_ON, Settings
 from phusong.geodata.workspace import Workspace
 from phusong.geodata.writing import Claim, writing
 
@@ -139,7 +139,7 @@ def _compute(
     cache = Cache(workspace.cache_dir)
     with clock.stage("read"):
         sources = read_sources(workspace)
-        described = settings.model_dump(mode="json", exclude={"cache_limit_gb", "service"})
+        described = settings.model_dump(mode="json", exclude=set(NO_FIGURE_DEPENDS_ON))
         given = circumstances(sources.inputs, described, day, scenario=scenario)
         before = current_run(workspace)
         known = before if scenario is None else scenario_run(workspace, scenario)

@@ -147,6 +147,28 @@ class Published(Section):
     measured_min_count: Annotated[int, Ge(1)] = 20
 
 
+class Target(Section):
+    """A target of a plan or resolution: share of an indicator [%] by a day, and the decision that sets it."""
+
+    name: str
+    indicator: str
+    technology: str = "any"
+    service: Literal["weak", "good"] = "weak"
+    value_pct: Annotated[Finite, Ge(0), Le(100)]
+    due: datetime.date
+    decision: str
+
+
+class Report(Section):
+    """What maps and reports say besides the figures; no figure depends on it.
+
+    `specially_difficult` names the values of `area_type` whose settlements the public-utility telecom fund pays for.
+    """
+
+    specially_difficult: tuple[str, ...] = ()
+    targets: tuple[Target, ...] = ()
+
+
 class Calibration(Section):
     """Offsets [dB] added to the level, by band [MHz] and land-cover code of the receiver's pixel, and their source."""
 
@@ -182,8 +204,11 @@ class ServiceSettings(Section):
     trusted_proxies: tuple[pydantic.IPvAnyNetwork, ...] = ()
 
 
+NO_FIGURE_DEPENDS_ON = frozenset({"cache_limit_gb", "service", "report"})
+
+
 class Settings(Section):
-    """Everything that a run depends on besides the layers, and two that none does: `cache_limit_gb`, `service`."""
+    """All that a run depends on besides the layers, and `NO_FIGURE_DEPENDS_ON`. The first profile is the default."""
 
     name: str
     crs: str
@@ -200,6 +225,7 @@ class Settings(Section):
     cache_limit_gb: NotNegative = 0.0
     model_error: ModelError = ModelError()
     published: Published = Published()
+    report: Report = Report()
     calibration: Calibration | None = None
     indoor: Indoor | None = None
     uplink: UplinkSettings | None = None

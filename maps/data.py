@@ -1,6 +1,7 @@
 """What the province page shows, as plain frames and arrays, and how a run's results become that."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Literal
 
@@ -9,12 +10,14 @@ import pandas as pd
 
 from phusong.coverage.results import Results
 from phusong.coverage.service import ANY, technology_groups
+from phusong.coverage.uncovered import Uncovered, explain_uncovered
 from phusong.geodata.grid import Raster
 from phusong.geodata.settings import Settings, ThresholdProfile
 from phusong.geodata.workspace import Workspace
 
 Audience = Literal["public", "internal"]
 
+FORMER_LEVELS = ("district", "old_commune")
 BOTH_3G_4G = "3G+4G"
 
 
@@ -80,6 +83,10 @@ class PageData:
         Terrain at or below this and outside every commune is drawn as sea; None draws no sea.
     audience
         For whom the page is: only "internal" shows masts, stations, levels, margins, distances and fibre endpoints.
+    former_units
+        Former districts and communes that have polygons, by level, with the columns of `communes`.
+    uncovered
+        Why settlements are not covered, by id.
     """
 
     name: str
@@ -94,6 +101,8 @@ class PageData:
     places: pd.DataFrame | None
     sea_max_elevation_m: float | None
     audience: Audience = "public"
+    former_units: Mapping[str, gpd.GeoDataFrame] = field(default_factory=dict)
+    uncovered: Mapping[str, Uncovered] = field(default_factory=dict)
 
 
 def page_data(results: Results, workspace: Workspace, *, audience: Audience = "public") -> PageData:
@@ -111,7 +120,7 @@ def page_data(results: Results, workspace: Workspace, *, audience: Audience = "p
     settings = Settings.model_validate(results.manifest["settings"])
     profile = settings.profile()
     figures = results.figures
-    chosen = figures["level"].isin(["province", "commune"]) & (figures["operator"] == ANY)
+    chosen = figures["level"].isin(["province", "commune", *FORMER_LEVELS]) & (figures["operator"] == ANY)
     return PageData(
         name=settings.name,
         run=_run_info(results, workspace, profile),
@@ -125,7 +134,19 @@ def page_data(results: Results, workspace: Workspace, *, audience: Audience = "p
         places=results.places if len(results.places) else None,
         sea_max_elevation_m=settings.sea.max_elevation_m,
         audience=audience,
+        former_units=_former_units(results),
+        uncovered=explain_uncovered(workspace, results),
     )
+
+
+def _former_units(results: Results) -> dict[str, gpd.GeoDataFrame]:
+    """The former levels of which the run has polygons."""
+    found = {}
+    for level in FORMER_LEVELS:
+        if level in set(results.table("units")["level"]):
+            units = results.units(level)
+            found[level] = units[units.geometry.notna()][["code", "name", "geometry"]]
+    return {level: units for level, units in found.items() if len(units)}
 
 
 def _offered_technologies(profile: ThresholdProfile) -> list[str]:

@@ -12,6 +12,7 @@ import shapely
 from phusong.geodata.names import sort_key
 from phusong.maps.data import Audience, PageData, RunInfo
 from phusong.maps.text import Language, format_count, format_date, format_share
+from phusong.maps.uncovered_text import why_payload, why_words
 
 LANGUAGES: tuple[Language, ...] = ("vi", "en")
 INDICATORS = ("people", "residential_cells", "settlements")
@@ -27,6 +28,7 @@ _PUBLIC_COLUMNS = (
     "kind",
     "commune_name",
     "district_name",
+    "old_commune_name",
     "population",
     "households",
     "lon",
@@ -64,13 +66,19 @@ def page_payload(data: PageData, overlays: dict[str, str]) -> dict[str, Any]:
         "technologies": technologies,
         "overlays": overlays,
         "header": _shares(data.figures[data.figures["level"] == "province"]),
-        "communes": _communes(data),
+        "units": {
+            level: _units(units, data.figures[data.figures["level"] == level], data.terrain.grid.crs)
+            for level, units in {"commune": data.communes, **data.former_units}.items()
+        },
         "shareClassEdges": list(SHARE_CLASS_EDGES),
         "settlementTechnologies": single,
         "settlements": _settlements(data.settlements, single, data.audience),
         "places": None if data.places is None else _places(data.places),
     }
-    if data.audience == "internal":
+    internal = data.audience == "internal"
+    payload["why"] = {name: why_payload(found, internal=internal) for name, found in data.uncovered.items()}
+    payload["words"] = why_words()
+    if internal:
         payload["masts"] = None if data.stations is None else _masts(data.stations)
         payload["fibre"] = None if data.fibre_endpoints is None else _fibre(data.fibre_endpoints)
     return payload
@@ -121,12 +129,11 @@ def _share(row: dict[Any, Any]) -> dict[str, Any]:
     }
 
 
-def _communes(data: PageData) -> list[dict[str, Any]]:
-    figures = data.figures[data.figures["level"] == "commune"]
+def _units(units: gpd.GeoDataFrame, figures: pd.DataFrame, crs: str) -> list[dict[str, Any]]:
     by_code = {str(code): _shares(part) for code, part in figures.groupby("unit_code")}
-    communes = _simplified(data.communes, data.terrain.grid.crs)
+    drawn = _simplified(units, crs)
     rows = []
-    for code, name, shape in zip(communes["code"], communes["name"], communes.geometry, strict=True):
+    for code, name, shape in zip(drawn["code"], drawn["name"], drawn.geometry, strict=True):
         label = shape.representative_point()
         rows.append(
             {
@@ -137,12 +144,12 @@ def _communes(data: PageData) -> list[dict[str, Any]]:
                 "shares": by_code.get(str(code), {}),
             }
         )
-    return rows
+    return sorted(rows, key=lambda row: (*_name_key(row["name"]), row["code"]))
 
 
-def _simplified(communes: gpd.GeoDataFrame, crs: str) -> gpd.GeoDataFrame:
-    """Communes with a shape, borders simplified together so that neighbours stay neighbours, in EPSG:4326."""
-    drawn = communes[communes.geometry.notna() & ~communes.geometry.is_empty].to_crs(crs)
+def _simplified(units: gpd.GeoDataFrame, crs: str) -> gpd.GeoDataFrame:
+    """Units with a shape, borders simplified together so that neighbours stay neighbours, in EPSG:4326."""
+    drawn = units[units.geometry.notna() & ~units.geometry.is_empty].to_crs(crs)
     drawn = drawn.set_geometry(shapely.coverage_simplify(drawn.geometry.to_numpy(), BORDER_TOLERANCE_M), crs=crs)
     return drawn.to_crs("EPSG:4326")
 

@@ -1,5 +1,5 @@
 "use strict";
-// The side list of settlements: groups, search without diacritics, click to go there.
+// The side list: settlements by group, and the other layers; search without diacritics, order, a click or Enter goes there.
 
 /** The eight states of signal, power and broadband, the worst first: key, and what it asks for. */
 const EIGHT_STATES = [false, true].flatMap((served) => ["no", "yes"].flatMap((power) => ["no", "yes"].map((broadband) => ({
@@ -33,32 +33,51 @@ function readSettlements({ columns, technologyColumns, rows }) {
     const settlement = named(columns, cells);
     settlement.technologies = settlement.technologies.map((values) => named(technologyColumns, values));
     settlement.nameText = plainText(settlement.name || "");
-    settlement.searchText = plainText([settlement.name, settlement.commune_name, settlement.district_name].filter(Boolean).join(" | "));
+    settlement.searchText = plainText([settlement.name, settlement.commune_name, settlement.district_name, settlement.old_commune_name].filter(Boolean).join(" | "));
     return settlement;
   });
 }
 
-class SettlementList {
-  constructor(settlements, onChoose) {
+const ORDERS = {
+  orderName: null, // as they come: by name
+  orderUnit: (one, other) => collator.compare(unitName(one), unitName(other)),
+  orderPeople: (one, other) => (other.population ?? -1) - (one.population ?? -1),
+};
+const collator = new Intl.Collator("vi");
+const unitName = (settlement) => (chosen.level === "commune" ? settlement.commune_name
+  : `${settlement.district_name || ""} ${settlement.old_commune_name || ""}`) || "";
+
+class PlaceList {
+  /** `others`: per layer, what makes its entries {symbol, title, where, searchText, open}. */
+  constructor(settlements, others, onChoose) {
     this.settlements = settlements;
+    this.others = others;
     this.onChoose = onChoose;
     this.state = document.getElementById("list-state");
+    this.order = document.getElementById("list-order");
     this.search = document.getElementById("list-search");
     this.list = document.getElementById("list");
     this.count = document.getElementById("list-count");
     this.eight = document.createElement("optgroup");
+    this.layers = document.createElement("optgroup");
     for (const group of Object.keys(LIST_GROUPS)) (group.startsWith("eight-") ? this.eight : this.state).append(new Option("", group));
-    this.state.append(this.eight);
+    for (const name of Object.keys(others)) this.layers.append(new Option("", `layer-${name}`));
+    for (const name of Object.keys(ORDERS)) this.order.append(new Option("", name));
+    this.state.append(this.eight, this.layers);
     this.state.addEventListener("change", () => this.show());
+    this.order.addEventListener("change", () => this.show());
     this.search.addEventListener("input", () => this.show());
   }
 
   translate() {
     this.eight.label = t("eightStates");
+    this.layers.label = t("otherLayers");
     for (const { key, ...state } of EIGHT_STATES) this.option(key).textContent = `${eightStateWords(state)} (${number(this.countOf(key))})`;
     for (const option of this.state.querySelectorAll("#list-state > option")) {
       option.textContent = t(option.value, { n: number(this.countOf(option.value)) });
     }
+    for (const [name, entries] of Object.entries(this.others)) this.option(`layer-${name}`).textContent = `${t("layer" + capital(name))} (${number(entries().length)})`;
+    for (const option of this.order.options) option.textContent = t(option.value);
     this.show();
   }
 
@@ -74,9 +93,18 @@ class SettlementList {
 
   show() {
     const wanted = plainText(this.search.value);
+    const group = this.state.value;
+    this.order.disabled = group.startsWith("layer-");
+    if (this.order.disabled) {
+      const shown = this.others[group.slice("layer-".length)]().filter(({ searchText }) => searchText.includes(wanted));
+      this.list.replaceChildren(...shown.map((entry) => this.item(entry)));
+      this.count.replaceChildren(shown.length ? t("itemCount", { n: number(shown.length) }) : t("listEmpty"));
+      return;
+    }
     const found = this.find(wanted);
-    const shown = found.filter(LIST_GROUPS[this.state.value]);
-    this.list.replaceChildren(...shown.map((settlement) => this.row(settlement)));
+    const shown = found.filter(LIST_GROUPS[group]);
+    if (ORDERS[this.order.value]) shown.sort(ORDERS[this.order.value]);
+    this.list.replaceChildren(...shown.map((settlement) => this.item(this.entry(settlement))));
     this.count.replaceChildren(shown.length ? t("listCount", { n: number(shown.length) }) : t("listEmpty"));
     if (wanted && found.length > shown.length) this.count.append(this.elsewhere(found.length - shown.length));
   }
@@ -95,18 +123,25 @@ class SettlementList {
     return button;
   }
 
-  row(settlement) {
-    const text = el("span", "", layerText(settlement.name || t("unnamed")), el("span", "where", ...settlementPlace(settlement)));
+  entry(settlement) {
     const states = [...["signal", "power", "broadband"].map((kind) => stateWord(kind, settlement[kind])),
       ...(settlement.uncertain === "yes" ? [t("uncertain")] : [])].join(", ");
-    const button = el("button", "", symbolSvg({ ...settlementStyle(settlement), color: settlement.broadband === "yes" ? "#9aa5b1" : "#111" }), text,
-      el("span", "hidden-label", states));
+    return {
+      symbol: symbolSvg({ ...settlementStyle(settlement), color: settlement.broadband === "yes" ? "#9aa5b1" : "#111" }),
+      title: settlement.name || t("unnamed"), where: settlementPlace(settlement), states, open: () => this.onChoose(settlement),
+    };
+  }
+
+  item({ symbol, title, where, states, open }) {
+    const text = el("span", "", layerText(title), el("span", "where", ...where));
+    const button = el("button", "", symbol, text, states ? el("span", "hidden-label", states) : null);
     button.type = "button";
-    button.title = states;
+    if (states) button.title = states;
     button.addEventListener("click", () => {
       this.list.querySelector("[aria-current]")?.removeAttribute("aria-current");
       button.setAttribute("aria-current", "true");
-      this.onChoose(settlement);
+      this.chosen = button;
+      open();
     });
     return el("li", "", button);
   }

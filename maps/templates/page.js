@@ -8,10 +8,11 @@ const LABEL_ZOOM = 10;
 const GOTO_ZOOM = 13;
 const RADII = { none: 5, weak: 5, good: 3.4 };
 const HATCH = hatchPattern(SHARE_COLOURS[0]);
-const chosen = { technology: page.technologies[0], theme: "communes", indicator: "people" };
+const chosen = { technology: page.technologies[0], theme: "communes", indicator: "people", level: "commune" };
 const layers = {};
+const units = {}; // by level: the polygons and their labels
 
-const popupOptions = { maxWidth: 460, autoPanPaddingTopLeft: [12, 12], autoPanPaddingBottomRight: map.getSize().x > 700 ? [275, 12] : [12, 12] };
+const popupOptions = { maxWidth: 460, maxHeight: Math.max(220, Math.round(0.74 * map.getSize().y)), autoPanPaddingTopLeft: [12, 12], autoPanPaddingBottomRight: map.getSize().x > 700 ? [275, 12] : [12, 12] };
 
 function withPopup(layer, build, title) {
   layer.bindPopup(() => build(), popupOptions);
@@ -24,24 +25,35 @@ function point(lat, lon, style, build, title) {
   return withPopup(marker, build, title);
 }
 
-function drawCommunes() {
-  layers.communes = L.featureGroup(page.communes.map((commune) => {
-    const polygon = L.polygon(commune.rings, { color: "#3c4650", weight: 1, smoothFactor: 0.6 });
-    polygon.commune = commune;
-    return withPopup(polygon, () => communePopup(commune));
-  })).addTo(map);
-  layers.labels = L.layerGroup(page.communes.map((commune) =>
+function drawUnits(rows) {
+  const polygons = L.featureGroup(rows.map((unit) => {
+    const polygon = L.polygon(unit.rings, { color: "#3c4650", weight: 1, smoothFactor: 0.6 });
+    polygon.unit = unit;
+    unit.polygon = polygon;
+    return withPopup(polygon, () => unitPopup(unit));
+  }));
+  const labels = L.layerGroup(rows.map((unit) =>
     L.tooltip({ permanent: true, direction: "center", className: "commune-label" })
-      .setLatLng(commune.label).setContent(layerText(commune.name || ""))));
+      .setLatLng(unit.label).setContent(layerText(unit.name || ""))));
+  return { polygons, labels };
+}
+
+/** Show the units of the chosen level, present or former, and what follows from them. */
+function showLevel() {
+  for (const layer of [layers.communes, layers.labels]) layer?.remove();
+  ({ polygons: layers.communes, labels: layers.labels } = units[chosen.level]);
+  layers.communes.addTo(map);
+  restack();
+  showLabels();
 }
 
 function drawPoints() {
   const plain = { color: "#ffffff", weight: 1 };
-  layers.fibre = page.fibre && L.featureGroup(page.fibre.map((row) =>
+  layers.fibre = page.fibre && L.featureGroup(page.fibre.map((row) => row.marker =
     point(row[3], row[4], { ...plain, shape: "square", radius: 3.6, fill: FIBRE_COLOUR }, () => fibrePopup(row))));
-  layers.places = page.places && L.featureGroup(page.places.map((row) =>
+  layers.places = page.places && L.featureGroup(page.places.map((row) => row.marker =
     point(row[2], row[3], { ...plain, shape: "diamond", radius: 3.6, fill: PLACE_COLOUR }, () => placePopup(row), row[0])));
-  layers.masts = page.masts && L.featureGroup(page.masts.map((row) =>
+  layers.masts = page.masts && L.featureGroup(page.masts.map((row) => row.marker =
     point(row[1], row[2], { ...plain, weight: 0.6, shape: "triangle", radius: 2.6, fill: MAST_COLOUR }, () => mastPopup(row))));
   const rank = { good: 0, unknown: 1, weak: 2, none: 3 };
   const ordered = settlements.filter((settlement) => settlement.lat !== null).sort((one, other) => (rank[one.signal] ?? 1) - (rank[other.signal] ?? 1));
@@ -59,15 +71,15 @@ function restack() {
   }
 }
 
-function communeStyle(commune) {
+function unitStyle(unit) {
   if (chosen.theme !== "communes") return { fillOpacity: 0, dashArray: null };
-  const figure = commune.shares[chosen.technology]?.[chosen.indicator]?.weak;
+  const figure = unit.shares[chosen.technology]?.[chosen.indicator]?.weak;
   if (!figure || figure.class === null) return { fillColor: "#ffffff", fillOpacity: 0.5, dashArray: "4,4" };
   return { fillColor: figure.class === 0 ? HATCH : SHARE_COLOURS[figure.class], fillOpacity: 0.72, dashArray: null };
 }
 
 function showTheme() {
-  layers.communes.eachLayer((polygon) => polygon.setStyle(communeStyle(polygon.commune)));
+  layers.communes.eachLayer((polygon) => polygon.setStyle(unitStyle(polygon.unit)));
   for (const [technology, name] of Object.entries(page.overlays)) {
     const visible = chosen.theme === "signal" && technology === chosen.technology;
     if (visible) window[name].addTo(map); else window[name].remove();
@@ -141,28 +153,36 @@ function showCards() {
   document.getElementById("cards").replaceChildren(...cards);
 }
 
-function radio(technology) {
+function radio(name, value, text, onChange) {
   const input = el("input");
-  Object.assign(input, { type: "radio", name: "technology", value: technology, checked: technology === chosen.technology });
-  input.addEventListener("change", () => { chosen.technology = technology; showTheme(); });
-  return el("label", "", input, el("span", "", technologyName(technology)));
+  Object.assign(input, { type: "radio", name, value, checked: value === chosen[name] });
+  input.addEventListener("change", () => { chosen[name] = value; onChange(); });
+  return el("label", "", input, el("span", "", text));
 }
 
+function showChoices() {
+  document.getElementById("technologies").replaceChildren(...page.technologies.map((technology) =>
+    radio("technology", technology, technologyName(technology), () => { showTheme(); list.translate(); })));
+  document.getElementById("levels").replaceChildren(...Object.keys(units).map((level) =>
+    radio("level", level, t("level" + capital(level)), () => { showLevel(); showTheme(); map.closePopup(); list.translate(); })));
+}
+
+const LAYER_SYMBOLS = {
+  settlements: { shape: "circle", fill: SIGNAL_COLOURS.good },
+  masts: { shape: "triangle", fill: MAST_COLOUR, radius: 4 },
+  fibre: { shape: "square", fill: FIBRE_COLOUR, radius: 4 },
+  places: { shape: "diamond", fill: PLACE_COLOUR, radius: 4.5 },
+};
+const layerSymbol = (name) => (name in LAYER_SYMBOLS ? symbolSvg({ color: "#fff", weight: 1, ...LAYER_SYMBOLS[name] }) : null);
+
 function showLayerSwitches() {
-  const symbols = {
-    settlements: symbolSvg({ shape: "circle", fill: SIGNAL_COLOURS.good, color: "#fff", weight: 1 }),
-    masts: symbolSvg({ shape: "triangle", fill: MAST_COLOUR, color: "#fff", weight: 1, radius: 4 }),
-    fibre: symbolSvg({ shape: "square", fill: FIBRE_COLOUR, color: "#fff", weight: 1, radius: 4 }),
-    places: symbolSvg({ shape: "diamond", fill: PLACE_COLOUR, color: "#fff", weight: 1, radius: 4.5 }),
-    labels: null,
-  };
-  const rows = Object.entries(symbols).filter(([name]) => layers[name] !== undefined).map(([name, symbol]) => {
+  const rows = [...Object.keys(LAYER_SYMBOLS), "labels"].filter((name) => layers[name] !== undefined).map((name) => {
     const input = el("input");
     Object.assign(input, { type: "checkbox", name: "layer", value: name, disabled: !layers[name] });
     input.checked = name === "labels" ? chosen.labels : Boolean(layers[name]) && map.hasLayer(layers[name]);
     input.addEventListener("change", () => setLayer(name, input.checked));
     const text = t("layer" + capital(name)) + (layers[name] ? "" : ` (${t("layerMissing")})`);
-    return el("label", "", input, symbol, el("span", "", text));
+    return el("label", "", input, layerSymbol(name), el("span", "", text));
   });
   document.getElementById("layers").replaceChildren(...rows);
 }
@@ -204,7 +224,7 @@ function translate() {
   document.getElementById("run-line").replaceChildren(...phrase("runLine", { asOf: page.run.asOf[language], profile: page.run.profile, id: page.run.id }));
   document.getElementById("language").textContent = t("otherLanguage");
   document.getElementById("panel-toggle").textContent = t("panel");
-  document.getElementById("technologies").replaceChildren(...page.technologies.map(radio));
+  showChoices();
   for (const option of document.getElementById("indicator").options) option.textContent = t(option.value);
   document.title = `${t("title")} ${page.name}`;
   map.closePopup();
@@ -221,22 +241,65 @@ function showZoomControl() {
   layers.zoom = L.control.zoom({ zoomInTitle: t("zoomIn"), zoomOutTitle: t("zoomOut") }).addTo(map);
 }
 
+/** Entries of the list for everything on the map that is no settlement, so that each popup opens from there too. */
+const OTHER_ENTRIES = {
+  units: () => page.units[chosen.level].map((unit) => ({
+    symbol: boxSvg(unitStyle(unit).fillColor === HATCH ? SHARE_COLOURS[0] : unitStyle(unit).fillColor || "#fff"), title: unit.name || t("unnamed"),
+    where: [`${t(chosen.indicator)}: ${shareText(unit.shares[chosen.technology], chosen.indicator, "weak")}`],
+    searchText: plainText(unit.name || ""), open: () => openUnit(unit),
+  })),
+  masts: () => page.masts.map((row) => entryOf("masts", row, row[0], [...new Set(row[4].map(([operator]) => operator))].join(", "))),
+  fibre: () => page.fibre.map((row) => entryOf("fibre", row, row[0], row[1] || "")),
+  places: () => page.places.map((row) => entryOf("places", row, row[0] || t("unnamed"), row[1] || "")),
+};
+
+function entryOf(layer, row, title, where) {
+  return { symbol: layerSymbol(layer), title, where: [layerText(where)], searchText: plainText(`${title} ${where}`), open: () => openMarker(layer, row.marker) };
+}
+
+function openUnit(unit) {
+  map.closePopup();
+  map.fitBounds(unit.polygon.getBounds(), { animate: false, maxZoom: GOTO_ZOOM - 2 });
+  unit.polygon.openPopup(unit.label);
+  focusPopup();
+}
+
+function openMarker(layer, marker) {
+  if (!map.hasLayer(layers[layer])) { setLayer(layer, true); showLayerSwitches(); }
+  flyTo(marker.getLatLng(), () => marker.openPopup());
+}
+
 function goTo(settlement) {
-  if (!settlement.marker) {
-    L.popup(popupOptions).setLatLng(map.getCenter()).setContent(settlementPopup(settlement)).openOn(map);
-    return;
-  }
-  const place = [settlement.lat, settlement.lon];
-  if (!map.hasLayer(layers.settlements)) { setLayer("settlements", true); showLayerSwitches(); }
+  if (settlement.marker) { openMarker("settlements", settlement.marker); return; }
+  L.popup(popupOptions).setLatLng(map.getCenter()).setContent(settlementPopup(settlement)).openOn(map);
+  focusPopup();
+}
+
+function flyTo(place, then) {
   map.closePopup();
   const zoom = Math.max(map.getZoom(), GOTO_ZOOM);
+  const arrive = () => { then(); focusPopup(); };
   if (matchMedia("(prefers-reduced-motion: reduce)").matches) {
     map.setView(place, zoom, { animate: false });
-    settlement.marker.openPopup();
+    arrive();
     return;
   }
-  map.once("moveend", () => settlement.marker.openPopup());
+  map.once("moveend", arrive);
   map.flyTo(place, zoom, { duration: 0.7 });
+}
+
+/** A popup that was opened from the list takes the focus; Escape closes it and gives the focus back to the list. */
+function focusPopup() {
+  const element = layers.popup.getElement();
+  element.setAttribute("role", "dialog");
+  element.setAttribute("aria-label", element.querySelector("h3")?.textContent || "");
+  element.tabIndex = -1;
+  element.focus({ preventScroll: true });
+  element.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    map.closePopup();
+    list.chosen?.focus();
+  });
 }
 
 function listenToControls() {
@@ -262,6 +325,7 @@ function listenToControls() {
     about.scrollTop = 0; // focus goes to the button at the end
   });
   map.on("zoomend", showLabels);
+  map.on("popupopen", ({ popup }) => { layers.popup = popup; });
   map.on("popupopen", ({ popup }) => popup.getElement().querySelector(".leaflet-popup-close-button").setAttribute("aria-label", t("close")));
 }
 
@@ -278,11 +342,11 @@ function frameMap() {
 chosen.labels = true;
 for (const name of Object.values(page.overlays)) window[name].setOpacity(0.62);
 L.control.scale({ imperial: false, position: "bottomleft" }).addTo(map);
-drawCommunes();
+for (const [level, rows] of Object.entries(page.units)) units[level] = drawUnits(rows);
 drawPoints();
-const list = new SettlementList(settlements, goTo);
+const list = new PlaceList(settlements, Object.fromEntries(Object.entries(OTHER_ENTRIES).filter(([name]) => name === "units" || page[name])), goTo);
+showLevel();
 listenToControls();
 translate();
 frameMap();
-restack();
 showLabels();

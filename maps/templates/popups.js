@@ -59,9 +59,12 @@ function table(heads, rows) {
 const orUnknown = (value, digits, unit) => (value === null ? t("unknown") : `${number(value, digits)} ${unit}`);
 const kilometres = (value) => (value === null ? "–" : `${number(value, 1)} km`);
 
-function settlementPlace(settlement) {
-  const { commune_name: commune, district_name: district } = settlement;
-  return dotted(commune && layerText(commune), district && el("span", "", ...phrase("formerDistrict", { name: district })));
+/** Units of a settlement, the present or the former ones first. */
+function settlementPlace({ commune_name: commune, district_name: district, old_commune_name: oldCommune }) {
+  if (chosen.level === "commune") {
+    return dotted(commune && layerText(commune), district && el("span", "", ...phrase("formerDistrict", { name: district })));
+  }
+  return dotted(oldCommune && layerText(oldCommune), district && layerText(district), commune && el("span", "", ...phrase("presentCommune", { name: commune })));
 }
 
 const isInternal = page.audience === "internal";
@@ -77,7 +80,7 @@ function technologyRow(technology, cells) {
   const station = el("td", "text wide", layerText(cells.operator ?? ""), " ", layerText(cells.station_id ?? ""));
   return el("tr", "", ...heads,
     el("td", "", `${number(cells.rsrp_dbm)} dBm`),
-    el("td", "", cells.margin_db === null ? "–" : `${cells.margin_db >= 0 ? "+" : ""}${number(cells.margin_db, 1)} dB`),
+    el("td", "", decibels(cells.margin_db)),
     station, el("td", "", kilometres(cells.distance_km)));
 }
 
@@ -98,7 +101,7 @@ function settlementPopup(settlement) {
   return el("div", "popup",
     el("h3", "", settlement.name || t("unnamed")),
     el("p", "where", ...settlementPlace(settlement)),
-    states, levels,
+    states, ...whyParts(page.why[settlement.settlement_id]), levels,
     facts([
       ...(isInternal ? networkFacts(settlement) : []),
       [t("population"), orUnknown(settlement.population, 0, t("persons"))],
@@ -108,6 +111,32 @@ function settlementPopup(settlement) {
       [t("disagrees"), settlement.signal_disagrees === "yes" ? t("disagreesText") : null],
     ]));
 }
+
+/** Why a settlement is not covered: the cause, the nearest stations, the path of the best one, who pays, what is planned. */
+function whyParts(why) {
+  if (!why) return [];
+  const words = (kind, key) => page.words[kind][key][languageIndex()];
+  const rows = (why.paths || []).map(([operator, technology, station, away, margin, sight], place) => el("tr", place === why.best ? "best" : "",
+    el("td", "text wide", layerText(operator), ` ${technology} `, layerText(station)), el("td", "", `${number(away, 1)} km`),
+    el("td", "", decibels(margin)), el("td", "text wide", words("sight", sight))));
+  const stations = table([t("nearestStations"), t("distance"), t("margin"), t("sight")], []);
+  stations.tBodies[0].append(...rows);
+  return [
+    el("h4", "", t("why")),
+    el("p", "", words("causes", why.cause)),
+    rows.length ? stations : null,
+    why.profile ? el("figure", "", profileSvg(why.profile), el("figcaption", "", `${why.paths[why.best][2]}: ${why.obstacle[languageIndex()]}`)) : null,
+    facts([[t("fundingRoute"), words("funding", why.funding)], [t("planned"), plannedText(why.planned)]]),
+  ];
+}
+
+function plannedText(planned) {
+  if (!planned) return t("noPlan");
+  const quarter = planned.quarter ? t("plannedFrom", { quarter: planned.quarter[languageIndex()] }) : t("plannedUndated");
+  return planned.station ? dotted(layerText(planned.station), kilometres(planned.km), quarter) : quarter;
+}
+
+const decibels = (margin) => (margin === null ? "–" : `${margin >= 0 ? "+" : ""}${number(margin, 1)} dB`);
 
 /** What only the internal edition knows: the nearest mast and the nearest fibre. */
 function networkFacts(settlement) {
@@ -123,13 +152,13 @@ function shareText(shares, indicator, service) {
   return figure && figure.share ? `${figure.share[languageIndex()]} (${figure.counts[languageIndex()]})` : "–";
 }
 
-function communePopup(commune) {
+function unitPopup(unit) {
   const indicators = ["people", "residential_cells", "settlements"];
   const rows = page.technologies.map((technology) => [technologyName(technology),
-    ...indicators.map((indicator) => shareText(commune.shares[technology], indicator, "weak"))]);
+    ...indicators.map((indicator) => shareText(unit.shares[technology], indicator, "weak"))]);
   return el("div", "popup",
-    el("h3", "", commune.name || t("unnamed")),
-    el("p", "where", commune.code),
+    el("h3", "", unit.name || t("unnamed")),
+    el("p", "where", unit.code),
     table(["", ...indicators.map((indicator) => t(indicator))], rows));
 }
 

@@ -121,3 +121,31 @@ function settlementStyle({ signal, power, broadband, uncertain }) {
     ...(BROADBAND_OUTLINES[broadband] || BROADBAND_OUTLINES.unknown),
   };
 }
+
+/** A path as a small picture: cover and ground, the ray from the antenna to the phone, the deciding obstacle. */
+function profileSvg({ km, ground, top, ray, obstacle }) {
+  const [width, height, left, bottom] = [400, 112, 34, 18];
+  const total = km[km.length - 1];
+  const low = Math.min(...ground);
+  const high = Math.max(...top, ...ray);
+  const x = (distance) => left + (width - left - 8) * distance / total;
+  const y = (metres) => height - bottom - (height - bottom - 12) * (metres - low) / Math.max(high - low, 20);
+  const line = (heights) => heights.map((metres, place) => `${x(km[place]).toFixed(1)},${y(metres).toFixed(1)}`).join(" ");
+  const area = (heights, fill) => svgElement("polygon", { points: `${line(heights)} ${x(total)},${height - bottom} ${left},${height - bottom}`, fill });
+  const svg = svgElement("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", class: "profile" });
+  const label = (px, py, anchor, text) => {
+    const node = svgElement("text", { x: px, y: py, "text-anchor": anchor, "font-size": 10.5, fill: "#444" });
+    node.textContent = text;
+    return node;
+  };
+  const title = svgElement("title", {});
+  title.textContent = t("profilePicture");
+  const blocked = x(km[obstacle]);
+  svg.append(title, area(top, "#6f9a58"), area(ground, "#b9a582"),
+    svgElement("line", { x1: x(0), y1: y(ray[0]), x2: x(total), y2: y(ray[1]), stroke: "#1f4e8c", "stroke-width": 1.4 }),
+    svgElement("line", { x1: x(0), y1: y(ground[0]), x2: x(0), y2: y(ray[0]), stroke: "#222", "stroke-width": 2 }),
+    svgElement("path", { d: `M${blocked.toFixed(1)} ${y(top[obstacle]).toFixed(1)}l-4.5 -8h9z`, fill: "#b3123c" }),
+    label(left - 4, y(high) + 4, "end", `${number(high)} m`), label(left - 4, height - bottom, "end", `${number(low)} m`),
+    label(left, height - 4, "start", t("mast")), label(width - 8, height - 4, "end", `${number(total, 1)} km`));
+  return svg;
+}

@@ -10,8 +10,10 @@ import pytest
 from affine import Affine
 from shapely.geometry import box
 
+from phusong.coverage.uncovered import Planned, Uncovered
 from phusong.geodata.grid import Grid, Raster
 from phusong.maps.data import PageData, RunInfo, Source
+from tests.maps.test_path_figure import explanation
 
 HOSTILE = (
     "</script><script>alert(1)</script>",
@@ -67,6 +69,8 @@ def data(grid: Grid) -> PageData:
         ),
         sea_max_elevation_m=0.0,
         audience="internal",
+        former_units={"district": _district(communes)},
+        uncovered=_uncovered(),
     )  # fmt: skip
 
 
@@ -90,8 +94,18 @@ def hostile_data(data: PageData) -> PageData:
     assert data.stations is not None
     assert data.fibre_endpoints is not None
     assert data.places is not None
+    hostile_path = explanation(name=HOSTILE[2])
+    station = replace(hostile_path.station, station_id=HOSTILE[0], mast_id=HOSTILE[1], operator=HOSTILE[3])
+    hostile_path = replace(hostile_path, station=station)
     return replace(
         data,
+        former_units={"district": spoil(data.former_units["district"], "code")},
+        uncovered={
+            HOSTILE[number]: Uncovered(
+                HOSTILE[number], "terrain", (hostile_path,), 0, Planned(hostile_path, None), "fund"
+            )
+            for number in range(3)
+        },
         name=HOSTILE[0],
         run=replace(
             data.run,
@@ -106,6 +120,21 @@ def hostile_data(data: PageData) -> PageData:
         fibre_endpoints=spoil(data.fibre_endpoints),
         places=spoil(data.places, *states),
     )
+
+
+def _district(communes: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    whole = communes.union_all()
+    return gpd.GeoDataFrame({"code": ["450"], "name": ["huyện cũ"]}, geometry=[whole], crs=communes.crs)
+
+
+def _uncovered() -> dict[str, Uncovered]:
+    """What every settlement without good signal of the small province misses, S3 with paths."""
+    paths = (explanation(total_km=4.0), explanation(total_km=6.0))
+    planned = Planned(explanation(total_km=3.0), date(2026, 8, 1))
+    return {
+        "S1": Uncovered("S1", "no_station", (), None, None, "electricity_first"),
+        "S3": Uncovered("S3", "terrain", paths, 1, planned, "fund"),
+    }
 
 
 def _communes() -> gpd.GeoDataFrame:
@@ -124,7 +153,7 @@ def _communes() -> gpd.GeoDataFrame:
 
 def _figures(communes: gpd.GeoDataFrame) -> pd.DataFrame:
     shares = np.linspace(0.3, 1.0, 9)
-    units = [("province", "44", "tỉnh Mẫu", 0.977)]
+    units = [("province", "44", "tỉnh Mẫu", 0.977), ("district", "450", "huyện cũ", 0.9)]
     units += [("commune", *unit) for unit in zip(communes["code"], communes["name"], shares, strict=True)]
     totals = {"people": 876_535, "residential_cells": 1_200, "settlements": 90}
     rows = [
@@ -150,8 +179,11 @@ def _settlements(communes: gpd.GeoDataFrame) -> pd.DataFrame:
             "kind": "thôn",
             "commune_name": communes["name"],
             "district_name": "huyện cũ",
+            "old_commune_name": "xã cũ",
             "population": [100.0 + number for number in range(8)] + [np.nan],
             "households": 30,
+            "area_type": "delta",
+            "location_known": True,
             "lon": centres.x,
             "lat": centres.y,
             "power": ["yes", "no", "unknown"] * 3,

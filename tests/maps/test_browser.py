@@ -91,7 +91,7 @@ def test_hostile_popups_of_masts_fibre_places_and_communes_are_text(open_page, h
     watched = open_page(hostile_data)
     watched.page.evaluate(
         """() => [...page.masts.map(mastPopup), ...page.fibre.map(fibrePopup), ...page.places.map(placePopup),
-            ...page.communes.map(communePopup)].forEach((element) => document.body.append(element))"""
+            ...page.units.commune.map(unitPopup)].forEach((element) => document.body.append(element))"""
     )
     assert "</script><script>alert(1)</script>" in watched.page.inner_text("body > .popup >> nth=0")
     assert watched.page.locator(".popup script, .popup img").count() == 0
@@ -191,6 +191,73 @@ def test_a_click_in_the_list_goes_there_and_tells_the_facts(open_page, data):
     row = data.settlements[data.settlements["name"] == "Bản Ăn"].iloc[0]
     centre = page.evaluate("() => [map.getCenter().lng, map.getCenter().lat]")
     assert centre == pytest.approx([row["lon"], row["lat"]], abs=0.05)
+
+
+def test_a_popup_tells_why_there_is_no_signal_and_the_public_one_only_the_cause(open_page, data, public_data):
+    shown = []
+    for watched in (open_page(data), open_page(public_data)):
+        watched.page.select_option("#list-state", "stateAll")
+        watched.page.locator("#list button", has_text="Thôn Ô").click()
+        shown.append(watched.page.inner_text(".leaflet-popup"))
+        watched.page.click("#language")
+        watched.page.locator("#list button", has_text="Thôn Ô").click()
+        assert "Hidden by the terrain" in watched.page.inner_text(".leaflet-popup")
+        assert "public-utility telecom fund" in watched.page.inner_text(".leaflet-popup")
+        assert watched.messages == []
+    for text in shown:
+        assert "Bị núi, địa hình che khuất" in text
+        assert "Quỹ Dịch vụ viễn thông công ích" in text
+        assert "quý III/2026" in text
+    for fact in ("Alpha 4G S1", "6,0 km", "+10,4 dB", "Không có tầm nhìn thẳng", "vật cản quyết định tại 2,40 km"):
+        assert fact in shown[0]
+        assert fact not in shown[1]
+
+
+def test_every_popup_opens_from_the_list_by_keyboard_and_gives_the_focus_back(open_page, data):
+    watched = open_page(data)
+    page = watched.page
+    groups = page.eval_on_selector_all("#list-state option", "options => options.map((option) => option.value)")
+    assert {"layer-units", "layer-masts", "layer-fibre", "layer-places"} < set(groups)
+    for group in ("stateAll", *(group for group in groups if group.startswith("layer-"))):
+        page.select_option("#list-state", group)
+        for number in range(page.locator("#list button").count()):
+            button = page.locator("#list button").nth(number)
+            title = button.evaluate("button => button.querySelector('bdi').textContent")
+            button.focus()
+            page.keyboard.press("Enter")
+            assert title in page.inner_text(".leaflet-popup h3")
+            assert page.evaluate("() => document.activeElement.getAttribute('role')") == "dialog"
+            page.keyboard.press("Escape")
+            page.wait_for_function("() => !document.querySelector('.leaflet-popup')")
+            assert button.evaluate("button => button === document.activeElement")
+    assert watched.messages == []
+
+
+def test_the_list_sorts_by_name_unit_and_people(open_page, data):
+    page = open_page(data).page
+    page.select_option("#list-state", "stateAll")
+
+    def names():
+        return page.eval_on_selector_all("#list bdi:first-child", "all => all.map((one) => one.textContent)")
+
+    page.select_option("#list-order", "orderPeople")
+    by_people = data.settlements.sort_values("population", ascending=False, na_position="last")
+    assert [name for name in names() if name in set(data.settlements["name"])] == list(by_people["name"])
+    page.select_option("#list-order", "orderUnit")
+    assert page.locator("#list .where").first.inner_text().startswith("xã 0")
+
+
+def test_former_districts_replace_the_communes_on_the_map_and_in_the_list(open_page, data):
+    watched = open_page(data)
+    page = watched.page
+    assert page.evaluate("() => layers.communes.getLayers().length") == 9
+    page.check("input[name=level][value=district]", force=True)
+    assert page.evaluate("() => layers.communes.getLayers().length") == 1
+    page.select_option("#list-state", "stateAll")
+    assert "xã cũ · huyện cũ · nay: xã" in page.locator("#list .where").first.inner_text()
+    page.select_option("#list-state", "layer-units")
+    assert "90,0% (" in page.locator("#list button").inner_text()
+    assert watched.messages == []
 
 
 def test_the_groups_of_the_list_count_what_the_table_holds(open_page, data):
