@@ -35,7 +35,7 @@ Heading = tuple[str, str]  # English, Vietnamese
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 CsvOption = Annotated[bool, typer.Option("--csv", help="Print CSV (UTF-8 with BOM, for Excel) on stdout.")]
 LanguageOption = Annotated[
-    Language, typer.Option("--lang", envvar="PHUSONG_LANG", help="Language of tables: en or vi.")
+    Language, typer.Option("--lang", envvar="PHUSONG_LANG", help="Language of what is printed: en or vi.")
 ]
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from phusong.api.console import JsonOption, log, print_json, print_line, working
+from phusong.api.console import JsonOption, LanguageOption, log, print_json, print_line, working
 from phusong.api.layer_commands import Folder, WaitOption
 from phusong.geodata.errors import InputError, PhusongError
 
@@ -17,7 +17,7 @@ database = typer.Typer(
 
 
 @database.command("init")
-def init(folder: Folder, wait: WaitOption = 0.0, as_json: JsonOption = False) -> None:
+def init(folder: Folder, wait: WaitOption = 0.0, as_json: JsonOption = False, language: LanguageOption = "en") -> None:
     """Move a workspace into the database, or bring the database's tables to this version."""
     from phusong.geodata.databases import required_url
     from phusong.geodata.workspace import Workspace
@@ -32,7 +32,12 @@ def init(folder: Folder, wait: WaitOption = 0.0, as_json: JsonOption = False) ->
         print_json({"layers": moved.layers, "runs": list(moved.runs)})
         return
     rows = ", ".join(f"{name} {count}" for name, count in moved.layers.items())
-    print_line(f"The database is ready. Moved: {rows or 'no layers'}; {len(moved.runs)} runs.", "", language="en")
+    runs = len(moved.runs)
+    print_line(
+        f"The database is ready. Moved: {rows or 'no layers'}; {runs} runs.",
+        f"Cơ sở dữ liệu đã sẵn sàng. Đã chuyển: {rows or 'không có lớp nào'}; {runs} lần tính.",
+        language=language,
+    )
 
 
 @database.command("grant")
@@ -52,7 +57,8 @@ def grant(
         from phusong.geodata.database_setup import grant_role
 
         grant_role(place, role, edit=edit)
-    log(f"{role} may read everything{' and edit the layers' if edit else ''}.")
+    edits, edits_vi = (" and edit the layers", " và sửa các lớp") if edit else ("", "")
+    log(f"{role} may read everything{edits}.", f"{role} được đọc tất cả{edits_vi}.")
 
 
 def export(
@@ -83,4 +89,4 @@ def export(
         print_json({"file": str(out), "rows": rows})
         return
     for name, count in rows.items():
-        print_line(f"{name}: {count}", "", language="en")
+        print_line(f"{name}: {count}", f"{name}: {count}", language="en")

@@ -42,7 +42,10 @@ def make_demo(folder: Path, *, seed: int, resolution_m: float, replace: bool) ->
     with working("importing / đang nhập"):
         reports = import_recipe(workspace, recipe, folder / "source")
     for report in reports:
-        log(f"{report.layer}: accepted {report.accepted}, refused {report.refused}")
+        log(
+            f"{report.layer}: accepted {report.accepted}, refused {report.refused}",
+            f"{report.layer}: nhận {report.accepted}, từ chối {report.refused}",
+        )
     return workspace
 
 

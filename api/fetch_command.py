@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from phusong.api.console import JsonOption, download_bar, log
+from phusong.api.console import JsonOption, LanguageOption, download_bar, log
 from phusong.api.layer_commands import Folder, print_reports
 
 
@@ -31,6 +31,7 @@ def fetch(
     replace: Annotated[bool, typer.Option("--replace", help="Replace layers imported before.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Go on with a download of more than 2 GB.")] = False,
     as_json: JsonOption = False,
+    language: LanguageOption = "en",
 ) -> None:
     """Make or complete a workspace from open data: terrain, land cover, people, boundaries, OpenStreetMap."""
     from phusong.geodata.open_data.downloads import Downloads
@@ -44,8 +45,8 @@ def fetch(
         downloads = Downloads(cache or _default_cache(), mirror, progress)
         reports = fetch_workspace(folder, request, downloads)
     for note in downloads.notes:
-        log(f"note: {note}")
-    print_reports(reports, as_json=as_json)
+        log(f"note: {note}", f"lưu ý: {note.vi}")
+    print_reports(reports, as_json=as_json, language=language)
 
 
 def _default_cache() -> Path:

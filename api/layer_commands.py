@@ -7,15 +7,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from phusong.api.console import JsonOption, log, print_json, print_line, working
+from phusong.api.console import JsonOption, LanguageOption, log, pick, print_json, print_line, working
 from phusong.geodata.errors import InputError, RefusedRowsError
 
 if TYPE_CHECKING:
     from phusong.geodata.reports import ImportReport
     from phusong.geodata.workspace import Workspace
+    from phusong.maps.text import Language
 
 RASTERS = ("terrain", "clutter", "population")
 LISTED_ROWS = 20
+_COUNTS = {
+    "accepted": "nhận", "refused": "từ chối", "repaired": "tự sửa", "filled": "điền mặc định", "derived": "suy ra",
+}  # fmt: skip
+_SEVERITIES = {"error": "lỗi", "warning": "cảnh báo"}
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the workspace.")]
 DayOption = Annotated[
@@ -39,7 +44,11 @@ def init(
     from phusong.geodata.workspace import Workspace
 
     workspace = Workspace.create(folder, crs=crs, resolution_m=resolution, name=name)
-    log(f"Made the workspace {workspace.path}; its settings are in {workspace.path / 'phusong.toml'}.")
+    settings = workspace.path / "phusong.toml"
+    log(
+        f"Made the workspace {workspace.path}; its settings are in {settings}.",
+        f"Đã tạo vùng làm việc {workspace.path}; thiết lập ở {settings}.",
+    )
 
 
 def import_(
@@ -72,6 +81,7 @@ def import_(
     ] = None,
     wait: WaitOption = 0.0,
     as_json: JsonOption = False,
+    language: LanguageOption = "en",
 ) -> None:
     """Import a layer or raster from a file, or everything that a recipe names: all of it, or nothing."""
     from phusong.geodata.reader_client import start_reader
@@ -106,14 +116,16 @@ def import_(
     except RefusedRowsError as error:
         if as_json:
             print_json(summary_of(error.reports, stored=False))
-        _log_rows(error.reports)
+        log_rows(error.reports, language)
         _annotate(report, file, error.reports, sheet, encoding, columns)
         raise
-    print_reports(reports, as_json=as_json)
+    print_reports(reports, as_json=as_json, language=language)
     _annotate(report, file, [report.to_dict() for report in reports], sheet, encoding, columns)
 
 
-def check(folder: Folder, as_of: DayOption = None, as_json: JsonOption = False) -> None:
+def check(
+    folder: Folder, as_of: DayOption = None, as_json: JsonOption = False, language: LanguageOption = "en"
+) -> None:
     """Say what is missing, inconsistent or out of range; exit code 1 when an error would stop a computation."""
     from phusong.coverage.checks import check_workspace
     from phusong.geodata.workspace import Workspace
@@ -126,10 +138,10 @@ def check(folder: Folder, as_of: DayOption = None, as_json: JsonOption = False) 
         print_json({"ok": not errors, "findings": [finding.to_dict() for finding in findings]})
     else:
         for finding in findings:
-            print_line(f"{finding.severity}: {finding.en}", "", language="en")
-            print_line(f"    {finding.vi}", "", language="en")
+            severity = finding.severity
+            print_line(f"{severity}: {finding.en}", f"{_SEVERITIES[severity]}: {finding.vi}", language=language)
         if not findings:
-            print_line("Everything is there and consistent. Dữ liệu đầy đủ và nhất quán.", "", language="en")
+            print_line("Everything is there and consistent.", "Dữ liệu đầy đủ và nhất quán.", language=language)
     if errors:
         raise typer.Exit(1)
 
@@ -213,34 +225,53 @@ def _annotate(
     log(f"Wrote {target}: correct it and send it back.", f"Đã ghi {target}: hãy sửa rồi gửi lại.")
 
 
-def _log_rows(reports: Sequence[dict[str, Any]]) -> None:
+def log_rows(reports: Sequence[dict[str, Any]], language: "Language") -> None:
+    """Write the rows that were refused or repaired on stderr, the first of them."""
     from phusong.geodata.tables import sheet_place
 
     rows = [(report["file"], issue) for report in reports for issue in (*report["rows"], *report["repairs"])]
     for file, issue in rows[:LISTED_ROWS]:
-        place = f"{file}, {sheet_place(issue['sheet'])}row {issue['row']}"
-        log(f"{place}, {issue['field']}: {issue['reason']} [{issue['code']}]", style="yellow")
-    if len(rows) > LISTED_ROWS:
-        log(f"and {len(rows) - LISTED_ROWS} more; --json lists all", style="yellow")
+        sheet = sheet_place(issue["sheet"])
+        place = (f"{sheet}row {issue['row']}", f"{sheet.vi}dòng {issue['row']}")
+        field = f", {issue['field']}" if issue["field"] else ""
+        reason = (issue["reason"], issue["reason_vi"])
+        said = f"{file}, {pick(place, language)}{field}: {pick(reason, language)} [{issue['code']}]"
+        log(said, style="yellow")
+    more = len(rows) - LISTED_ROWS
+    if more > 0:
+        log(
+            pick((f"and {more} more; --json lists all", f"và {more} lỗi nữa; --json liệt kê tất cả"), language),
+            style="yellow",
+        )
 
 
-def print_reports(reports: Sequence["ImportReport"], *, as_json: bool) -> None:
+def print_reports(reports: Sequence["ImportReport"], *, as_json: bool, language: "Language") -> None:
     """Print what was imported, per layer, and on stderr the rows that were refused or repaired."""
     described = [report.to_dict() for report in reports]
     if as_json:
         print_json(summary_of(described, stored=True))
         return
-    _log_rows(described)
+    log_rows(described, language)
     for report in reports:
-        counts = ", ".join(f"{name} {count}" for name, count in report.defaults.items())
-        derived = ", ".join(f"{name} {count}" for name, count in report.derived.items())
-        line = f"{report.layer}: {report.file}: accepted {report.accepted}, refused {report.refused}"
-        line += f", repaired {report.repaired}" if report.repaired else ""
-        line += f"; filled: {counts}" if counts else ""
-        line += f"; derived: {derived}" if derived else ""
-        print_line(line, "", language="en")
-        for note in report.notes:
-            print_line(f"    note: {note}", "", language="en")
+        print_line(_outcome(report, "en"), _outcome(report, "vi"), language=language)
+        print_notes(report, language)
+
+
+def print_notes(report: "ImportReport", language: "Language") -> None:
+    """Print what a user should know of a file that was read."""
+    for note in report.notes:
+        print_line(f"    note: {note}", f"    lưu ý: {note.vi}", language=language)
+
+
+def _outcome(report: "ImportReport", language: "Language") -> str:
+    """What became of a file in one line."""
+    counts = {"accepted": report.accepted, "refused": report.refused}
+    counts |= {"repaired": report.repaired} if report.repaired else {}
+    parts = [", ".join(f"{pick((name, _COUNTS[name]), language)} {count}" for name, count in counts.items())]
+    for name, cells in (("filled", report.defaults), ("derived", report.derived)):
+        listed = ", ".join(f"{column} {count}" for column, count in cells.items())
+        parts += [f"{pick((name, _COUNTS[name]), language)}: {listed}"] if listed else []
+    return f"{report.layer}: {report.file}: {'; '.join(parts)}"
 
 
 def summary_of(reports: Sequence[dict[str, Any]], *, stored: bool) -> dict[str, Any]:

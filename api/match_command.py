@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from phusong.api.console import JsonOption, LanguageOption, log, print_json, print_line, print_table
-from phusong.api.layer_commands import Folder, WaitOption, read_pairs
+from phusong.api.layer_commands import Folder, WaitOption, log_rows, print_notes, read_pairs
 
 if TYPE_CHECKING:
     from phusong.geodata.village_matching import VillageMatch
@@ -45,23 +45,26 @@ def match(
     if (file is None) == (accept is None):
         raise typer.BadParameter("give FILE, or --accept with a corrected review")
     if accept is not None:
-        _accept(workspace, accept, wait, as_json)
+        _accept(workspace, accept, wait, as_json, language)
         return
     if file is None:
         return
-    villages = read_village_list(file, sheet=sheet, mapping=read_pairs(map_ or []))
-    found = match_villages(villages, read_known(workspace))
-    rows = review_rows(found)
+    listed = read_village_list(file, sheet=sheet, mapping=read_pairs(map_ or []))
+    found = match_villages(listed.villages, read_known(workspace))
+    rows, report = review_rows(found, listed.report.rows), listed.report.to_dict()
     if out is not None:
-        write_table(out, rows, HEADINGS, marked=[at for at, one in enumerate(found) if one.status != "matched"])
+        write_table(out, rows, HEADINGS, marked=[at for at, row in enumerate(rows) if row["status"] != "matched"])
         log(f"Wrote {out}.", f"Đã ghi {out}.")
     if as_json:
-        print_json({**_counts(found), "rows": rows})
+        kept = {name: report[name] for name in ("refused", "notes", "notes_vi")}
+        print_json({**_counts(found), **kept, "rows": rows})
     else:
+        log_rows([report], language)
         _print_matches(found, language)
+        print_notes(listed.report, language)
 
 
-def _accept(workspace: "Workspace", accept: Path, wait: float, as_json: bool) -> None:
+def _accept(workspace: "Workspace", accept: Path, wait: float, as_json: bool, language: "Language") -> None:
     """Store the names of a corrected review as aliases of the settlements chosen for them."""
     from phusong.geodata.appending import add_rows
     from phusong.geodata.importing import archived
@@ -77,7 +80,11 @@ def _accept(workspace: "Workspace", accept: Path, wait: float, as_json: bool) ->
     if as_json:
         print_json(report.to_dict())
     else:
-        print_line(f"aliases: {accept.name}: accepted {report.accepted}, {len(rows)} in all", "", language="en")
+        print_line(
+            f"aliases: {accept.name}: accepted {report.accepted}, {len(rows)} in all",
+            f"aliases: {accept.name}: nhận {report.accepted}, tổng cộng {len(rows)}",
+            language=language,
+        )
 
 
 def _counts(found: Sequence["VillageMatch"]) -> dict[str, int]:

@@ -9,7 +9,7 @@ import typer
 
 from phusong.api.answer_commands import RunOption, word
 from phusong.api.console import JsonOption, LanguageOption, log, print_json, print_line, print_table
-from phusong.api.layer_commands import Folder, read_pairs
+from phusong.api.layer_commands import Folder, log_rows, print_notes, read_pairs
 from phusong.api.match_command import MapOption, SheetOption
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def reconcile(
     map_: MapOption = None,
     run: RunOption = None,
     as_json: JsonOption = False,
-    language: LanguageOption = "vi",
+    language: LanguageOption = "en",
 ) -> None:
     """Compare a list of settlements without signal with a run: agree, model only, declared only, and why."""
     from phusong.api.answers import find_commune, open_run
@@ -53,19 +53,26 @@ def reconcile(
     workspace = Workspace.open(folder)
     results = open_run(workspace, run)
     code = None if commune is None else find_commune(results, commune)
-    villages = read_village_list(file, sheet=sheet, mapping=read_pairs(map_ or []))
-    matches = match_villages(villages, read_known(workspace))
+    listed = read_village_list(file, sheet=sheet, mapping=read_pairs(map_ or []))
+    matches = match_villages(listed.villages, read_known(workspace))
     signals = ("none",) if signal == "none" else ("none", "weak")
     found = compare(workspace, results, matches, signals=signals, commune_code=code)
     rows = [asdict(one) for one in found]
+    for issue in listed.report.rows:
+        said = {"outcome": "refused", "row": issue.row, "reason": issue.reason, "reason_vi": issue.reason_vi}
+        rows.append(dict.fromkeys(_HEADINGS) | said)
     if out is not None:
-        write_table(out, rows, _HEADINGS, marked=[at for at, one in enumerate(found) if one.outcome != "agree"])
+        write_table(out, rows, _HEADINGS, marked=[at for at, row in enumerate(rows) if row["outcome"] != "agree"])
         log(f"Wrote {out}.", f"Đã ghi {out}.")
     if as_json:
         described = {"run_id": results.run_id, "as_of": str(results.manifest["as_of"]), "signals": list(signals)}
-        print_json({**described, **count_outcomes(found), "rows": rows})
+        report = listed.report.to_dict()
+        kept = {name: report[name] for name in ("refused", "notes", "notes_vi")}
+        print_json({**described, **count_outcomes(found), **kept, "rows": rows})
     else:
+        log_rows([listed.report.to_dict()], language)
         _print(found, language)
+        print_notes(listed.report, language)
 
 
 def _print(found: Sequence["Reconciled"], language: "Language") -> None:

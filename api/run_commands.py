@@ -97,7 +97,7 @@ def compute(
         if as_json:
             print_json(planned)
         else:
-            _print_plan(planned)
+            _print_plan(planned, language)
         return
     with progress_bar("computing / đang tính") as progress:
         computed = compute_run(
@@ -256,12 +256,19 @@ def _scenario(name: str | None, language: Language) -> str:
     return pick((f"scenario {name}", f"kịch bản {name}"), language) if name else ""
 
 
-def _print_plan(planned: dict[str, Any]) -> None:
+_PLAN_VI = {
+    "stations": "trạm", "geometries": "vị trí phát", "fields": "trường suy hao", "cached_fields": "trường đã có sẵn",
+    "pixels": "điểm ảnh", "minutes": "thời gian", "disk_mb": "đĩa", "cache_limit_mb": "giới hạn bộ nhớ đệm",
+}  # fmt: skip
+
+
+def _print_plan(planned: dict[str, Any], language: Language) -> None:
     log_warnings(planned.pop("warnings"))
-    units = {"minutes": " min", "disk_mb": " MB", "cache_limit_mb": " MB"}
+    units = {"minutes": pick((" min", " phút"), language), "disk_mb": " MB", "cache_limit_mb": " MB"}
     for name, value in planned.items():
         shown = f"{value:.1f}" if isinstance(value, float) else f"{value:,}"
-        print_line(f"{name}: {shown}{units.get(name, '')}", "", language="en")
+        unit = units.get(name, "")
+        print_line(f"{name}: {shown}{unit}", f"{_PLAN_VI[name]}: {shown}{unit}", language=language)
 
 
 def _write_map(
@@ -280,7 +287,11 @@ def _write_map(
             f"{out} cannot be written: {error.strerror}; choose another --out.",
             vi=f"Không ghi được {out}: {error.strerror}; hãy chọn --out khác.",
         ) from error
-    log(f"Wrote {out} ({len(page.encode()) / 1e6:.1f} MB); it opens without a network.")
+    size_mb = len(page.encode()) / 1e6
+    log(
+        f"Wrote {out} ({size_mb:.1f} MB); it opens without a network.",
+        f"Đã ghi {out} ({size_mb:.1f} MB); mở được không cần mạng.",
+    )
 
 
 def _log_to_stderr() -> dict[str, Any]:

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from phusong.api.console import JsonOption, print_json, print_line
+from phusong.api.console import JsonOption, LanguageOption, print_json, print_line
 
 if TYPE_CHECKING:
     from phusong.geodata.admin_units import AdminUnit
+
+_PARTS_VI = {"whole": "toàn bộ", "main": "phần chính", "part": "một phần"}
 
 
 def unit(
@@ -20,6 +22,7 @@ def unit(
         typer.Option("--on", formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help="Day; any for a name, today for a code."),
     ] = None,
     as_json: JsonOption = False,
+    language: LanguageOption = "en",
 ) -> None:
     """Look up a unit by name or code on a day, and what it was made of or became on 1 July 2025."""
     from phusong.geodata.admin_units import find_by_code, find_by_name, predecessors, successors
@@ -36,10 +39,14 @@ def unit(
             key: [_plain(other) | {"part": part} for other, part in others] for key, others in relations.items()
         })  # fmt: skip
         return
-    print_line(found.describe(), "", language="en")
-    for label, others in (("became / thành", became), ("made of / gồm", made_of)):
+    print_line(found.describe(), found.describe_vi(), language=language)
+    for label, label_vi, others in (("became", "thành", became), ("made of", "gồm", made_of)):
         for other, part in others:
-            print_line(f"    {label} ({part}): {other.describe()}", "", language="en")
+            print_line(
+                f"    {label} ({part}): {other.describe()}",
+                f"    {label_vi} ({_PARTS_VI[part]}): {other.describe_vi()}",
+                language=language,
+            )
 
 
 def _plain(found: "AdminUnit") -> dict[str, Any]:

@@ -15,6 +15,7 @@ import pandas as pd
 
 from phusong.geodata.errors import AmbiguousNameError, UnknownNameError
 from phusong.geodata.names import name_key, search_key, split_prefix
+from phusong.geodata.reports import Note
 
 LISTED = 10
 CHANGE = date(2025, 7, 1)
@@ -52,9 +53,17 @@ class AdminUnit:
 
     def describe(self) -> str:
         """Name, parents, code and era, as messages list it."""
-        parents = ", ".join(name for name in (self.name, self.district_name, self.province_name) if name)
         era = f"since {self.valid_from}" if self.valid_from else f"until {self.valid_to}"
-        return f"{parents} ({self.code}, {era})"
+        return f"{self._full_name} ({self.code}, {era})"
+
+    def describe_vi(self) -> str:
+        """The same in Vietnamese."""
+        era = f"từ {self.valid_from:%d/%m/%Y}" if self.valid_from else f"đến {self.valid_to:%d/%m/%Y}"
+        return f"{self._full_name} ({self.code}, {era})"
+
+    @property
+    def _full_name(self) -> str:
+        return ", ".join(name for name in (self.name, self.district_name, self.province_name) if name)
 
 
 @lru_cache(maxsize=1)
@@ -85,7 +94,10 @@ def find_by_code(code: str, *, on: date) -> AdminUnit:
     for unit in of_code:
         if unit.is_valid(on):
             return unit
-    other, other_vi = (f"; at another time it is {_listed(of_code)}",) * 2 if of_code else ("", "")
+    other, other_vi = "", ""
+    if of_code:
+        listed = _listed(of_code)
+        other, other_vi = f"; at another time it is {listed}", f"; vào thời điểm khác là {listed.vi}"
     raise UnknownNameError(
         f"No unit has the code {code!r} on {on}{other}; check code and date.",
         vi=f"Không có đơn vị mã {code!r} ngày {on:%d/%m/%Y}{other_vi}; hãy kiểm tra mã và ngày.",
@@ -121,10 +133,10 @@ def find_by_name(name: str, *, on: date | None = None, parent: str | None = None
         count, listed = len(found), _listed(found)
         raise AmbiguousNameError(
             f"{name!r}{where}{when} names {count} units: {listed}; add a date or the district or province.",
-            vi=f"{name!r}{where_vi}{when_vi} là tên của {count} đơn vị: {listed}; hãy thêm ngày hoặc huyện, tỉnh.",
+            vi=f"{name!r}{where_vi}{when_vi} là tên của {count} đơn vị: {listed.vi}; hãy thêm ngày hoặc huyện, tỉnh.",
         )
     alike = [unit for unit in read_units() if search_key(_bare(unit)) == search_key(split_prefix(name)[1])]
-    hint, hint_vi = (f"; alike: {_listed(alike)}", f"; gần giống: {_listed(alike)}") if alike else ("", "")
+    hint, hint_vi = (f"; alike: {_listed(alike)}", f"; gần giống: {_listed(alike).vi}") if alike else ("", "")
     raise UnknownNameError(
         f"No unit is called {name!r}{where}{when}{hint}.",
         vi=f"Không có đơn vị tên {name!r}{where_vi}{when_vi}{hint_vi}.",
@@ -205,7 +217,9 @@ def _lies_in(unit: AdminUnit, parent: str) -> bool:
     return any(name_key(name) == name_key(parent) and (kind is None or split_prefix(name)[0] == kind) for name in names)
 
 
-def _listed(units: Iterable[AdminUnit]) -> str:
-    described = [unit.describe() for unit in units]
-    more = f"; and {len(described) - LISTED} more" if len(described) > LISTED else ""
-    return "; ".join(described[:LISTED]) + more
+def _listed(units: Iterable[AdminUnit]) -> Note:
+    listed = list(units)
+    more = len(listed) - LISTED
+    texts = [(f"and {more} more", f"và {more} đơn vị nữa")] if more > 0 else []
+    texts = [*((unit.describe(), unit.describe_vi()) for unit in listed[:LISTED]), *texts]
+    return Note(*("; ".join(parts) for parts in zip(*texts, strict=True)))

@@ -19,7 +19,7 @@ from phusong.geodata.reader_client import opened_apart
 from phusong.geodata.readers import SIDECARS
 from phusong.geodata.schemas import find_layer
 from phusong.geodata.sheet_files import RawSheet, load_sheets
-from phusong.geodata.tables import REASONS
+from phusong.geodata.tables import NOTES_SHEET, REASONS
 from phusong.geodata.writing import replacing
 
 REFUSED, REPAIRED = (PatternFill("solid", fgColor=colour) for colour in ("FFC7CE", "FFEB9C"))
@@ -36,8 +36,9 @@ def write_annotated(
 ) -> None:  # fmt: skip
     """Write a file's own sheets as a workbook, with a column of reasons; cells at fault are coloured and commented.
 
-    Every row stays where it was, and everything that the sender wrote: corrected, the workbook is imported like the
-    file itself, and the column of reasons is passed over. A vector file becomes a list of its features.
+    Every row stays where it was, and everything that the sender wrote; what must be said of the whole file stands in a
+    last sheet. Corrected, the workbook is imported like the file itself: the column of reasons and that sheet are
+    passed over. A vector file becomes a list of its features.
 
     Parameters
     ----------
@@ -71,6 +72,8 @@ def write_annotated(
                 vi=f"{file.name} có nhiều dòng hơn một trang tính chứa được ({_SHEET_ROWS}); hãy dùng --json.",
             )
         _write_sheet(book, sheet, report)
+    if report["notes"]:
+        _write_notes(book, report)
     with replacing(target) as aside:
         book.save(aside)
 
@@ -96,6 +99,18 @@ def _write_sheet(book: Workbook, sheet: RawSheet, report: Mapping[str, Any]) -> 
         page.merged_cells.ranges.add(
             CellRange(min_col=first + 1, min_row=top + 1, max_col=last + 1, max_row=bottom + 1)
         )
+
+
+def _write_notes(book: Workbook, report: Mapping[str, Any]) -> None:
+    """A sheet of its own with what the sender should know of the whole file; passed over when it comes back."""
+    page = book.create_sheet(NOTES_SHEET)
+    for letter in "AB":
+        page.column_dimensions[letter].width = _WIDTH
+    for note in zip(report["notes_vi"], report["notes"], strict=True):
+        cells = [_cell(page, text) for text in note]
+        for cell in cells:
+            cell.alignment = Alignment(wrap_text=True, vertical="top")
+        page.append(cells)
 
 
 def _by_row(sheet: RawSheet, report: Mapping[str, Any]) -> dict[int, list[tuple[Issue, bool]]]:

@@ -15,7 +15,7 @@ import pandas as pd
 from phusong.geodata.cells import PlainNumber, distinct
 from phusong.geodata.headers import Words
 from phusong.geodata.names import name_key, search_key
-from phusong.geodata.reports import IssueLog
+from phusong.geodata.reports import IssueLog, Note
 from phusong.geodata.schemas import Column, Layer
 
 _NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)+")
@@ -27,7 +27,7 @@ _LIST_MARKS = re.compile(r"[;/|\n]")
 _COORDINATES = ("lon", "lat", "x", "y")
 
 
-def normalise_cells(frame: pd.DataFrame, layer: Layer, words: Words, log: IssueLog) -> list[str]:
+def normalise_cells(frame: pd.DataFrame, layer: Layer, words: Words, log: IssueLog) -> list[Note]:
     """Rewrite the columns of a layer in place; returns notes on words and codes that were translated.
 
     Parameters
@@ -49,7 +49,7 @@ def normalise_cells(frame: pd.DataFrame, layer: Layer, words: Words, log: IssueL
     for column in numbers:
         own = marks[column.name] or (set() if column.whole else in_file)
         _normalise_numbers(frame, column, own, log)
-    notes: list[str] = []
+    notes: list[Note] = []
     for column in columns:
         if column.kind == "numbers":
             _rewrite(frame, column.name, _list_text)
@@ -166,7 +166,7 @@ def _list_text(text: str) -> str:
     return ";".join(plain_number(part.strip(), decimal_mark(part.strip()) or ".") for part in parts)
 
 
-def _translate(frame: pd.DataFrame, column: Column, values: Mapping[str, Sequence[str]]) -> list[str]:
+def _translate(frame: pd.DataFrame, column: Column, values: Mapping[str, Sequence[str]]) -> list[Note]:
     """Translate a column's words to ours; a word of ours, or an unknown one, stays as it is."""
     taken: dict[str, str] = {}
 
@@ -181,10 +181,11 @@ def _translate(frame: pd.DataFrame, column: Column, values: Mapping[str, Sequenc
 
     _rewrite(frame, column.name, rewrite)
     shown = ", ".join(f"{theirs} as {ours or 'none'}" for theirs, ours in sorted(taken.items()))
-    return [f"{column.name}: {shown}"] if shown else []
+    shown_vi = ", ".join(f"{theirs} hiểu là {ours or 'trống'}" for theirs, ours in sorted(taken.items()))
+    return [Note(f"{column.name}: {shown}", f"{column.name}: {shown_vi}")] if shown else []
 
 
-def _pad_codes(frame: pd.DataFrame, column: Column) -> list[str]:
+def _pad_codes(frame: pd.DataFrame, column: Column) -> list[Note]:
     """Give codes that a spreadsheet turned into numbers their leading zeros again.
 
     Text that looks like a number had them lost too, if all of the several codes of the column are too short.
@@ -202,8 +203,15 @@ def _pad_codes(frame: pd.DataFrame, column: Column) -> list[str]:
         return text
 
     _rewrite(frame, column.name, rewrite)
-    first = min(padded, default="")
-    return [f"{column.name}: numbers were given leading zeros, {first} as {first.zfill(length)}"] if padded else []
+    if not padded:
+        return []
+    first, name = min(padded), column.name
+    return [
+        Note(
+            f"{name}: numbers were given leading zeros, {first} as {first.zfill(length)}",
+            f"{name}: thêm lại số 0 ở đầu mã, {first} thành {first.zfill(length)}",
+        )
+    ]
 
 
 def _rewrite(frame: pd.DataFrame, name: str, rewrite: Callable[[str], str | None]) -> None:

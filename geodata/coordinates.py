@@ -24,7 +24,7 @@ from phusong.geodata.coordinate_text import (
 from phusong.geodata.errors import InputError
 from phusong.geodata.joins import COORDINATES
 from phusong.geodata.readers import Table
-from phusong.geodata.reports import IssueLog
+from phusong.geodata.reports import IssueLog, Note
 from phusong.geodata.schemas import STORAGE_CRS
 
 # EPSG:6960, seven parameters, 1 m.
@@ -133,7 +133,7 @@ def same_crs(one: str, other: str) -> bool:
     return bool(CRS.from_user_input(one) == CRS.from_user_input(other))
 
 
-def resolve_crs(table: Table, crs: str | None, *, own_lonlat: bool, file: str) -> tuple[str, str]:
+def resolve_crs(table: Table, crs: str | None, *, own_lonlat: bool, file: str) -> tuple[str, Note | None]:
     """Decide the CRS of a file's coordinates: the one asked for, else the file's.
 
     Parameters
@@ -150,7 +150,7 @@ def resolve_crs(table: Table, crs: str | None, *, own_lonlat: bool, file: str) -
     Returns
     -------
     tuple
-        The CRS, and a note on where it came from ("" if it was stated).
+        The CRS, and a note on where it came from (None if it was stated).
 
     Raises
     ------
@@ -166,12 +166,14 @@ def resolve_crs(table: Table, crs: str | None, *, own_lonlat: bool, file: str) -
                 vi=f"Không biết hệ tọa độ {crs!r}; ví dụ EPSG:9211.",
             ) from None
         if table.crs is not None and not same_crs(table.crs, crs):
-            return crs, f"{file} says {table.crs}; read as {crs}, as asked"
-        return crs, ""
+            en, vi = f"{file} says {table.crs}; read as {crs}, as asked", f"{file} ghi {table.crs}; đọc theo {crs}"
+            return crs, Note(en, vi)
+        return crs, None
     if table.geometry is not None and table.crs is not None:
-        return table.crs, ""
+        return table.crs, None
     if table.geometry is None and own_lonlat:
-        return STORAGE_CRS, "lon and lat are taken as EPSG:4326 (WGS 84)"
+        note = Note("lon and lat are taken as EPSG:4326 (WGS 84)", "lon và lat được hiểu theo EPSG:4326 (WGS 84)")
+        return STORAGE_CRS, note
     raise InputError(
         f"{file} does not say its CRS; give it with --crs, like --crs EPSG:9211.",
         vi=f"{file} không ghi hệ tọa độ; hãy nêu bằng --crs, ví dụ --crs EPSG:9211.",

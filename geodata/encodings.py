@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from phusong.geodata.errors import InputError
+from phusong.geodata.reports import Note
 
 LEGACY = ("tcvn3", "vni")
 ENCODING_NAMES = {"utf-8": "UTF-8", "cp1258": "Windows-1258", "tcvn3": "TCVN3 (ABC)", "vni": "VNI"}
@@ -48,11 +49,11 @@ _WORD = re.compile(r"[^\s.,;:!?()\[\]{}<>\"'/\\|_+=*&#@0-9-]+")
 
 @dataclass(frozen=True)
 class Decoded:
-    """Text of a file, the name of its encoding, and a note for the report ("" for plain UTF-8)."""
+    """Text of a file, the name of its encoding, and a note for the report (none for plain UTF-8)."""
 
     text: str
     encoding: str
-    note: str = ""
+    note: Note | None = None
 
 
 def is_syllable(word: str) -> bool:
@@ -110,13 +111,15 @@ def decode_file(content: bytes, *, file: str, encoding: str | None = None) -> De
         The bytes are not of that encoding, or no encoding fits.
     """
     if encoding is not None:
-        return _legacy_text(_decode_as(content, encoding, file), encoding.lower(), "as asked")
+        return _legacy_text(_decode_as(content, encoding, file), encoding.lower(), Note("as asked", "theo yêu cầu"))
     for mark, name in _BOMS:
         if content.startswith(mark):
-            return Decoded(_decode_as(content, name, file), name, "" if name == "utf-8-sig" else "encoding: UTF-16")
+            note = None if name == "utf-8-sig" else Note("encoding: UTF-16", "bảng mã: UTF-16")
+            return Decoded(_decode_as(content, name, file), name, note)
     wide = _wide_encoding(content)
     if wide is not None:
-        return Decoded(_decode_as(content, wide, file), wide, "encoding: UTF-16 without a byte order mark")
+        note = Note("encoding: UTF-16 without a byte order mark", "bảng mã: UTF-16 không có dấu thứ tự byte")
+        return Decoded(_decode_as(content, wide, file), wide, note)
     try:
         return Decoded(content.decode("utf-8"), "utf-8")
     except UnicodeDecodeError:
@@ -137,10 +140,16 @@ def recover_column(texts: Iterable[str]) -> tuple[str, Callable[[str], str]] | N
     return _best_reading(suspects)
 
 
-def lost_capitals_note(texts: Iterable[str]) -> str:
+def lost_capitals_note(texts: Iterable[str]) -> Note:
     """Say how many words have a small letter among capitals, like `HớI`, with the first; "" where none has."""
     words = [word for text in texts for word in _WORD.findall(text) if not word.isascii() and _lost_capitals(word)]
-    return f"; capitals with tones are lost in {len(words)} words, such as {words[0][:_SHOWN]}" if words else ""
+    if not words:
+        return Note("", "")
+    first = words[0][:_SHOWN]
+    return Note(
+        f"; capitals with tones are lost in {len(words)} words, such as {first}",
+        f"; {len(words)} từ bị mất chữ hoa có dấu, ví dụ {first}",
+    )
 
 
 def _lost_capitals(word: str) -> bool:
@@ -165,8 +174,9 @@ def _decode_as(content: bytes, encoding: str, file: str) -> str:
         ) from error
 
 
-def _legacy_text(text: str, name: str, how: str) -> Decoded:
-    return Decoded(text, name, f"encoding: {ENCODING_NAMES.get(name, name)}, {how}{lost_capitals_note([text])}")
+def _legacy_text(text: str, name: str, how: Note) -> Decoded:
+    shown, lost = ENCODING_NAMES.get(name, name), lost_capitals_note([text])
+    return Decoded(text, name, Note(f"encoding: {shown}, {how}{lost}", f"bảng mã: {shown}, {how.vi}{lost.vi}"))
 
 
 def _wide_encoding(content: bytes) -> str | None:
@@ -186,7 +196,7 @@ def _decode_eight_bits(content: bytes, file: str) -> Decoded:
     found = _best_reading(lines)
     if found is not None and found[0] != "utf-8":
         name, read = found
-        return _legacy_text(read(raw), name, "found by its words")
+        return _legacy_text(read(raw), name, Note("found by its words", "nhận biết qua từ ngữ"))
     text = content.decode("utf-8", errors="replace")
     broken = sum("\ufffd" in line for line in text.split("\n"))
     if broken > len(lines) / 2:
@@ -196,7 +206,11 @@ def _decode_eight_bits(content: bytes, file: str) -> Decoded:
             vi=f"{file} không theo bảng mã nào đã biết (UTF-8, UTF-16, Windows-1258, TCVN3, VNI); "
             "hãy lưu lại dạng UTF-8 hoặc nêu bảng mã bằng --encoding.",
         )
-    return Decoded(text, "utf-8", f"encoding: UTF-8 with bytes that are not, in {broken} lines")
+    note = Note(
+        f"encoding: UTF-8 with bytes that are not, in {broken} lines",
+        f"bảng mã: UTF-8, có byte sai ở {broken} dòng",
+    )
+    return Decoded(text, "utf-8", note)
 
 
 def _best_reading(texts: Iterable[str]) -> tuple[str, Callable[[str], str]] | None:

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from phusong.geodata.archives import archive_kind, unpack_kml, validate_archive
-from phusong.geodata.cells import clean_column
+from phusong.geodata.cells import clean_column, clean_text
 from phusong.geodata.encodings import decode_file
 from phusong.geodata.errors import InputError
 from phusong.geodata.file_kinds import (
@@ -31,6 +31,7 @@ from phusong.geodata.file_kinds import (
     validate_xml,
 )
 from phusong.geodata.headers import Words
+from phusong.geodata.reports import BARE_CODE, BARE_FORMULA, Note, RowIssue
 from phusong.geodata.sheet_files import write_sheets
 from phusong.geodata.table_files import Table, write_table
 from phusong.geodata.tables import (
@@ -43,7 +44,7 @@ from phusong.geodata.tables import (
     sheet_place,
     without_reasons,
 )
-from phusong.geodata.workbooks import no_such, read_formulas, read_sheets
+from phusong.geodata.workbooks import Formulas, no_such, read_formulas, read_sheets
 
 _DELIMITERS = ",;\t|"
 _HEAD_CHARACTERS = 20_000  # enough of a text file to find its header
@@ -73,8 +74,11 @@ def parse_table(
     if len(table.frame) == 0 and not table.issues:
         raise _no_rows(source)
     if not _is_named(file, kind):
-        table = replace(table, notes=(f"{file.name} is a file of kind {kind} by its content, and was read so",
-                                      *table.notes))  # fmt: skip
+        note = Note(
+            f"{file.name} is a file of kind {kind} by its content, and was read so",
+            f"{file.name} có nội dung loại {kind} và được đọc theo loại này",
+        )
+        table = replace(table, notes=(note, *table.notes))
     return table
 
 
@@ -140,7 +144,7 @@ def _read_text(file: Path, encoding: str | None, words: Words | None, mapped: Se
 
 def _text_sheet(
     file: Path, encoding: str | None, words: Words | None, mapped: Sequence[str]
-) -> tuple[Sheet, tuple[str, ...]]:
+) -> tuple[Sheet, tuple[Note, ...]]:
     decoded = decode_file(file.read_bytes(), file=file.name, encoding=encoding)
     text = decoded.text
     start = 1 if text.startswith("sep=") else 0  # a line that Excel writes for itself
@@ -154,7 +158,7 @@ def _text_sheet(
         ) from error
     records[:start] = [[]] * start
     sheet = without_reasons(Sheet(records, ragged=True))
-    notes: tuple[str, ...] = (decoded.note,) if decoded.note else ()
+    notes: tuple[Note, ...] = (decoded.note,) if decoded.note else ()
     return recover_sheet(sheet) if not text.isascii() and not notes else (sheet, notes)
 
 
@@ -207,13 +211,17 @@ def _read_workbook(file: Path, wanted: str | None, words: Words | None, mapped: 
     used = [sheet.name for sheet, _, _ in chosen]
     unused = [name for name in names if name not in used]
     table = tables[0] if len(tables) == 1 else _joined(tables)
-    notes = (f"sheets read: {', '.join(map(str, used))}; not read: {', '.join(unused) or 'none'}",) if names[1:] else ()
-    return replace(table, notes=(*notes, *table.notes))
+    read, left = ", ".join(map(str, used)), ", ".join(unused)
+    note = Note(
+        f"sheets read: {read}; not read: {left or 'none'}",
+        f"trang tính được đọc: {read}; không đọc: {left or 'không có'}",
+    )
+    return replace(table, notes=(*([note] if names[1:] else []), *table.notes))
 
 
 def _alike(
-    layouts: Sequence[tuple[Sheet, Layout, tuple[str, ...]]], words: Words
-) -> list[tuple[Sheet, Layout, tuple[str, ...]]]:
+    layouts: Sequence[tuple[Sheet, Layout, tuple[Note, ...]]], words: Words
+) -> list[tuple[Sheet, Layout, tuple[Note, ...]]]:
     """The sheets whose header names the columns of the best one: its id, and three of four of the others."""
     found = [set(match_columns(layout, words)[0]) for _, layout, _ in layouts]
     best = max(found, key=len)
@@ -224,18 +232,47 @@ def _alike(
     ] or list(layouts[:1])
 
 
-def _from_workbook(file: Path, sheet: Sheet, layout: Layout, words: Words | None, notes: tuple[str, ...]) -> Table:
+def _from_workbook(file: Path, sheet: Sheet, layout: Layout, words: Words | None, notes: tuple[Note, ...]) -> Table:
     table = _from_sheet(file, sheet, layout, words, notes)
     formulas = read_formulas(file, sheet.name or "")
     rows = {int(number) - 1: position for position, number in enumerate(table.row_numbers)}
     valued = sum(row in rows for row, _ in formulas.valued)
     names = layout.names
     bare = sorted((rows[row], names[column]) for row, column in formulas.bare if row in rows and column < len(names))
+    hidden = _hidden_rows(sheet, layout, table, formulas)
     for (row, column), error in formulas.errors.items():
         if row in rows and column < len(names):
             table.frame.iat[rows[row], column] = error
-    note = f"{sheet_place(sheet.name)}{valued} cells hold formulas: the values that the file keeps of them were taken"
-    return replace(table, bare_formulas=tuple(bare), notes=(*table.notes, *([note] if valued else [])))
+    place = sheet_place(sheet.name)
+    note = Note(
+        f"{place}{valued} cells hold formulas: the values that the file keeps of them were taken",
+        f"{place.vi}{valued} ô chứa công thức: lấy giá trị lưu sẵn trong tệp",
+    )
+    notes = (*table.notes, *([note] if valued else []))
+    return replace(table, bare_formulas=tuple(bare), notes=notes, issues=(*table.issues, *hidden))
+
+
+def _hidden_rows(sheet: Sheet, layout: Layout, table: Table, formulas: Formulas) -> list[RowIssue]:
+    """Refuse the rows below a header that look blank because all they hold is formulas without values."""
+    ours = {name: column for column, name in table.matched.items()}
+    found: dict[int, str] = {}
+    for row, column in sorted(formulas.bare):
+        name = layout.names[column] if column < len(layout.names) else ""
+        blank = row >= len(sheet.rows) or not any(map(clean_text, sheet.rows[row]))
+        if row >= layout.end and blank and (name in ours if ours else name):
+            found.setdefault(row, ours.get(name, name))
+    return [
+        RowIssue(
+            row + 1,
+            name,
+            None,
+            BARE_CODE,
+            f"{name} {BARE_FORMULA}",
+            f"{name} {BARE_FORMULA.vi}",
+            sheet.name,
+        )
+        for row, name in found.items()
+    ]
 
 
 def _joined(tables: Sequence[Table]) -> Table:
@@ -261,11 +298,11 @@ def _joined(tables: Sequence[Table]) -> Table:
     )
 
 
-def _from_sheet(file: Path, sheet: Sheet, layout: Layout, words: Words | None, notes: tuple[str, ...]) -> Table:
+def _from_sheet(file: Path, sheet: Sheet, layout: Layout, words: Words | None, notes: tuple[Note, ...]) -> Table:
     if not any(any(parts) for parts in layout.headers):
         raise InputError(
             f"{file.name}: {sheet_place(sheet.name)}row 1 is empty; it must hold the column names.",
-            vi=f"{file.name}: dòng 1 trống; dòng này phải là tên các cột.",
+            vi=f"{file.name}: {sheet_place(sheet.name).vi}dòng 1 trống; dòng này phải là tên các cột.",
         )
     matched, ambiguous, factors = match_columns(layout, words)
     meant = {*matched.values(), *(name for names in ambiguous.values() for name in names)}

@@ -19,6 +19,7 @@ SURVEYORS_PAIR = ("north_first", "east_second")
 
 _POINT_COLUMNS = ("lon", "lat", "x", "y")
 _BRACKETS = re.compile(r"\(([^()]*)\)|\[([^\[\]]*)\]")
+_TWICE = re.compile(r"\b(\w+)(?: \1\b)+")
 _FACTORS = {
     ("km", "m"): 1000.0, ("m", "km"): 0.001, ("cm", "m"): 0.01, ("ghz", "mhz"): 1000.0, ("khz", "mhz"): 0.001,
     ("hz", "mhz"): 1e-6,
@@ -33,6 +34,7 @@ class Words:
     headers: Mapping[str, Sequence[str]]
     values: Mapping[str, Mapping[str, Sequence[str]]]
     noise: frozenset[str]
+    alike: tuple[tuple[str, str], ...]
     totals: tuple[str, ...]
     own: tuple[str, ...]
     by_key: tuple[Mapping[str, str], ...] = field(default=(), repr=False)
@@ -76,7 +78,7 @@ def match_header(parts: Sequence[str | None], words: Words) -> Match | None:
     spellings = list(dict.fromkeys((texts[-1], " ".join(texts), " ".join(reversed(texts)))))
     for level, known in enumerate(words.by_key, start=1):
         for text in spellings:
-            column = known.get(_header_keys(text, words.noise)[level - 1])
+            column = known.get(_header_keys(text, words.noise, words.alike)[level - 1])
             if column is not None:
                 factor = _factor(texts, column)
                 return None if factor is None else Match(column, level, factor)
@@ -134,28 +136,39 @@ def _words(name: str, columns: tuple[str, ...], points: bool) -> Words:
     described = content.get(name, {})
     headers = {**described.get("columns", {}), **(content["points"] if points else {})}
     noise = frozenset(search_key(word) for word in content["noise"])
+    alike = tuple((search_key(word), search_key(first)) for first, words in content["alike"].items() for word in words)
     own = columns + (_POINT_COLUMNS if points else ())
     by_key: list[dict[str, str]] = [{}, {}, {}]
     for column, spellings in headers.items():
         plain = [] if column in (*SURVEYORS_PAIR, "x", "y") else [column.replace("_", " ")]
         for spelling in (*plain, *spellings):
-            for known, key in zip(by_key, _header_keys(spelling, noise), strict=True):
+            for known, key in zip(by_key, _header_keys(spelling, noise, alike), strict=True):
                 known.setdefault(key, column)
     totals = tuple(search_key(word) for word in content["totals"])
     return Words(
-        headers, described.get("values", {}), noise, totals, own, tuple(by_key), described.get("has_parts", False)
+        headers,
+        described.get("values", {}),
+        noise,
+        alike,
+        totals,
+        own,
+        tuple(by_key),
+        described.get("has_parts", False),
     )
 
 
 @lru_cache(maxsize=4096)
-def _header_keys(text: str, noise: frozenset[str]) -> tuple[str, str, str]:
-    """The header's keys: with tones, without diacritics, and that without words that do not matter."""
+def _header_keys(text: str, noise: frozenset[str], alike: tuple[tuple[str, str], ...]) -> tuple[str, str, str]:
+    """The header's keys: with tones, without diacritics, and that with one word for those alike, without noise."""
     plain = _BRACKETS.sub(" ", text).replace("_", " ")
     exact, bare = name_key(plain, keep_prefix=True), search_key(plain)
     kept = bare
     for word in sorted(noise, key=len, reverse=True):
         kept = re.sub(rf"\b{re.escape(word)}\b", " ", kept)
-    return exact or text, bare or text, " ".join(kept.split()) or bare or text
+    for word, first in sorted(alike, key=lambda pair: len(pair[0]), reverse=True):
+        kept = re.sub(rf"\b{re.escape(word)}\b", first, kept)
+    kept = _TWICE.sub(r"\1", " ".join(kept.split()))
+    return exact or text, bare or text, kept or bare or text
 
 
 def _factor(texts: Sequence[str], column: str) -> float | None:

@@ -41,7 +41,7 @@ from phusong.geodata.matching import (
 from phusong.geodata.placing import REPAIRS
 from phusong.geodata.positions import place_rows
 from phusong.geodata.readers import SIDECARS, read_table
-from phusong.geodata.reports import ImportReport, IssueLog
+from phusong.geodata.reports import ImportReport, IssueLog, Note, count_rows
 from phusong.geodata.schemas import STORAGE_CRS, Layer, find_layer
 from phusong.geodata.sources import Source, read_sources, record_source
 from phusong.geodata.station_lists import assume_missing, name_masts, split_technologies
@@ -185,17 +185,23 @@ def _read_rows(
     geometry = placed.points if described.geometry is not None else None
     derived, relations = _relate(workspace, described, parsed, geometry, log)
     accepted, repeats = drop_repeats(_accepted(parsed, geometry, described, log, file.name), described)
-    relations += [f"{repeats} rows repeat another one and were left out"] if repeats else []
+    if repeats:
+        en, vi = "rows repeat another one and were left out", "dòng lặp lại dòng khác nên được bỏ qua"
+        relations.append(Note(f"{repeats} {en}", f"{repeats} {vi}"))
     stored = accepted
     if append and workspace.has_layer(described.name):
         stored, gone = add_rows(workspace.read_layer(described.name), accepted, described)
+        replaced, replaced_vi = (" and replaced", ", đã thay thế") if described.key else ("", "")
         relations.append(
-            f"added to the layer; {gone} rows were there already" + (" and replaced" if described.key else "")
+            Note(
+                f"added to the layer; {gone} rows were there already{replaced}",
+                f"đã thêm vào lớp; {gone} dòng đã có từ trước{replaced_vi}",
+            )
         )
-    issues = tuple(sorted((*table.issues, *log.issues), key=lambda issue: issue.row))
+    issues = tuple(sorted(dict.fromkeys((*table.issues, *log.issues)), key=lambda issue: issue.row))
     report = ImportReport(
-        described.name, file.name, 0 if placed.wrong else len(accepted), int(log.refused.sum()) + len(table.issues),
-        repaired=len({(issue.sheet, issue.row) for issue in log.repairs}), rows=issues, repairs=log.repairs,
+        described.name, file.name, 0 if placed.wrong else len(accepted), count_rows(issues),
+        repaired=count_rows(log.repairs), rows=issues, repairs=log.repairs,
         defaults=counts, derived=derived, notes=(*table.notes, *notes, *found, *chosen, *place_notes, *relations),
         columns=_taken_from(columns, list(frame.columns), set(table.frame.columns)),
     )  # fmt: skip
@@ -230,8 +236,8 @@ def _with_antennas(layer: Layer, workspace_path: Path) -> Layer:
     return changed(layer, columns=tuple(columns))
 
 
-def _join_all(frame: pd.DataFrame, joins: Sequence[Join], file: str, log: IssueLog) -> tuple[pd.DataFrame, list[str]]:
-    notes: list[str] = []
+def _join_all(frame: pd.DataFrame, joins: Sequence[Join], file: str, log: IssueLog) -> tuple[pd.DataFrame, list[Note]]:
+    notes: list[Note] = []
     for join in joins:
         frame, note = apply_join(frame, join, file=file, log=log)
         notes.extend([note] if note else [])
@@ -275,7 +281,7 @@ def validate_repairs(codes: Collection[str]) -> None:
 
 def _relate(
     workspace: Workspace, layer: Layer, values: pd.DataFrame, geometry: npt.NDArray[np.object_] | None, log: IssueLog
-) -> tuple[dict[str, int], list[str]]:
+) -> tuple[dict[str, int], list[Note]]:
     """Check codes that point to other layers; count the communes found for settlements, note what lies elsewhere."""
     if layer.name == "observations" and workspace.has_layer("settlements"):
         known = set(workspace.read_layer("settlements")["settlement_id"])
@@ -287,15 +293,22 @@ def _relate(
     nowhere = np.array([code is None for code in found], dtype=bool)
     if layer.name == "stations":
         count = int((nowhere & ~log.refused).sum())
-        return {}, [f"{count} stations stand outside every commune; they serve too"] if count else []
+        note = Note(
+            f"{count} stations stand outside every commune; they serve too",
+            f"{count} trạm nằm ngoài mọi xã; vẫn được tính phủ sóng",
+        )
+        return {}, [note] if count else []
     empty = values["commune_code"].isna().to_numpy()
     values["commune_code"] = np.where(empty, found, values["commune_code"].to_numpy(dtype=object))
     known = set(workspace.read_layer("communes")["code"])
     _refuse_unknown(values, "commune_code", known, code="unknown_commune", other="communes", log=log)
     derived = int((empty & ~nowhere & ~log.refused).sum())
     other = int(((values["commune_code"].to_numpy(dtype=object) != found) & ~nowhere & ~log.refused).sum())
-    notes = [f"{other} settlements lie in another commune than the one they state"] if other else []
-    return {"commune_code": derived} if derived else {}, notes
+    note = Note(
+        f"{other} settlements lie in another commune than the one they state",
+        f"{other} điểm dân cư nằm ở xã khác với xã được ghi",
+    )
+    return {"commune_code": derived} if derived else {}, [note] if other else []
 
 
 def _refuse_unknown(

@@ -11,7 +11,7 @@ import pandas as pd
 from phusong.geodata.cells import clean_text
 from phusong.geodata.errors import InputError
 from phusong.geodata.readers import Table, read_table
-from phusong.geodata.reports import IssueLog
+from phusong.geodata.reports import IssueLog, Note
 from phusong.geodata.schemas import Layer
 
 COORDINATES = (("lon", "lat"), ("x", "y"), ("position",))  # of a point; both in one cell in the last
@@ -36,7 +36,7 @@ class Join:
     sheet: str | None = None
 
 
-def apply_join(frame: pd.DataFrame, join: Join, *, file: str, log: IssueLog) -> tuple[pd.DataFrame, str]:
+def apply_join(frame: pd.DataFrame, join: Join, *, file: str, log: IssueLog) -> tuple[pd.DataFrame, Note | None]:
     """Add the columns of an attribute file; returns the wider frame and a note on unmatched rows.
 
     Raises
@@ -76,7 +76,11 @@ def apply_join(frame: pd.DataFrame, join: Join, *, file: str, log: IssueLog) -> 
     columns = np.array([found.get(key, nothing) for key in keys], dtype=object).reshape(len(keys), -1)
     wider = frame.assign(**{name: columns[:, position] for position, name in enumerate(join.take)})
     missing = sum(key not in found for key in keys)
-    return wider, f"{missing} of {len(keys)} rows have no match in {join.path.name}" if missing else ""
+    note = Note(
+        f"{missing} of {len(keys)} rows have no match in {join.path.name}",
+        f"{missing}/{len(keys)} dòng không có trong {join.path.name}",
+    )
+    return wider, note if missing else None
 
 
 def _validate_join(frame: pd.DataFrame, join: Join, table: Table, file: str) -> None:
@@ -100,7 +104,7 @@ def _validate_join(frame: pd.DataFrame, join: Join, table: Table, file: str) -> 
 
 def choose_columns(
     frame: pd.DataFrame, layer: Layer, mapping: Mapping[str, str | Sequence[str]], *, file: str
-) -> tuple[pd.DataFrame, list[str]]:
+) -> tuple[pd.DataFrame, list[Note]]:
     """Rename theirs to ours; a column without mapping is taken where the file has one of our name.
 
     Where a coordinate is mapped, columns named like other kinds of coordinates are passed over.
@@ -128,7 +132,7 @@ def choose_columns(
     """
     known = (*layer.column_names, *(name for pair in COORDINATES if layer.geometry == "point" for name in pair))
     columns: dict[str, object] = {}
-    notes: list[str] = []
+    notes: list[Note] = []
     used: set[str] = set()
     for ours in mapping:
         if ours not in known:
@@ -148,12 +152,23 @@ def choose_columns(
         columns[ours] = _first_given(frame, theirs)
         used.update(theirs)
         if len(theirs) > 1:
-            counts = [f"{count} from {name}" for name, count in _first_given_counts(frame, theirs).items()]
-            notes.append(f"{ours}: {', '.join(counts)}")
+            counts = _first_given_counts(frame, theirs).items()
+            notes.append(
+                Note(
+                    f"{ours}: {', '.join(f'{count} from {name}' for name, count in counts)}",
+                    f"{ours}: {', '.join(f'{count} từ {name}' for name, count in counts)}",
+                )
+            )
     unused = [str(name) for name in frame.columns if name not in used]
     if unused:
-        notes.append(f"columns not used: {', '.join(unused)}")
+        notes.append(unused_note(unused))
     return pd.DataFrame(columns, index=frame.index, dtype=object), notes
+
+
+def unused_note(columns: Sequence[str]) -> Note:
+    """Name the columns of a file that were not used."""
+    names = ", ".join(columns)
+    return Note(f"columns not used: {names}", f"cột không dùng đến: {names}")
 
 
 def apply_values(frame: pd.DataFrame, values: Mapping[str, Mapping[str, str]]) -> dict[str, int]:

@@ -16,7 +16,7 @@ from phusong.geodata.headers import SURVEYORS_PAIR, Words, candidates
 from phusong.geodata.joins import COORDINATES
 from phusong.geodata.names import search_key
 from phusong.geodata.readers import Table
-from phusong.geodata.reports import IssueLog
+from phusong.geodata.reports import BARE_CODE, BARE_FORMULA, IssueLog, Note
 from phusong.geodata.schemas import Layer
 from phusong.geodata.validation import parse_number
 
@@ -29,7 +29,7 @@ Mapped = Mapping[str, str | Sequence[str]]
 
 def complete_mapping(
     table: Table, mapping: Mapped, layer: Layer, *, crs: str | None
-) -> tuple[dict[str, str | Sequence[str]], list[str]]:
+) -> tuple[dict[str, str | Sequence[str]], list[Note]]:
     """Add to a user's mapping the columns that the headers of the table tell.
 
     Parameters
@@ -64,8 +64,14 @@ def complete_mapping(
     known -= {*complete, *headers}
     found = {ours: name for ours, name in found.items() if ours in known}
     if found:
-        notes.append("columns: " + ", ".join(f"{ours} = {name}" for ours, name in found.items()))
+        notes.append(matched_note(found))
     return complete | found, notes
+
+
+def matched_note(found: Mapping[str, str]) -> Note:
+    """Name the columns of a file that were taken for ours by their headers."""
+    names = ", ".join(f"{ours} = {name}" for ours, name in found.items())
+    return Note(f"columns: {names}", f"các cột: {names}")
 
 
 def require_columns(
@@ -97,9 +103,8 @@ def refuse_bare_formulas(table: Table, mapping: Mapped, frame: pd.DataFrame, log
         rows = {row for row, name in table.bare_formulas if name in names}
         if rows:
             log.refuse(
-                [row in rows for row in range(len(frame))], field=ours, values=None, code="formula_without_value",
-                reason=f"{ours} is a formula whose value the file does not keep; open and save it, or write the value",
-                reason_vi=f"{ours} là công thức không kèm giá trị; hãy mở và lưu lại tệp, hoặc ghi giá trị",
+                [row in rows for row in range(len(frame))], field=ours, values=None, code=BARE_CODE,
+                reason=f"{ours} {BARE_FORMULA}", reason_vi=f"{ours} {BARE_FORMULA.vi}",
             )  # fmt: skip
 
 
@@ -126,7 +131,7 @@ def refuse_errors(table: Table, mapping: Mapped, frame: pd.DataFrame, log: Issue
         frame[ours] = pd.Series(left, index=frame.index, dtype=object)
 
 
-def apply_factors(frame: pd.DataFrame, factors: Mapping[str, float], mapped: Mapped) -> list[str]:
+def apply_factors(frame: pd.DataFrame, factors: Mapping[str, float], mapped: Mapped) -> list[Note]:
     """Turn the units that headers state into ours, in place; returns notes."""
     notes = []
     for ours, factor in factors.items():
@@ -137,7 +142,12 @@ def apply_factors(frame: pd.DataFrame, factors: Mapping[str, float], mapped: Map
                 for text, number in zip(frame[ours], numbers, strict=True)
             ]
             frame[ours] = pd.Series(texts, index=frame.index, dtype=object)
-            notes.append(f"{ours}: multiplied by {factor:g}, by the unit in its header")
+            notes.append(
+                Note(
+                    f"{ours}: multiplied by {factor:g}, by the unit in its header",
+                    f"{ours}: nhân với {factor:g} theo đơn vị ghi ở tiêu đề",
+                )
+            )
     return notes
 
 
@@ -159,7 +169,7 @@ def _resolve(name: str, headers: Sequence[str]) -> str:
     return name
 
 
-def _orient(found: dict[str, str], table: Table) -> list[str]:
+def _orient(found: dict[str, str], table: Table) -> list[Note]:
     """Tell by their values which of columns X and Y is the northing (or latitude), in place; returns a note."""
     first, second = (found.pop(name, None) for name in SURVEYORS_PAIR)
     if first is None or second is None:
@@ -175,7 +185,13 @@ def _orient(found: dict[str, str], table: Table) -> list[str]:
     names = ("lon", "lat") if degrees else ("x", "y")
     found.update(zip(names, (across, along), strict=True))
     what = ("longitude", "latitude") if degrees else ("easting", "northing")
-    return [f"{across} is the {what[0]} and {along} the {what[1]}, by their values"]
+    what_vi = ("kinh độ", "vĩ độ") if degrees else ("tọa độ đông", "tọa độ bắc")
+    return [
+        Note(
+            f"{across} is the {what[0]} and {along} the {what[1]}, by their values",
+            f"theo giá trị, {across} là {what_vi[0]} và {along} là {what_vi[1]}",
+        )
+    ]
 
 
 def _median(series: pd.Series) -> float | None:

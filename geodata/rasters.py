@@ -17,6 +17,7 @@ from rasterio.warp import Resampling, reproject
 from phusong.geodata.errors import InputError
 from phusong.geodata.grid import Grid, Raster
 from phusong.geodata.raster_files import first_position, grid_of, open_source, read_floats, write_raster
+from phusong.geodata.reports import Note
 from phusong.geodata.terrain import (
     MAX_ELEVATION_M,
     MIN_ELEVATION_M,
@@ -88,8 +89,10 @@ def import_terrain(
     whole, fill = fill_holes(given, name=path.name, sea_m=fill_sea_m, interpolate_px=fill_interpolate_px)
     grid = analysis_grid(given.grid, crs=workspace.settings.crs, resolution_m=workspace.settings.resolution_m)
     terrain = interpolate_bilinear(whole, grid, name=path.name)
-    notes = [f"{holes} cells without elevation were filled: {fill}"] if holes else []
-    notes += _stale_clutter(workspace, grid)
+    filled = Note(
+        f"{holes} cells without elevation were filled: {fill}", f"{holes} ô không có độ cao đã được điền: {fill}"
+    )
+    notes = [*([filled] if holes else []), *_stale_clutter(workspace, grid)]
     metadata = {"TERRAIN_KIND": terrain_kind, "SOURCE": path.name, "FILL": fill, **(tags or {})}
     write_raster(workspace.raster_path("terrain"), terrain, tags=metadata)
     return _report("terrain", path, given.grid, grid) | {
@@ -133,12 +136,16 @@ def import_clutter(
     _refuse_gaps(codes == 0, terrain.grid, path)
     clutter = Raster(codes, terrain.grid, 0)
     clutter_height(clutter, workspace.settings.clutter_height_m, name=path.name)
-    sea = f"{int(at_sea.sum())} cells without land cover are sea by the settings' rule and taken as water"
+    count = int(at_sea.sum())
+    sea = Note(
+        f"{count} cells without land cover are sea by the settings' rule and taken as water",
+        f"{count} ô không có lớp phủ là biển theo quy tắc thiết lập, được coi là mặt nước",
+    )
     write_raster(workspace.raster_path("clutter"), clutter, tags={"SOURCE": path.name, **(tags or {})})
     found, counts = np.unique(codes, return_counts=True)
     return _report("clutter", path, given, terrain.grid) | {
         "codes": {str(code): int(count) for code, count in zip(found, counts, strict=True)},
-        "water_by_sea_rule": int(at_sea.sum()), "notes": [sea] if at_sea.any() else [],
+        "water_by_sea_rule": count, "notes": [sea] if count else [],
     }  # fmt: skip
 
 
@@ -268,9 +275,14 @@ def _refuse_existing(workspace: Workspace, name: str, replace: bool) -> None:
         raise InputError(f"raster {name} exists; use --replace", vi=f"Đã có raster {name}; hãy dùng --replace để thay")
 
 
-def _stale_clutter(workspace: Workspace, grid: Grid) -> list[str]:
+def _stale_clutter(workspace: Workspace, grid: Grid) -> list[Note]:
     if workspace.has_raster("clutter") and workspace.read_raster("clutter").grid != grid:
-        return ["the analysis grid has changed: import the land cover again"]
+        return [
+            Note(
+                "the analysis grid has changed: import the land cover again",
+                "lưới phân tích đã thay đổi: hãy nhập lại lớp phủ mặt đất",
+            )
+        ]
     return []
 
 

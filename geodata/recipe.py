@@ -260,7 +260,7 @@ def import_raster(
     else:
         importer = import_clutter if raster == "clutter" else import_population
         details = importer(workspace, path, replace=replace, tags=tags)
-    notes = tuple(str(note) for note in details.pop("notes", ()))
+    notes = tuple(details.pop("notes", ()))
     report = ImportReport(raster, path.name, accepted=1, notes=notes, details=details)
     with archived(workspace, report, []):  # a raster is stored whole; its report is kept, the original is not copied
         record_source(workspace.path, raster, source)

@@ -1,6 +1,7 @@
 """What an import did: accepted, refused and repaired rows, defaults applied, values derived."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -8,6 +9,23 @@ import numpy as np
 import numpy.typing as npt
 
 _SHOWN = 200  # characters of a value in a report
+
+
+class Note(str):
+    """A remark for people: text in English, which says the same in Vietnamese as `vi`."""
+
+    __slots__ = ("vi",)
+    vi: str
+
+    def __new__(cls, english: str, vietnamese: str) -> "Note":
+        """Make a remark of its two texts."""
+        note = super().__new__(cls, english)
+        note.vi = vietnamese
+        return note
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """How a note travels between processes."""
+        return Note, (str(self), self.vi)
 
 
 @dataclass(frozen=True)
@@ -27,6 +45,7 @@ class RowIssue:
 class ImportReport:
     """Result of importing one layer or raster.
 
+    `accepted` counts what is stored, `refused` and `repaired` rows of the file, each once however many faults it has.
     `rows` are the issues of refused rows, `repairs` those of rows taken otherwise than written. `defaults` counts the
     empty cells filled per column, `derived` the values found from other layers, `details` holds what a raster import
     reports, `columns` the file's columns that each of ours was taken from.
@@ -41,7 +60,7 @@ class ImportReport:
     repairs: tuple[RowIssue, ...] = ()
     defaults: Mapping[str, int] = field(default_factory=dict)
     derived: Mapping[str, int] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
     columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
@@ -52,8 +71,22 @@ class ImportReport:
             report[name] = [dict(vars(issue)) for issue in report[name]]
         for name in ("defaults", "derived", "details", "columns"):
             report[name] = dict(report[name])
-        report["notes"] = list(self.notes)
+        report["faults"] = dict(Counter(issue.code for issue in self.rows))
+        report["notes"] = [str(note) for note in self.notes]
+        report["notes_vi"] = [note.vi for note in self.notes]
         return report
+
+
+def count_rows(issues: Iterable[RowIssue]) -> int:
+    """How many rows of a file have issues."""
+    return len({(issue.sheet, issue.row) for issue in issues})
+
+
+BARE_CODE = "formula_without_value"
+BARE_FORMULA = Note(
+    "is a formula whose value the file does not keep; open and save it, or write the value",
+    "là công thức không kèm giá trị; hãy mở và lưu lại tệp, hoặc ghi giá trị",
+)
 
 
 class IssueLog:

@@ -13,7 +13,7 @@ from openpyxl.utils import get_column_letter
 from phusong.geodata.cells import safe_cell
 from phusong.geodata.errors import InputError, RefusedRowsError
 from phusong.geodata.readers import read_table
-from phusong.geodata.reports import ImportReport, IssueLog
+from phusong.geodata.reports import ImportReport, IssueLog, RowIssue
 from phusong.geodata.schemas import LAYERS
 from phusong.geodata.village_matching import VillageMatch
 from phusong.geodata.writing import replacing
@@ -25,12 +25,21 @@ HEADINGS = {
     "candidates": "Các khả năng khác", "settlement_id": "Mã được chọn", "kind": "Loại tên",
 }  # fmt: skip
 WIDEST = 60
+REFUSED = "refused"
 _REQUIRED = ("name", "settlement_id")
 
 
-def review_rows(matches: Sequence[VillageMatch]) -> list[dict[str, Any]]:
-    """Rows of the review of a match: what the file says, what is proposed and why, and the choice to confirm."""
-    rows = []
+def review_rows(matches: Sequence[VillageMatch], refused: Sequence[RowIssue] = ()) -> list[dict[str, Any]]:
+    """Rows of the review of a match: what the file says, what is proposed and why, and the choice to confirm.
+
+    Parameters
+    ----------
+    matches
+        The rows matched.
+    refused
+        Why other rows of the list were refused: they come last, and hold the reason alone.
+    """
+    rows: list[dict[str, Any]] = []
     for match in matches:
         best = match.candidates[0] if match.candidates else None
         others = "; ".join(
@@ -45,6 +54,10 @@ def review_rows(matches: Sequence[VillageMatch]) -> list[dict[str, Any]]:
                 "settlement_id": match.settlement_id, "kind": "spelling",
             }
         )  # fmt: skip
+    rows += [
+        dict.fromkeys(HEADINGS) | {"row": one.row, "status": REFUSED, "reason": f"{one.reason} / {one.reason_vi}"}
+        for one in refused
+    ]
     return rows
 
 

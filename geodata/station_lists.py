@@ -14,12 +14,13 @@ from phusong.geodata.cell_text import find_word
 from phusong.geodata.headers import Words
 from phusong.geodata.joins import apply_defaults
 from phusong.geodata.readers import Table
+from phusong.geodata.reports import Note
 
 _PARTS = (re.compile(r"\s*(?:[/;,+&|\n-]|\bvà\b)\s*", re.IGNORECASE), re.compile(r"\s+"))
 _PARALLEL = ("band_mhz", "bandwidth_mhz", "eirp_dbm")
 
 
-def split_technologies(frame: pd.DataFrame, words: Words) -> tuple[pd.DataFrame, npt.NDArray[np.intp], list[str]]:
+def split_technologies(frame: pd.DataFrame, words: Words) -> tuple[pd.DataFrame, npt.NDArray[np.intp], list[Note]]:
     """Give each technology of a cell like `3G/4G/5G` a row of its own; ids get the technology's name at their end.
 
     Bands, bandwidths and powers are shared out where their cell holds as many values. A cell with an unknown
@@ -43,10 +44,14 @@ def split_technologies(frame: pd.DataFrame, words: Words) -> tuple[pd.DataFrame,
     for position in np.flatnonzero(np.array(counts)[origin] > 1).tolist():
         _take_part(longer, position, int(part[position]), known[longer.at[position, "technology"]])
     several = [count for count in counts if count > 1]
-    return longer, origin, [f"{len(several)} rows with several technologies became {sum(several)} stations"]
+    note = Note(
+        f"{len(several)} rows with several technologies became {sum(several)} stations",
+        f"{len(several)} dòng ghi nhiều công nghệ được tách thành {sum(several)} trạm",
+    )
+    return longer, origin, [note]
 
 
-def name_masts(frame: pd.DataFrame, table: Table) -> tuple[dict[str, int], list[str]]:
+def name_masts(frame: pd.DataFrame, table: Table) -> tuple[dict[str, int], list[Note]]:
     """Name the masts of a list without them, in place: stations at one position share one, named after the first.
 
     Returns
@@ -57,11 +62,14 @@ def name_masts(frame: pd.DataFrame, table: Table) -> tuple[dict[str, int], list[
     if "mast_id" in frame.columns or "station_id" not in frame.columns:
         return {}, []
     frame["mast_id"] = pd.Series(_masts(frame, table), index=frame.index, dtype=object)
-    note = "mast_id is not in the file: stations at one position share a mast, named after the first"
+    note = Note(
+        "mast_id is not in the file: stations at one position share a mast, named after the first",
+        "tệp không có mast_id: các trạm cùng vị trí dùng chung một cột, mang tên trạm đầu tiên",
+    )
     return {"mast_id": len(frame)}, [note]
 
 
-def assume_missing(frame: pd.DataFrame) -> tuple[dict[str, int], list[str]]:
+def assume_missing(frame: pd.DataFrame) -> tuple[dict[str, int], list[Note]]:
     """Fill in place the columns that the whole list lacks, by the rules of `data/assumed.toml`.
 
     Returns
@@ -73,7 +81,11 @@ def assume_missing(frame: pd.DataFrame) -> tuple[dict[str, int], list[str]]:
         return {}, []
     absent = {name: rule for name, rule in assumed_defaults().items() if name not in frame.columns}
     filled = apply_defaults(frame, absent)
-    note = f"ASSUMED, as the file does not say them: {', '.join(filled)}; state them in the file or a recipe"
+    names = ", ".join(filled)
+    note = Note(
+        f"ASSUMED, as the file does not say them: {names}; state them in the file or a recipe",
+        f"GIẢ ĐỊNH vì tệp không ghi: {names}; hãy ghi trong tệp hoặc công thức nhập",
+    )
     return filled, [note] if filled else []
 
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import shapely
 
 from phusong.geodata.cells import PlainNumber, Texts
-from phusong.geodata.reports import RowIssue
+from phusong.geodata.reports import Note, RowIssue
 
 _ROWS, _REST = "rows.arrow", "rest.json"
 
@@ -39,7 +39,7 @@ class Table:
     ambiguous: Mapping[str, Sequence[str]] = field(default_factory=dict)
     factors: Mapping[str, float] = field(default_factory=dict)
     bare_formulas: tuple[tuple[int, str], ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     def take(self, origin: npt.NDArray[np.intp]) -> "Table":
         """The table with the rows at these positions, some of them several times; without its bare formulas."""
@@ -70,7 +70,8 @@ def write_table(table: Table, folder: Path) -> None:
     with pa.OSFile(str(folder / _ROWS), "wb") as sink, pa.ipc.new_file(sink, rows.schema) as writer:
         writer.write_table(rows)
     rest = {
-        "names": [str(name) for name in table.frame.columns], "crs": table.crs, "notes": table.notes,
+        "names": [str(name) for name in table.frame.columns], "crs": table.crs,
+        "notes": [(note, note.vi) for note in table.notes],
         "issues": [asdict(issue) for issue in table.issues], "matched": dict(table.matched),
         "ambiguous": dict(table.ambiguous), "factors": dict(table.factors), "bare_formulas": table.bare_formulas,
     }  # fmt: skip
@@ -96,7 +97,7 @@ def load_table(folder: Path) -> Table:
         ambiguous=rest["ambiguous"],
         factors=rest["factors"],
         bare_formulas=tuple((int(row), str(name)) for row, name in rest["bare_formulas"]),
-        notes=tuple(rest["notes"]),
+        notes=tuple(Note(*note) for note in rest["notes"]),
     )
 
 

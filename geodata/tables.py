@@ -13,13 +13,16 @@ from phusong.geodata.cells import Texts, clean_column, clean_text
 from phusong.geodata.encodings import ENCODING_NAMES, lost_capitals_note, recover_column
 from phusong.geodata.headers import Words, choose_headers, header_factor
 from phusong.geodata.names import search_key
-from phusong.geodata.reports import RowIssue
+from phusong.geodata.reports import Note, RowIssue
 
 MERGED = tuple[tuple[int, int], tuple[int, int]]
 """First and last cell of a merged range, (row, column) from 0, both inside."""
 
 REASONS = "phusong: lỗi / faults"
 """Header of the column that an annotated workbook has behind those of the sender."""
+
+NOTES_SHEET = "phusong - lưu ý, notes"
+"""Name of the sheet that an annotated workbook has behind those of the sender."""
 
 _SEARCHED_ROWS = 30
 _HEADER_ROWS = 3
@@ -61,7 +64,7 @@ class Body:
     columns: dict[str, Texts]
     row_numbers: npt.NDArray[np.int64]
     issues: tuple[RowIssue, ...]
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
 
 def find_layout(sheet: Sheet, words: Words | None = None, mapped: Sequence[str] = ()) -> Layout:
@@ -126,7 +129,7 @@ def read_body(sheet: Sheet, layout: Layout, words: Words | None = None) -> Body:
     return Body(dict(zip(layout.names, columns, strict=True)), row_numbers, tuple(issues), tuple(notes))
 
 
-def recover_sheet(sheet: Sheet) -> tuple[Sheet, tuple[str, ...]]:
+def recover_sheet(sheet: Sheet) -> tuple[Sheet, tuple[Note, ...]]:
     """Read the columns of a sheet that were typed in a legacy font, or mis-read before, as what they mean."""
     width = max((len(row) for row in sheet.rows), default=0)
     readings = {}
@@ -144,7 +147,11 @@ def recover_sheet(sheet: Sheet) -> tuple[Sheet, tuple[str, ...]]:
                 row[column] = known[row[column]]
     lost = lost_capitals_note(text for _, known in readings.values() for text in known.values())
     names = ", ".join(sorted({ENCODING_NAMES[name] for name, _ in readings.values()}))
-    note = f"{sheet_place(sheet.name)}{len(readings)} columns were in {names}, found by their words{lost}"
+    place = sheet_place(sheet.name)
+    note = Note(
+        f"{place}{len(readings)} columns were in {names}, found by their words{lost}",
+        f"{place.vi}{len(readings)} cột theo bảng mã {names}, nhận biết qua từ ngữ{lost.vi}",
+    )
     return replace(sheet, rows=rows), (note,)
 
 
@@ -157,9 +164,9 @@ def without_reasons(sheet: Sheet) -> Sheet:
     return sheet
 
 
-def sheet_place(sheet: str | None) -> str:
+def sheet_place(sheet: str | None) -> Note:
     """Write where a row is, before its number: `sheet Trạm, `; "" for a file without sheets."""
-    return f"sheet {sheet}, " if sheet else ""
+    return Note(f"sheet {sheet}, ", f"trang tính {sheet}, ") if sheet else Note("", "")
 
 
 def _layout_at(sheet: Sheet, first: int, end: int, words: Words | None, mapped: Sequence[str]) -> Layout:
@@ -264,7 +271,7 @@ def _numbers_columns(row: Sequence[str | None]) -> bool:
 
 def _fill_merged(
     sheet: Sheet, columns: list[Texts], row_numbers: npt.NDArray[np.int64], end: int
-) -> tuple[list[str], list[Texts]]:
+) -> tuple[list[Note], list[Texts]]:
     """Give every row of a merged range the text of its first; ranges over several columns only in the first of them."""
     filled: dict[int, int] = {}
     for (top, left), (bottom, _) in sheet.merged:
@@ -274,13 +281,21 @@ def _fill_merged(
         columns[left][first : last + 1] = columns[left][first]
         filled[left] = filled.get(left, 0) + bottom - top
     count = sum(filled.values())
-    note = f"{sheet_place(sheet.name)}merged cells: {count} rows take the text of the first"
+    place = sheet_place(sheet.name)
+    note = Note(
+        f"{place}merged cells: {count} rows take the text of the first",
+        f"{place.vi}ô gộp: {count} dòng lấy nội dung của ô đầu",
+    )
     return [note] if count else [], columns
 
 
-def _skipped_note(sheet: Sheet, number: int, row: Sequence[Any]) -> str:
-    text = " ".join(str(cell) for cell in row if cell is not None and str(cell).strip())
-    return f"{sheet_place(sheet.name)}row {number} is no data and was left out: {text[:_SHOWN]}"
+def _skipped_note(sheet: Sheet, number: int, row: Sequence[Any]) -> Note:
+    text = " ".join(str(cell) for cell in row if cell is not None and str(cell).strip())[:_SHOWN]
+    place = sheet_place(sheet.name)
+    return Note(
+        f"{place}row {number} is no data and was left out: {text}",
+        f"{place.vi}dòng {number} không phải dữ liệu nên được bỏ qua: {text}",
+    )
 
 
 def _field_count_issue(sheet: Sheet, row: int, found: int, wanted: int) -> RowIssue:

@@ -14,7 +14,7 @@ from xml.parsers import expat
 from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
 from phusong.geodata.errors import InputError
-from phusong.geodata.tables import Sheet, without_reasons
+from phusong.geodata.tables import NOTES_SHEET, Sheet, without_reasons
 
 _SPREADSHEET = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -51,7 +51,10 @@ def read_sheets(file: Path, sheet: str | None = None) -> list[Sheet]:
     """
     try:
         with CalamineWorkbook.from_path(file) as book:
-            known = [entry for entry in book.sheets_metadata if entry.typ == SheetTypeEnum.WorkSheet]
+            known = [
+                entry for entry in book.sheets_metadata
+                if entry.typ == SheetTypeEnum.WorkSheet and entry.name != NOTES_SHEET
+            ]  # fmt: skip
             if sheet is not None and sheet not in [entry.name for entry in known]:
                 raise no_such(file, "sheet", "trang tính", [entry.name for entry in known], sheet)
             names = [entry.name for entry in known if entry.visible == SheetVisibleEnum.Visible]
@@ -156,7 +159,7 @@ def _scan_cells(archive: zipfile.ZipFile, part: str) -> Formulas:
         if tag == "c" and state["kind"] == "e" and state["place"]:
             cells.errors[_place(state["place"])] = state["value"]
         elif tag == "c" and state["formula"] and state["place"]:
-            valued = bool(state["value"])
+            valued = bool(state["value"]) or state["kind"] == "str"  # a text, though it is empty
             (cells.valued if valued else cells.bare).add(_place(state["place"]))
         state["inside"] = ""
 

@@ -22,6 +22,7 @@ from phusong.geodata.names import search_key, split_prefix
 from phusong.geodata.open_data.downloads import Resource
 from phusong.geodata.open_data.providers import BOUNDARY_BYTES
 from phusong.geodata.readers import read_table
+from phusong.geodata.reports import Note
 from phusong.geodata.sources import Source
 
 Era = Literal["before", "since"]
@@ -80,7 +81,7 @@ def read_levels(path: Path, country: str) -> list[Level]:
     return found
 
 
-def find_province(path: Path, level: Level, name: str, on: date) -> tuple[shapely.Geometry, list[str]]:
+def find_province(path: Path, level: Level, name: str, on: date) -> tuple[shapely.Geometry, list[Note]]:
     """The shape of a province of a day, in EPSG:4326, and notes of how it was made.
 
     A province of Viet Nam since 1 July 2025 is put together from those that were merged into it.
@@ -94,7 +95,7 @@ def find_province(path: Path, level: Level, name: str, on: date) -> tuple[shapel
     """
     frame = _read_units(path)
     if level.country != VIETNAM:
-        parts, notes = [_choose(name, list(frame["shapeName"]))], list[str]()
+        parts, notes = [_choose(name, list(frame["shapeName"]))], list[Note]()
     else:
         parts, notes = _parts(name, on, level)
     keys = {_compact(part) for part in parts}
@@ -108,7 +109,7 @@ def find_province(path: Path, level: Level, name: str, on: date) -> tuple[shapel
     return shapely.union_all(chosen.geometry.to_numpy()), notes
 
 
-def write_units(path: Path, level: Level, area: shapely.Geometry, on: date, target: Path, *, clip: bool) -> list[str]:
+def write_units(path: Path, level: Level, area: shapely.Geometry, on: date, target: Path, *, clip: bool) -> list[Note]:
     """Write the units of a level in an area as a GeoJSON of layer `communes`.
 
     Parameters
@@ -187,7 +188,7 @@ def _read_units(path: Path) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(table.frame, geometry=list(shapely.force_2d(table.geometry)), crs=table.crs).to_crs(4326)
 
 
-def _parts(name: str, on: date, level: Level) -> tuple[list[str], list[str]]:
+def _parts(name: str, on: date, level: Level) -> tuple[list[str], list[Note]]:
     """Names of the provinces of the file's era that make up a province of a day."""
     of_day = [unit for unit in read_units() if unit.is_valid(on)]
     province = _choose(name, sorted({unit.province_name for unit in of_day}))
@@ -200,7 +201,13 @@ def _parts(name: str, on: date, level: Level) -> tuple[list[str], list[str]]:
         return [province], []
     members = [unit for unit in of_day if unit.province_name == province]
     parts = sorted({before.province_name for unit in members for before, _ in predecessors(unit)})
-    return parts, [f"{province} is put together from the provinces before 1 July 2025: {', '.join(parts)}"]
+    listed = ", ".join(parts)
+    return parts, [
+        Note(
+            f"{province} is put together from the provinces before 1 July 2025: {listed}",
+            f"{province} được ghép từ các tỉnh trước 1/7/2025: {listed}",
+        )
+    ]
 
 
 def _choose(name: str, known: Sequence[str]) -> str:
@@ -225,7 +232,7 @@ def _compact(name: str) -> str:
     return _RENAMED.get(joined, joined)
 
 
-def _inside(frame: gpd.GeoDataFrame, area: shapely.Geometry, *, clip: bool) -> tuple[gpd.GeoDataFrame, list[str]]:
+def _inside(frame: gpd.GeoDataFrame, area: shapely.Geometry, *, clip: bool) -> tuple[gpd.GeoDataFrame, list[Note]]:
     notes = []
     faulty = ~frame.geometry.is_valid
     if faulty.any():
@@ -235,9 +242,17 @@ def _inside(frame: gpd.GeoDataFrame, area: shapely.Geometry, *, clip: bool) -> t
     wanted = share >= (MIN_SHARE if clip else 0.5)
     slivers = int(((share > 0) & ~wanted).sum())
     if slivers:
-        notes.append(f"{slivers} units that only touch the area were left out")
+        notes.append(
+            Note(
+                f"{slivers} units that only touch the area were left out",
+                f"{slivers} đơn vị chỉ chạm vùng nên được bỏ qua",
+            )
+        )
     if (faulty & wanted).any():
-        notes.append(f"{int((faulty & wanted).sum())} polygons were not valid and were repaired")
+        count = int((faulty & wanted).sum())
+        notes.append(
+            Note(f"{count} polygons were not valid and were repaired", f"{count} đa giác không hợp lệ đã được sửa")
+        )
     chosen = frame[wanted]
     return (chosen.assign(geometry=[_polygonal(shape) for shape in inside[wanted]]) if clip else chosen), notes
 
@@ -275,17 +290,31 @@ def _official(unit: Any, level: Level) -> list[AdminUnit]:
     return inside if len({other.district_code for other in inside}) == 1 else []
 
 
-def _era_notes(level: Level, on: date) -> list[str]:
+def _era_notes(level: Level, on: date) -> list[Note]:
     if level.era is None:
         return []
     if level.era == "before" and on >= CHANGE:
         return [
-            f"BOUNDARIES OF BEFORE 1 JULY 2025 ({level.year}, {level.canonical}): figures are for these units, not for "
-            f"the communes of {on}; import these with: phusong import DIR communes FILE --replace"
-        ]  # fmt: skip
-    return [f"boundaries of the era {level.era} 1 July 2025 ({level.year}, {level.canonical})"]
+            Note(
+                f"BOUNDARIES OF BEFORE 1 JULY 2025 ({level.year}, {level.canonical}): figures are for these units, not "
+                f"for the communes of {on}; import these with: phusong import DIR communes FILE --replace",
+                f"RANH GIỚI TRƯỚC 1/7/2025 ({level.year}, {level.canonical}): số liệu tính theo các đơn vị này, không "
+                f"theo các xã tại ngày {on}; hãy nhập các xã bằng: phusong import DIR communes FILE --replace",
+            )
+        ]
+    era_vi = "từ" if level.era == "since" else "trước"
+    return [
+        Note(
+            f"boundaries of the era {level.era} 1 July 2025 ({level.year}, {level.canonical})",
+            f"ranh giới thời kỳ {era_vi} 1/7/2025 ({level.year}, {level.canonical})",
+        )
+    ]
 
 
-def _code_notes(rows: Sequence[dict[str, str | None]]) -> list[str]:
+def _code_notes(rows: Sequence[dict[str, str | None]]) -> list[Note]:
     own = sum(str(row["code"]).startswith("G") for row in rows)
-    return [f"{own} units have no official commune code and got one that begins with G"] if own else []
+    note = Note(
+        f"{own} units have no official commune code and got one that begins with G",
+        f"{own} đơn vị không có mã xã chính thức, được gán mã bắt đầu bằng G",
+    )
+    return [note] if own else []

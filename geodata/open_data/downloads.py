@@ -21,6 +21,7 @@ import httpx2 as httpx
 from phusong.geodata.errors import DiskFullError, DownloadError, InputError
 from phusong.geodata.open_data.contents import Kind, fault_of
 from phusong.geodata.open_data.transfers import RECORD, digest, failed, forget, transfer
+from phusong.geodata.reports import Note
 
 ATTEMPTS = 6
 PATIENCE_S = 30.0
@@ -66,7 +67,7 @@ class Downloads:
     attempts: int = ATTEMPTS
     sleep: Callable[[float], None] = time.sleep
     hashes: dict[str, str] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
     _sizes: dict[str, tuple[float, float]] = field(default_factory=dict)
     _sums: dict[str, str] | None = None
 
@@ -135,7 +136,12 @@ class Downloads:
         expected = _recorded(target)
         if digest(target).hex() == expected:
             return expected
-        self.notes.append(f"{target.name} in the cache was changed or damaged and is downloaded again")
+        self.notes.append(
+            Note(
+                f"{target.name} in the cache was changed or damaged and is downloaded again",
+                f"{target.name} trong bộ nhớ đệm đã bị đổi hoặc hỏng nên được tải lại",
+            )
+        )
         _record(target).unlink()
         target.unlink()
         return None

@@ -23,7 +23,7 @@ from phusong.geodata.open_data.downloads import Downloads, Resource
 from phusong.geodata.open_data.places import ASSUMED_HEIGHT_M, Places, read_places, write_features
 from phusong.geodata.open_data.tiles import crop_file, crop_tiles
 from phusong.geodata.recipe import import_raster, staged
-from phusong.geodata.reports import ImportReport
+from phusong.geodata.reports import ImportReport, Note
 from phusong.geodata.settings import SETTINGS_FILE, Settings, default_settings
 from phusong.geodata.sources import Source, read_sources
 from phusong.geodata.station_lists import assumed_defaults
@@ -31,6 +31,8 @@ from phusong.geodata.workspace import RASTERS, Workspace, refuse_used_folder
 
 FETCHED = ("terrain", "clutter", "population", "communes", "settlements", "places", "stations")
 OSM_LAYERS = ("settlements", "places", "stations")
+UP_TO_DATE = Note("up to date: nothing was imported", "đã cập nhật: không nhập gì thêm")
+NONE_IN_AREA = Note("OpenStreetMap has none in the area", "OpenStreetMap không có trong vùng này")
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class _Work:
     downloads: Downloads
     folder: Path
     levels: list[Level] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class _Step:
     """How a layer is made: what it needs, and the function that makes a file, its source, and notes."""
 
     resources: tuple[Resource, ...]
-    make: Callable[[Path], tuple[Source, list[str]]]
+    make: Callable[[Path], tuple[Source, list[Note]]]
 
 
 def fetch_workspace(folder: Path, request: Request, downloads: Downloads) -> list[ImportReport]:
@@ -174,7 +176,7 @@ def _levels(request: Request, downloads: Downloads) -> list[Level]:
     return read_levels(downloads.get(providers.boundary_levels(request.country)), request.country)
 
 
-def _area(request: Request, levels: Sequence[Level], downloads: Downloads) -> tuple[shapely.Geometry, list[str]]:
+def _area(request: Request, levels: Sequence[Level], downloads: Downloads) -> tuple[shapely.Geometry, list[Note]]:
     if request.polygon is not None:
         return read_polygon(request.polygon), []
     return find_province(downloads.get(levels[0].file), levels[0], str(request.province), request.on)
@@ -211,13 +213,21 @@ def _terrain(work: _Work) -> _Step:
     source = providers.GLO30_SOURCE
     notes = [
         *work.notes,
-        "a surface model: it holds trees and roofs, and clutter heights are those of clutter_height_on_dsm_m",
+        Note(
+            "a surface model: it holds trees and roofs, and clutter heights are those of clutter_height_on_dsm_m",
+            "mô hình bề mặt: gồm cả cây và mái nhà, chiều cao lớp phủ lấy theo clutter_height_on_dsm_m",
+        ),
     ]
     if len(there) < len(names):
         absent = ", ".join(name.removeprefix("Copernicus_DSM_COG_10_") for name in names if name not in listed)
-        notes.append(f"sea at height 0 where the provider lists no tile: {absent}")
+        notes.append(
+            Note(
+                f"sea at height 0 where the provider lists no tile: {absent}",
+                f"biển ở độ cao 0 nơi nhà cung cấp không có mảnh: {absent}",
+            )
+        )
 
-    def make(target: Path) -> tuple[Source, list[str]]:
+    def make(target: Path) -> tuple[Source, list[Note]]:
         files = [work.downloads.get(tile) for tile in tiles]
         crop_tiles(files, box, providers.glo30_lattice(box), target, dtype="float32")
         return source, notes
@@ -232,7 +242,7 @@ def _clutter(work: _Work) -> _Step:
     tiles = tuple(providers.worldcover_tile(name) for name in providers.worldcover_names(box) if name in listed)
     source = providers.WORLDCOVER_SOURCE
 
-    def make(target: Path) -> tuple[Source, list[str]]:
+    def make(target: Path) -> tuple[Source, list[Note]]:
         files = [work.downloads.get(tile) for tile in tiles]
         crop_tiles(files, box, providers.WORLDCOVER_LATTICE, target, dtype="uint8", nodata=0)
         return source, []
@@ -243,9 +253,13 @@ def _clutter(work: _Work) -> _Step:
 def _population(work: _Work) -> _Step:
     resource, source = providers.worldpop(work.request.country, work.request.on, work.request.population)
 
-    def make(target: Path) -> tuple[Source, list[str]]:
+    def make(target: Path) -> tuple[Source, list[Note]]:
         crop_file(work.downloads.get(resource), work.extent.box, target)
-        return source, [f"WorldPop: {source.edition}; people of {work.request.country} only"]
+        note = Note(
+            f"WorldPop: {source.edition}; people of {work.request.country} only",
+            f"WorldPop: {source.edition}; chỉ dân số của {work.request.country}",
+        )
+        return source, [note]
 
     return _Step((resource,), make)
 
@@ -253,7 +267,7 @@ def _population(work: _Work) -> _Step:
 def _communes(work: _Work) -> _Step:
     finest, request = work.levels[-1], work.request
 
-    def make(target: Path) -> tuple[Source, list[str]]:
+    def make(target: Path) -> tuple[Source, list[Note]]:
         path = work.downloads.get(finest.file)
         notes = write_units(path, finest, work.extent.area, request.on, target, clip=request.polygon is not None)
         return finest.source, notes
@@ -261,8 +275,8 @@ def _communes(work: _Work) -> _Step:
     return _Step((finest.file,), make)
 
 
-def _osm(layer: str, read: Callable[[], Places]) -> Callable[[Path], tuple[Source, list[str]]]:
-    def make(target: Path) -> tuple[Source, list[str]]:
+def _osm(layer: str, read: Callable[[], Places]) -> Callable[[Path], tuple[Source, list[Note]]]:
+    def make(target: Path) -> tuple[Source, list[Note]]:
         found = read()
         write_features(getattr(found, layer), target)
         return replace(providers.OSM_SOURCE, edition=f"as of {found.day}"), found.notes if layer == "stations" else []
@@ -287,12 +301,12 @@ def _import(stage: Workspace, work: _Work, layer: str, step: _Step) -> ImportRep
     there = stage.has_raster(layer) if layer in RASTERS else stage.has_layer(layer)
     known = read_sources(stage.path).get(layer)
     if there and known is not None and known.key == key:
-        return ImportReport(layer, "", accepted=0, notes=("up to date: nothing was imported",))
+        return ImportReport(layer, "", accepted=0, notes=(UP_TO_DATE,))
     target = work.folder / f"{layer}{'.tif' if layer in RASTERS else '.geojson'}"
     source, notes = step.make(target)
     source = replace(source, fetched_on=date.today().isoformat(), key=key, files=files)
     if layer in OSM_LAYERS and not json.loads(target.read_text(encoding="utf-8"))["features"]:
-        return ImportReport(layer, target.name, accepted=0, notes=(*notes, "OpenStreetMap has none in the area"))
+        return ImportReport(layer, target.name, accepted=0, notes=(*notes, NONE_IN_AREA))
     if layer in RASTERS:
         kind = "dsm" if layer == "terrain" else None
         report = import_raster(stage, layer, target, terrain_kind=kind, replace=work.request.replace, source=source)

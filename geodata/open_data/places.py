@@ -14,6 +14,7 @@ from typing import Any
 import shapely
 
 from phusong.geodata.open_data.providers import AMENITIES, PLACES
+from phusong.geodata.reports import Note
 
 # Keys communication:* in use for the technologies of a mast; also values of communication:mobile_phone.
 TECHNOLOGY_OF_TAG = {
@@ -31,7 +32,7 @@ class Places:
     settlements: list[dict[str, Any]] = field(default_factory=list)
     places: list[dict[str, Any]] = field(default_factory=list)
     stations: list[dict[str, Any]] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
     day: str = ""
 
 
@@ -73,7 +74,12 @@ def read_places(path: Path, area: shapely.Geometry, near: shapely.Geometry) -> P
         elif inside and name and tags.get("amenity") in AMENITIES:
             found.places.append(_feature(point, place_id=own_id, kind=tags["amenity"], name=name))
     if silent:
-        found.notes.append(f"{silent} of {masts} masts state no technology: they are places, not stations")
+        found.notes.append(
+            Note(
+                f"{silent} of {masts} masts state no technology: they are places, not stations",
+                f"{silent}/{masts} cột không ghi công nghệ: được coi là địa điểm, không phải trạm",
+            )
+        )
     return found
 
 

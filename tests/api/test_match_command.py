@@ -38,6 +38,23 @@ def test_a_list_is_matched_reviewed_and_known_the_next_time(workspace: Workspace
     assert (again["matched"], again["unmatched"]) == (2, 0)
 
 
+def test_refused_rows_and_unused_columns_are_named_in_both_languages(workspace: Workspace, tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    for row in (("Tên thôn", "Thuộc xã", "Số hộ"), ("=A1", "x", 3), ("Bản Không Tên Nào", "x", 4)):
+        book.active.append(row)
+    book.save(tmp_path / "list.xlsx")
+    answer = json.loads(run("match", workspace.path, tmp_path / "list.xlsx", "--json").stdout)
+    assert (answer["unmatched"], answer["refused"]) == (1, 1)
+    assert [(row["row"], row["status"]) for row in answer["rows"]] == [(3, "unmatched"), (2, "refused")]
+    english, vietnamese = (
+        run("match", workspace.path, tmp_path / "list.xlsx", "--lang", language) for language in ("en", "vi")
+    )
+    assert "list.xlsx, sheet Sheet, row 2, name: name is a formula" in english.stderr
+    assert "columns not used: Số hộ" in english.stdout
+    assert "list.xlsx, trang tính Sheet, dòng 2, name: name là công thức" in vietnamese.stderr
+    assert "cột không dùng đến: Số hộ" in vietnamese.stdout
+
+
 def test_one_of_file_and_review_must_be_given(workspace: Workspace, tmp_path: Path) -> None:
     assert run("match", workspace.path).exit_code == 2
     assert run("match", workspace.path, tmp_path / "a", "--accept", tmp_path / "b").exit_code == 2

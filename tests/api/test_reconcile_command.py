@@ -64,7 +64,8 @@ def test_the_list_is_printed_and_written_and_leaves_the_workspace_alone(
     out = tmp_path / "reconciled.xlsx"
     result = run("reconcile", computed.path, villages, "--out", out)
     assert result.exit_code == 0, result.output
-    assert "chỉ khai báo" in result.stdout
+    assert "declared only" in result.stdout
+    assert "chỉ khai báo" in run("reconcile", computed.path, villages, "--lang", "vi").stdout
     book = openpyxl.load_workbook(out)
     assert [cell.value for cell in book.active[1]][:2] == ["Kết quả (outcome)", "Dòng (row)"]
     after = {path: path.stat().st_mtime_ns for path in computed.path.rglob("*") if path.is_file()}

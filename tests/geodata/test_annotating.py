@@ -12,6 +12,7 @@ from phusong.geodata.annotating import REFUSED, REPAIRED, write_annotated
 from phusong.geodata.errors import RefusedRowsError
 from phusong.geodata.importing import import_layer
 from phusong.geodata.tables import REASONS
+from phusong.geodata.workbooks import read_sheets
 from phusong.geodata.workspace import Workspace
 
 HEADER = ["STT", "Mã trạm", "Nhà mạng", "Công nghệ", "X (m)", "Y (m)", "Chiều cao cột (m)", "Ngày phát sóng"]
@@ -106,11 +107,23 @@ def test_a_corrected_workbook_is_imported_like_a_right_file_again_and_again(
     assert (page["I2"].value, page["I5"].value, page.max_column) == (REASONS, None, 9)
 
 
+def test_what_must_be_said_of_the_file_stands_in_a_last_sheet_which_is_passed_over(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    source = save(tmp_path / "a.xlsx", table())
+    report = annotated(workspace, source, tmp_path / "b.xlsx")
+    book = openpyxl.load_workbook(tmp_path / "b.xlsx")
+    pairs = [tuple(cell.value for cell in row) for row in book.worksheets[-1].iter_rows()]
+    assert pairs == list(zip(report["notes_vi"], report["notes"], strict=True))
+    assert pairs
+    assert [sheet.name for sheet in read_sheets(tmp_path / "b.xlsx")] == [sheet.name for sheet in read_sheets(source)]
+
+
 def test_rows_of_two_sheets_are_marked_in_their_own(workspace: Workspace, tmp_path: Path) -> None:
     second = [*table()[:3], [1, "C1", *GOOD], [2, "C2", "VNPT", "7G", *GOOD[2:]]]
     second[1] = ["TT", "MA TRAM", "Doanh nghiệp", "Loại công nghệ", *HEADER[4:]]
     annotated(workspace, save(tmp_path / "a.xlsx", table(), second), tmp_path / "back.xlsx")
-    first, other = openpyxl.load_workbook(tmp_path / "back.xlsx").worksheets
+    first, other, _ = openpyxl.load_workbook(tmp_path / "back.xlsx").worksheets
     assert "6G" in first["I5"].value
     assert "7G" in other["I5"].value
     assert other["D5"].comment is not None

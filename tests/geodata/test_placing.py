@@ -179,6 +179,14 @@ def test_a_check_that_lacks_its_layer_is_named(tmp_path: Path) -> None:
     assert [note.partition(" yet")[0] for note in unmade] == ["no terrain", "no communes"]
 
 
+def test_rows_that_state_no_commune_are_said_not_to_be_checked_for_their_zone(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    report = importing(workspace, tmp_path, *GOOD, (X, Y, ""))
+    assert any(note.startswith("1 of 4 rows state no commune: whether EPSG:9211") for note in report.notes)
+    assert any(note.startswith("1/4 dòng không ghi xã") for note in report.to_dict()["notes_vi"])
+
+
 def test_without_any_layer_exchanged_axes_are_still_seen(tmp_path: Path) -> None:
     bare = Workspace.create(tmp_path / "bare", crs="EPSG:32648")
     report = importing(bare, tmp_path, *GOOD, (Y, X, ""))

@@ -83,6 +83,15 @@ def fill(sheet: Any, rows: list[list[Any]], merged: list[str]) -> None:
         sheet.merge_cells(place)
 
 
+def test_a_row_of_three_technologies_with_two_faults_is_one_refused_row(workspace: Workspace, tmp_path: Path) -> None:
+    bad = ["B1", "VNPT", "3G/4G/5G", "?", "17,5", "-3"]
+    report = import_layer(
+        workspace, "stations", simple(tmp_path / "a.xlsx", HEADER, bad, ["B2", *ROW[1:]]), crs="EPSG:4326"
+    )
+    assert (report.accepted, report.refused, len(report.rows)) == (1, 1, 2)
+    assert report.to_dict()["faults"] == {"out_of_range": 1, "not_a_number": 1}
+
+
 def simple(path: Path, header: list[str], *rows: list[Any]) -> Path:
     return save(path, [header, *rows])
 

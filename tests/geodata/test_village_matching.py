@@ -115,17 +115,42 @@ def test_a_list_with_a_title_headings_of_communes_and_a_total_is_read(tmp_path: 
         ("I", "Xã Minh Hóa"), (1, "Hòa Sơn", 20, 80, "trắng sóng"), (2, "Thôn 1", 9, 30, "lõm sóng"),
         ("II", "Xã Kim Phú"), (1, "Bản Cà Roòng", 5, 19, "không có sóng"), ("Tổng cộng", 3, 34, 129),
     )  # fmt: skip
-    assert [(v.row, v.name, v.commune, v.value) for v in read_village_list(path)] == [
+    assert [(v.row, v.name, v.commune, v.value) for v in read_village_list(path).villages] == [
         (5, "Hòa Sơn", "Xã Minh Hóa", "none"), (6, "Thôn 1", "Xã Minh Hóa", "weak"),
         (8, "Bản Cà Roòng", "Xã Kim Phú", "none"),
     ]  # fmt: skip
 
 
-def test_a_list_without_names_or_with_an_unknown_value_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no column for the name"):
+def test_a_list_without_names_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no column for name"):
         read_village_list(write_list(tmp_path / "a.xlsx", ("STT", "Số hộ"), (1, 20)))
-    with pytest.raises(InputError, match="row 2: the value 'maybe' is unknown"):
-        read_village_list(write_list(tmp_path / "b.xlsx", ("Thôn", "Hiện trạng"), ("A", "maybe")))
+
+
+def test_bad_rows_of_a_list_are_refused_with_reason_and_row_and_none_is_lost(tmp_path: Path) -> None:
+    path = write_list(
+        tmp_path / "list.xlsx", ("TT", "Tên thôn", "Thuộc xã", "Hiện trạng", "Ghi chú"),
+        (1, "=A1&B1", "Kim Phú", "trắng sóng"), (2, "Thôn 1", "Kim Phú", "maybe"), (3, None, "Kim Phú", "lõm sóng"),
+        (4, "#REF!", "Kim Phú"), (5, "Thôn 2", "Kim Phú", "trắng sóng", "gấp"), (None, "=A1"),
+    )  # fmt: skip
+    listed = read_village_list(path)
+    assert [(issue.row, issue.field, issue.code) for issue in listed.report.rows] == [
+        (2, "name", "formula_without_value"), (3, "value", "unknown_value"), (4, "name", "missing_value"),
+        (5, "name", "spreadsheet_error"), (7, "name", "formula_without_value"),
+    ]  # fmt: skip
+    assert [(village.row, village.name, village.commune) for village in listed.villages] == [(6, "Thôn 2", "Kim Phú")]
+    assert listed.report.refused == 5
+    assert "columns not used: TT, Ghi chú" in listed.report.notes
+    assert "cột không dùng đến: TT, Ghi chú" in [note.vi for note in listed.report.notes]
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["Thuộc xã", "Thuộc phường/xã/đặc khu", "Xã (phường)", "Tên xã, phường, thị trấn", "Xã sau sáp nhập",
+     "THUỘC XÃ/PHƯỜNG", "Đặc khu/xã/phường", "Xã nơi đặt", "Đơn vị hành chính cấp xã", "Tên xã mới", "thuoc xa"],
+)  # fmt: skip
+def test_the_commune_is_known_by_every_usual_header(tmp_path: Path, header: str) -> None:
+    listed = read_village_list(write_list(tmp_path / "list.xlsx", ("Tên thôn/bản/TDP", header), ("A", "Kim Phú")))
+    assert [(village.name, village.commune) for village in listed.villages] == [("A", "Kim Phú")]
 
 
 def test_a_corrected_review_comes_back_as_aliases(workspace: Workspace, tmp_path: Path) -> None:
