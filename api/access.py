@@ -5,6 +5,7 @@ auditor reads the audit log and the metrics, and no more than the public otherwi
 role cannot be made.
 """
 
+import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, get_args
@@ -12,9 +13,9 @@ from typing import Any, Literal, TypeVar, get_args
 from fastapi import FastAPI, Request
 from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.routing import BaseRoute, Mount
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from phusong.api.errors import ForbiddenError, UnauthenticatedError
+from phusong.api.errors import ForbiddenError, LargeBodyError, SlowRequestError, UnauthenticatedError
 
 Role = Literal["public", "planner", "data_admin", "auditor"]
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -25,8 +26,34 @@ _HOLDERS: dict[Role, frozenset[Role]] = {
     "data_admin": frozenset(("data_admin",)),
     "auditor": frozenset(("auditor",)),
 }
-_ROLE = "phusong_role"
+BODY_LIMIT_BYTES = 2**20
+TIME_LIMIT_S = 30.0
+_DECLARED = "phusong_declared"
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What a route says of itself: who may ask, the largest body [bytes], the longest time for one with a body [s]."""
+
+    role: Role
+    body_limit_bytes: int = BODY_LIMIT_BYTES
+    time_limit_s: float = TIME_LIMIT_S
+
+    async def pass_on(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request through to an application, or raise the error that refuses it."""
+        require_role(scope, self.role)
+        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
+            await app(scope, receive, send)
+            return
+        try:
+            async with asyncio.timeout(self.time_limit_s):
+                await app(scope, limited(scope, receive, self.body_limit_bytes), send)
+        except TimeoutError as error:
+            raise SlowRequestError(
+                f"The request took longer than {self.time_limit_s:g} s and was given up.",
+                vi=f"Yêu cầu kéo dài quá {self.time_limit_s:g} giây nên đã bị hủy.",
+            ) from error
 
 
 @dataclass(frozen=True)
@@ -35,7 +62,7 @@ class Caller:
 
     name: str
     roles: frozenset[Role]
-    kind: Literal["anybody", "key", "session", "local"]
+    kind: Literal["anybody", "key", "session", "local", "refused"]
 
     def may(self, role: Role) -> bool:
         """Whether a route of that role is open to the caller."""
@@ -48,6 +75,7 @@ class Caller:
 
 
 ANYBODY = Caller("", frozenset(("public",)), "anybody")
+REFUSED = Caller("", frozenset(), "refused")
 LOCAL = Caller("local", frozenset(ROLES), "local")
 
 
@@ -57,11 +85,23 @@ def caller_of(request: Request) -> Caller:
     return caller
 
 
-def for_role(role: Role) -> Callable[[Endpoint], Endpoint]:
-    """Declare the role that a route needs; stands right above the function, below `@app.get(…)`."""
+def for_role(
+    role: Role, *, body_limit_bytes: int = BODY_LIMIT_BYTES, time_limit_s: float = TIME_LIMIT_S
+) -> Callable[[Endpoint], Endpoint]:
+    """Declare the role that a route needs; stands right above the function, below `@app.get(…)`.
+
+    Parameters
+    ----------
+    role
+        The role.
+    body_limit_bytes
+        The largest body that it reads.
+    time_limit_s
+        How long a request with a body may take to be sent and answered [s].
+    """
 
     def declare(endpoint: Endpoint) -> Endpoint:
-        setattr(endpoint, _ROLE, role)
+        setattr(endpoint, _DECLARED, Declared(role, body_limit_bytes, time_limit_s))
         return endpoint
 
     return declare
@@ -77,15 +117,14 @@ class GuardedRoute(APIRoute):
     """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
-        if not hasattr(endpoint, _ROLE):
+        if not hasattr(endpoint, _DECLARED):
             raise TypeError(f"route {path} declares no role; put @for_role(…) above {endpoint.__name__}")
-        self.role: Role = getattr(endpoint, _ROLE)
+        self.declared: Declared = getattr(endpoint, _DECLARED)
         super().__init__(path, endpoint, **options)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, or raise UnauthenticatedError or ForbiddenError."""
-        require_role(scope, self.role)
-        await super().handle(scope, receive, send)
+        """Answer, or raise UnauthenticatedError, ForbiddenError, LargeBodyError or SlowRequestError."""
+        await self.declared.pass_on(super().handle, scope, receive, send)
 
 
 class Guarded:
@@ -101,13 +140,36 @@ class Guarded:
 
     def __init__(self, app: ASGIApp, role: Role) -> None:
         self.app = app
-        self.role = role
+        self.declared = Declared(role)
         self.routes: list[BaseRoute] = getattr(app, "routes", [])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, or raise UnauthenticatedError or ForbiddenError."""
-        require_role(scope, self.role)
-        await self.app(scope, receive, send)
+        """Pass a request on, or raise as `GuardedRoute` does."""
+        await self.declared.pass_on(self.app, scope, receive, send)
+
+
+def limited(scope: Scope, receive: Receive, limit_bytes: int) -> Receive:
+    """What a request sends, up to a limit.
+
+    Raises
+    ------
+    LargeBodyError
+        The body says that it is larger, or, when it is received, is.
+    """
+    declared = [value for name, value in scope["headers"] if name == b"content-length"]
+    if declared and declared[0].isdigit() and int(declared[0]) > limit_bytes:
+        raise _too_large(limit_bytes)
+    received = 0
+
+    async def receive_up_to() -> Message:
+        nonlocal received
+        message = await receive()
+        received += len(message.get("body", b""))
+        if received > limit_bytes:
+            raise _too_large(limit_bytes)
+        return message
+
+    return receive_up_to
 
 
 def require_role(scope: Scope, role: Role) -> None:
@@ -123,6 +185,12 @@ def require_role(scope: Scope, role: Role) -> None:
     caller: Caller = scope.get(CALLER, ANYBODY)
     if caller.may(role):
         return
+    if caller.kind == "refused":
+        raise UnauthenticatedError(
+            "The key is not valid: unknown, expired or revoked. Send a valid one: Authorization: Bearer KEY.",
+            vi="Khóa không hợp lệ: không tồn tại, hết hạn hoặc đã thu hồi. Hãy gửi khóa còn hiệu lực: "
+            "Authorization: Bearer KHÓA.",
+        )
     if caller.kind == "anybody":
         raise UnauthenticatedError(
             f"This needs the role {role}; send a key: Authorization: Bearer KEY.",
@@ -145,15 +213,26 @@ def roles_of_routes(app: FastAPI) -> Iterator[tuple[str, frozenset[str], Role]]:
     for context in iter_route_contexts(app.routes):
         route = context.original_route
         if isinstance(route, GuardedRoute):
-            yield str(context.path), frozenset(route.methods or ()), route.role
+            yield str(context.path), frozenset(route.methods or ()), route.declared.role
         elif isinstance(route, Mount) and isinstance(route.app, Guarded):
             yield from _mounted(route.path, route.app)
         else:
             raise TypeError(f"{route!r} declares no role; make it with @for_role(…), or mount it as Guarded(app, role)")
 
 
+def _too_large(limit_bytes: int) -> LargeBodyError:
+    return LargeBodyError(
+        f"The body is larger than {limit_bytes / 2**20:g} MiB, the limit of this path.",
+        vi=f"Dữ liệu gửi lên lớn hơn {limit_bytes / 2**20:g} MiB, giới hạn của đường dẫn này.",
+    )
+
+
 def _mounted(path: str, guarded: Guarded) -> Iterator[tuple[str, frozenset[str], Role]]:
     if not guarded.routes:
-        yield path, frozenset(("GET",)), guarded.role
+        yield path, frozenset(("GET",)), guarded.declared.role
     for inner in guarded.routes:
-        yield path + getattr(inner, "path", ""), frozenset(getattr(inner, "methods", None) or ("GET",)), guarded.role
+        yield (
+            path + getattr(inner, "path", ""),
+            frozenset(getattr(inner, "methods", None) or ("GET",)),
+            guarded.declared.role,
+        )

@@ -4,8 +4,8 @@ import ipaddress
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from phusong.api.access import ANYBODY, CALLER, LOCAL, Caller
-from phusong.api.errors import ForbiddenError, UnauthenticatedError
+from phusong.api.access import ANYBODY, CALLER, LOCAL, REFUSED, Caller
+from phusong.api.errors import ForbiddenError
 from phusong.api.keys import Keys
 from phusong.api.problems import error_response
 from phusong.geodata.errors import PhusongError
@@ -15,7 +15,7 @@ _LOCAL_NAMES = frozenset((b"localhost", b"127.0.0.1", b"[::1]"))
 
 
 class KnowCaller:
-    """Finds out who sends a request, by `Authorization: Bearer`; a key that is not valid is refused on every path.
+    """Finds out who sends a request, by `Authorization: Bearer`; a key that is not valid may do nothing at all.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class KnowCaller:
         self._keys = keys
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on with its caller, or answer 401."""
+        """Pass a request on with its caller."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -39,14 +39,14 @@ class KnowCaller:
         except PhusongError as error:
             await error_response(error, scope)(scope, receive, send)
             return
-        await self._app({**scope, CALLER: caller}, receive, send)
+        scope[CALLER] = caller
+        await self._app(scope, receive, send)
 
     def _caller(self, scope: Scope) -> Caller:
         given = [value for name, value in scope["headers"] if name == b"authorization"]
-        caller = ANYBODY if not given else self._keys.caller(_token(given))
-        if caller is None:
-            raise _refused()
-        return caller
+        if not given:
+            return ANYBODY
+        return self._keys.caller(_token(given)) or REFUSED
 
 
 class LocalOnly:
@@ -68,7 +68,8 @@ class LocalOnly:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
         elif _is_local(scope):
-            await self._app({**scope, CALLER: LOCAL}, receive, send)
+            scope[CALLER] = LOCAL
+            await self._app(scope, receive, send)
         else:
             await error_response(_not_local(), scope)(scope, receive, send)
 
@@ -101,14 +102,6 @@ def _name_of(host: bytes) -> bytes:
     """A Host header without its port."""
     name, colon, port = host.lower().rpartition(b":")
     return name if colon and port.isdigit() else host.lower()
-
-
-def _refused() -> UnauthenticatedError:
-    return UnauthenticatedError(
-        "The key is not valid: unknown, expired or revoked; ask for a new one. Send it as Authorization: Bearer KEY.",
-        vi="Khóa không hợp lệ: không tồn tại, hết hạn hoặc đã thu hồi; hãy xin khóa mới. Gửi khóa ở dạng "
-        "Authorization: Bearer KHÓA.",
-    )
 
 
 def _not_local() -> ForbiddenError:

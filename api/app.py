@@ -6,33 +6,30 @@ one at the next request. Every route declares its role, and what the public sees
 """
 
 import threading
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, Query, Request
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, FiniteFloat
-from starlette.middleware import Middleware
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from phusong.api import access_views as views
 from phusong.api import models
 from phusong.api.access import GuardedRoute, caller_of, for_role, roles_of_routes
-from phusong.api.access_middleware import KnowCaller, LocalOnly
-from phusong.api.access_store import AccessStore
 from phusong.api.access_views import public_cell, require_open, shown, unknown_run
+from phusong.api.access_wiring import service_middleware
 from phusong.api.answers import coverage_answer, open_run, runs_answer, settlements_answer
-from phusong.api.errors import UnknownParameterError
-from phusong.api.keys import Keys
+from phusong.api.audit import AuditLog
+from phusong.api.middleware_metrics import ServiceMetrics
+from phusong.api.operation_routes import operation_routes
 from phusong.api.point_answer import point_answer
-from phusong.api.problems import add_error_handlers
+from phusong.api.problems import add_error_handlers, declared, refuse_unknown
 from phusong.coverage.dictionary import INTERFERENCE_NOTE
 from phusong.coverage.results import Results, current_run_id
 from phusong.coverage.versions import engine_version
-from phusong.geodata.errors import UnknownNameError
+from phusong.geodata.errors import BusyError, UnknownNameError
 from phusong.geodata.workspace import Workspace
+from phusong.maps.data import Audience
 from phusong.maps.page import render_map
 
 Level = Literal["province", "district", "commune", "old_commune", "settlement"]
@@ -41,12 +38,9 @@ RunId = Annotated[str | None, Query(description="a run; the published one")]
 Profile = Annotated[str | None, Query(description="a threshold profile; the run's first")]
 
 
-def _declared(statuses: Iterable[int]) -> dict[int | str, dict[str, Any]]:
-    return {status: {"model": models.Problem} for status in statuses}
-
-
-_ERRORS = _declared((400, 401, 403, 404, 409, 422, 500, 503))
-_PLAIN_ERRORS = _declared((400, 401, 403, 500, 503))
+DRAWING_S = 5.0  # a map takes seconds: those who wait for another's are not to take all threads
+_ERRORS = declared((400, 401, 403, 404, 409, 413, 422, 429, 500, 503))
+_PLAIN_ERRORS = declared((400, 401, 403, 429, 500, 503))
 
 
 class RunCache:
@@ -66,7 +60,7 @@ class RunCache:
         self._lock = threading.Lock()
         self._drawing = threading.Lock()  # a map takes seconds: nothing else waits for it
         self._runs: dict[str, Results] = {}
-        self._pages: dict[str, str] = {}
+        self._pages: dict[tuple[str, Audience], str] = {}
 
     def results(self, run_id: str | None = None) -> Results:
         """Open a run, or give the one that is open; None is the run published now.
@@ -86,23 +80,28 @@ class RunCache:
                 wanted = found.run_id
             return self._runs[wanted]
 
-    def page(self, run_id: str | None = None) -> str:
-        """Draw the map of a run, or give the page drawn before.
+    def page(self, results: Results, *, audience: Audience) -> str:
+        """Draw the map of a run for its readers, or give the page drawn before.
 
         Raises
         ------
-        NoRunError
-            Nothing has been published yet.
-        UnknownNameError
-            There is no run of that id.
+        BusyError
+            Maps of other runs are being drawn.
         """
-        results = self.results(run_id)
-        with self._drawing:
-            if results.run_id not in self._pages:
-                self._remember(self._pages, results.run_id, render_map(results, self.workspace))
-            return self._pages[results.run_id]
+        key = results.run_id, audience
+        if key not in self._pages:
+            if not self._drawing.acquire(timeout=DRAWING_S):
+                raise BusyError(
+                    "Other maps are being drawn; try again soon.", vi="Đang vẽ bản đồ khác; hãy thử lại sau."
+                )
+            try:
+                if key not in self._pages:
+                    self._remember(self._pages, key, render_map(results, self.workspace, audience=audience))
+            finally:
+                self._drawing.release()
+        return self._pages[key]
 
-    def _remember(self, kept: dict[str, Any], key: str, value: Any) -> None:
+    def _remember(self, kept: dict[Any, Any], key: Any, value: Any) -> None:
         while len(kept) >= self._keep:
             del kept[next(iter(kept))]
         kept[key] = value
@@ -126,6 +125,7 @@ def create_app(workspace_path: Path | str, *, access_control: bool = True) -> Fa
         `phusong.toml` cannot be accepted.
     """
     workspace = Workspace.open(workspace_path)
+    metrics, audit = ServiceMetrics(), AuditLog(workspace.path)
     app = FastAPI(
         title=f"phusong: {workspace.settings.name}",
         version=engine_version(),
@@ -133,27 +133,16 @@ def create_app(workspace_path: Path | str, *, access_control: bool = True) -> Fa
         docs_url=None,  # its page loads scripts from foreign servers
         redoc_url=None,
         openapi_url=None,  # a route of our own, which declares its role
-        middleware=_middleware(workspace, access_control=access_control),
+        middleware=service_middleware(workspace, access_control=access_control, metrics=metrics, audit=audit),
     )
     app.router.route_class = GuardedRoute
     add_error_handlers(app)
     runs = RunCache(workspace)
     _add_answers(app, runs)
     _add_service(app, runs)
+    app.include_router(operation_routes(app, workspace, metrics=metrics, audit=audit))
     tuple(roles_of_routes(app))  # raises where a route declares no role
     return app
-
-
-def _middleware(workspace: Workspace, *, access_control: bool) -> list[Middleware]:
-    """What every request passes, the first one first."""
-    if not access_control:
-        return [Middleware(LocalOnly), Middleware(HeadAsGet)]
-    proxies = [str(network) for network in workspace.settings.service.trusted_proxies]
-    return [
-        Middleware(ProxyHeadersMiddleware, trusted_hosts=proxies),
-        Middleware(KnowCaller, keys=Keys(AccessStore(workspace.path))),
-        Middleware(HeadAsGet),
-    ]
 
 
 def _add_answers(app: FastAPI, runs: RunCache) -> None:
@@ -169,7 +158,7 @@ def _add_answers(app: FastAPI, runs: RunCache) -> None:
         run: RunId = None,
     ) -> BaseModel:
         """People, residential cells and settlements covered, per unit."""
-        _refuse_unknown(request, ("level", "unit", "technology", "operator", "profile", "run"))
+        refuse_unknown(request, ("level", "unit", "technology", "operator", "profile", "run"))
         if technology is not None:
             technology = technology.replace(" ", "+")  # an unescaped + of "3G+4G" arrives as a space
         answer = coverage_answer(
@@ -200,7 +189,7 @@ def _add_answers(app: FastAPI, runs: RunCache) -> None:
     ) -> BaseModel:
         """Settlements that meet every condition given."""
         known = ("signal", "power", "broadband", "uncertain", "disagrees", "commune", "name", "profile", "run")
-        _refuse_unknown(request, known)
+        refuse_unknown(request, known)
         answer = settlements_answer(
             _results(runs, run, request),
             signal=signal,
@@ -224,7 +213,7 @@ def _add_answers(app: FastAPI, runs: RunCache) -> None:
         run: RunId = None,
     ) -> BaseModel:
         """Service at a point, per technology and operator, and the nearest fibre."""
-        _refuse_unknown(request, ("lon", "lat", "profile", "run"))
+        refuse_unknown(request, ("lon", "lat", "profile", "run"))
         caller, results = caller_of(request), _results(runs, run, request)
         if not caller.sees_levels:
             lon, lat = public_cell(results.grid.crs, lon, lat)
@@ -234,7 +223,7 @@ def _add_answers(app: FastAPI, runs: RunCache) -> None:
     @for_role("public")
     def published_runs(request: Request) -> BaseModel:
         """The published runs, the newest first."""
-        _refuse_unknown(request, ())
+        refuse_unknown(request, ())
         return shown(runs_answer(runs.workspace), caller_of(request))
 
 
@@ -253,71 +242,35 @@ def _results(runs: RunCache, run: str | None, request: Request) -> Results:
 
 def _add_service(app: FastAPI, runs: RunCache) -> None:
     @app.get("/map", response_class=HTMLResponse, responses=_ERRORS)
-    @for_role("planner")
+    @for_role("public")
     def page(request: Request, run: RunId = None) -> HTMLResponse:
-        """The map of a run as one page that needs no network."""
-        _refuse_unknown(request, ("run",))
-        return HTMLResponse(runs.page(run), headers={"X-Content-Type-Options": "nosniff"})
+        """The map of a run as one page that needs no network; with stations and levels for planners."""
+        refuse_unknown(request, ("run",))
+        results = _results(runs, run, request)
+        audience: Audience = "internal" if caller_of(request).sees_levels else "public"
+        # the page says itself which scripts are its own
+        return HTMLResponse(
+            runs.page(results, audience=audience), headers={"Content-Security-Policy": "frame-ancestors 'none'"}
+        )
 
     @app.get("/", responses=_PLAIN_ERRORS)
     @for_role("public")
     def landing(request: Request) -> models.Landing:
         """What is served here."""
-        _refuse_unknown(request, ())
-        names = ("/v1/coverage", "/v1/settlements", "/v1/point", "/v1/runs", "/map", "/openapi.json", "/healthz")
+        refuse_unknown(request, ())
+        names = (
+            "/v1/coverage",
+            "/v1/settlements",
+            "/v1/point",
+            "/v1/runs",
+            "/map",
+            "/openapi.json",
+            "/healthz",
+            "/readyz",
+        )
         return models.Landing(
             name=runs.workspace.settings.name,
             run_id=current_run_id(runs.workspace),
             links={name.rpartition("/")[2]: name for name in names},
             notes=[models.Text(**INTERFERENCE_NOTE)],
         )
-
-    @app.get("/openapi.json", include_in_schema=False)
-    @for_role("public")
-    def description(request: Request) -> JSONResponse:
-        """Description of the service."""
-        _refuse_unknown(request, ())
-        return JSONResponse(app.openapi())
-
-    @app.get("/healthz", responses=_PLAIN_ERRORS)
-    @for_role("public")
-    def health(request: Request) -> models.Health:
-        """Whether the service answers."""
-        _refuse_unknown(request, ())
-        return models.Health(run_id=current_run_id(runs.workspace))
-
-
-class HeadAsGet:
-    """Answers HEAD like GET, without the body (RFC 9110, section 9.3.2).
-
-    Parameters
-    ----------
-    app
-        The application that knows GET.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, HEAD as GET."""
-        if scope["type"] != "http" or scope["method"] != "HEAD":
-            await self._app(scope, receive, send)
-            return
-
-        async def send_without_body(message: Message) -> None:
-            await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
-
-        await self._app({**scope, "method": "GET"}, receive, send_without_body)
-
-
-def _refuse_unknown(request: Request, known: tuple[str, ...]) -> None:
-    """Refuse parameters that the route does not have, and any that is given twice."""
-    given = [name for name, _ in request.query_params.multi_items()]
-    for name in given:
-        if name not in known or given.count(name) > 1:
-            names = ", ".join(known) or "none"
-            raise UnknownParameterError(
-                f"Parameter {name!r} is unknown here or given twice; the parameters are: {names}.",
-                vi=f"Tham số {name!r} không có ở đây hoặc bị lặp; các tham số: {names}.",
-            )

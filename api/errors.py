@@ -37,11 +37,21 @@ class ForbiddenError(PhusongError, PermissionError):
     """The caller is known and may not do this, or the request may not come this way."""
 
 
+class LargeBodyError(InputError):
+    """A request sends more than its path reads."""
+
+
+class SlowRequestError(PhusongError, TimeoutError):
+    """A request took longer to be sent and answered than its path allows."""
+
+
 STATUS_OF: dict[type[Exception], int] = {
     NoRunError: 503,
     UnknownParameterError: 400,
     UnauthenticatedError: 401,
     ForbiddenError: 403,
+    LargeBodyError: 413,
+    SlowRequestError: 503,
     RefusedRowsError: 422,
     InputError: 422,
     AmbiguousNameError: 422,

@@ -181,6 +181,13 @@ class Health(BaseModel):
     run_id: str | None
 
 
+class AuditAnswer(BaseModel):
+    """Entries of the audit log, the newest first."""
+
+    since: date
+    entries: list[dict[str, Any]]
+
+
 class Landing(BaseModel):
     """What is served here."""
 

@@ -2,6 +2,7 @@
 
 import logging
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -12,7 +13,7 @@ from starlette.responses import JSONResponse
 from starlette.types import Scope
 
 from phusong.api.access import ANYBODY, CALLER, Caller
-from phusong.api.errors import USER_ERRORS, UnauthenticatedError, problem_of, sentences_of
+from phusong.api.errors import USER_ERRORS, UnauthenticatedError, UnknownParameterError, problem_of, sentences_of
 from phusong.api.models import Problem
 from phusong.maps.text import Language
 
@@ -95,6 +96,29 @@ def error_response(error: Exception, scope: Scope) -> JSONResponse:
         detail = _HIDDEN
     headers = {"WWW-Authenticate": 'Bearer realm="phusong"'} if isinstance(error, UnauthenticatedError) else {}
     return problem_response(status, kind, detail, scope=scope, headers=headers)
+
+
+def declared(statuses: Iterable[int]) -> dict[int | str, dict[str, Any]]:
+    """The statuses of errors as FastAPI describes them."""
+    return {status: {"model": Problem, "content": {MEDIA_TYPE: {}}} for status in statuses}
+
+
+def refuse_unknown(request: Request, known: tuple[str, ...]) -> None:
+    """Refuse parameters that the route does not have, and any that is given twice.
+
+    Raises
+    ------
+    UnknownParameterError
+        There is one.
+    """
+    given = [name for name, _ in request.query_params.multi_items()]
+    for name in given:
+        if name not in known or given.count(name) > 1:
+            names = ", ".join(known) or "none"
+            raise UnknownParameterError(
+                f"Parameter {name!r} is unknown here or given twice; the parameters are: {names}.",
+                vi=f"Tham số {name!r} không có ở đây hoặc bị lặp; các tham số: {names}.",
+            )
 
 
 def add_error_handlers(app: FastAPI) -> None:

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from phusong.geodata.workspace import Workspace
 
 
+SHUTDOWN_S = 30  # what is being answered at the end of the service is answered
+
+
 def demo(
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Folder to make.")] = Path("demo"),
     seed: Annotated[int, typer.Option(help="Seed of the sample province.")] = 1,
@@ -218,7 +221,15 @@ def serve(
         )
     _log_access(folder, not no_access_control)
     app = create_app(workspace.path, access_control=not no_access_control)
-    uvicorn.run(app, host=host, port=port, proxy_headers=False, log_config=_log_to_stderr())
+    uvicorn.run(
+        app,
+        host=host,
+        port=port,
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=SHUTDOWN_S,
+        log_config=_log_to_stderr(),
+    )
 
 
 def _log_access(folder: Path, access_control: bool) -> None:
