@@ -41,8 +41,14 @@ _RELIEF_MAX_PX = 1200
 # How far the relief reaches beyond the communes, as a share of their extent
 _MARGIN_SHARE = 0.15
 _MAX_ZOOM = 16
-_MARKS: dict[Audience, str] = {"public": "", "internal": '<p class="mark" lang="vi">LƯU HÀNH NỘI BỘ</p>'}
-_SCRIPTS = ("symbols.js", "popups.js", "list.js", "page.js")
+_MARK = "LƯU HÀNH NỘI BỘ"
+_MARKS: dict[Audience, str] = {"public": "", "internal": f'<p class="mark" lang="vi">{_MARK}</p>'}
+# the same on every printed page
+_PRINTED_MARKS: dict[Audience, str] = {
+    "public": "",
+    "internal": f'@page {{ @top-right {{ content: "{_MARK}"; font: bold 10pt sans-serif; }} }}\n',
+}
+_SCRIPTS = ("symbols.js", "popups.js", "list.js", "print.js", "page.js")
 
 
 def render_map(results: Results, workspace: Workspace, *, audience: Audience = "public") -> str:
@@ -79,7 +85,7 @@ def render_page(data: PageData) -> str:
     styles = {
         # Leaflet's own icons (layer switch, default pin) are not used: no file to point at
         "leaflet": re.sub(r"url\([^)]*\)", "none", _asset("leaflet/leaflet.css")),
-        "page": _template("page.css"),
+        "page": _template("page.css") + _PRINTED_MARKS[data.audience],
     }
     payload = page_payload(data, overlays)
     payload["strings"] = json.loads(_template("strings.json"))

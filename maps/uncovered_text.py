@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from phusong.coverage.path_geometry import Sight
 from phusong.coverage.profile import PathExplanation
 from phusong.coverage.uncovered import Cause, Funding, Uncovered
-from phusong.maps.path_text import SIGHT_WORDS, Words, obstacle_sentence
+from phusong.maps.path_text import Words, obstacle_sentence
 from phusong.maps.text import Language
 
 CAUSE_WORDS: dict[Cause, Words] = {
@@ -54,6 +55,11 @@ FUNDING_WORDS: dict[Funding, Words] = {
     ),
     "power_unknown": ("Grid power is not known: find out first.", "Chưa rõ điện lưới: cần xác minh trước."),
 }
+SIGHT_SHORT: dict[Sight, Words] = {
+    "clear": ("free", "thông thoáng"),
+    "fresnel": ("partly obstructed", "bị che một phần"),
+    "blocked": ("hidden", "bị che khuất"),
+}
 PICTURE_POINTS = 80
 _ROMAN = ("I", "II", "III", "IV")
 
@@ -74,7 +80,7 @@ def why_words() -> dict[str, dict[str, list[str]]]:
     return {
         "causes": {cause: both(words) for cause, words in CAUSE_WORDS.items()},
         "funding": {funding: both(words) for funding, words in FUNDING_WORDS.items()},
-        "sight": {sight: both(words) for sight, words in SIGHT_WORDS.items()},
+        "sight": {sight: both(words) for sight, words in SIGHT_SHORT.items()},
     }
 
 

@@ -12,7 +12,11 @@ const chosen = { technology: page.technologies[0], theme: "communes", indicator:
 const layers = {};
 const units = {}; // by level: the polygons and their labels
 
-const popupOptions = { maxWidth: 460, maxHeight: Math.max(220, Math.round(0.74 * map.getSize().y)), autoPanPaddingTopLeft: [12, 12], autoPanPaddingBottomRight: map.getSize().x > 700 ? [275, 12] : [12, 12] };
+const isWide = map.getSize().x > 700; // else the panel begins closed: it would hide the map
+const popupOptions = {
+  maxWidth: Math.min(460, map.getSize().x - 60), minWidth: Math.min(290, map.getSize().x - 60), maxHeight: Math.max(220, Math.round(0.74 * map.getSize().y)),
+  autoPanPaddingTopLeft: [12, isWide ? 12 : 84], autoPanPaddingBottomRight: isWide ? [275, 12] : [12, 12],
+};
 
 function withPopup(layer, build, title) {
   layer.bindPopup(() => build(), popupOptions);
@@ -123,9 +127,9 @@ function showSettlementLegend() {
 
 /** Signal down, power and broadband across, each cell with its symbol and count; a click lists its settlements. */
 function eightStateTable() {
-  const columns = EIGHT_STATES.slice(0, 4);
-  const head = el("tr", "", el("th", ""), ...columns.map(({ power, broadband }) =>
-    el("th", "", t(power === "yes" ? "withPower" : "withoutPower"), el("br"), t(broadband === "yes" ? "withBroadband" : "withoutBroadband"))));
+  const powers = ["withoutPower", "withPower"].map((name) => Object.assign(el("th", "", t(name)), { colSpan: 2, scope: "colgroup" }));
+  const head = [el("tr", "", el("td"), ...powers), el("tr", "", el("td"),
+    ...EIGHT_STATES.slice(0, 4).map(({ broadband }) => el("th", "", t(broadband === "yes" ? "withBroadband" : "withoutBroadband"))))];
   const body = [EIGHT_STATES.slice(0, 4), EIGHT_STATES.slice(4)].map((states) =>
     el("tr", "", el("th", "", t(states[0].served ? "served" : "notServed")), ...states.map((state) => {
       const style = settlementStyle({ signal: state.served ? "good" : "none", power: state.power, broadband: state.broadband });
@@ -135,7 +139,7 @@ function eightStateTable() {
       button.addEventListener("click", () => list.choose(state.key));
       return el("td", "", button);
     })));
-  return el("table", "eight", el("caption", "", t("eightStates")), el("thead", "", head), el("tbody", "", ...body));
+  return el("table", "eight", el("caption", "", t("eightStates")), el("thead", "", ...head), el("tbody", "", ...body));
 }
 
 function showCards() {
@@ -313,12 +317,8 @@ function listenToControls() {
     language = language === "vi" ? "en" : "vi";
     translate();
   });
-  const toggle = document.getElementById("panel-toggle");
-  toggle.addEventListener("click", () => {
-    const body = document.getElementById("panel-body");
-    body.hidden = !body.hidden;
-    toggle.setAttribute("aria-expanded", String(!body.hidden));
-  });
+  document.getElementById("panel-toggle").addEventListener("click", () => openPanel(document.getElementById("panel-body").hidden));
+  openPanel(isWide);
   const about = document.getElementById("about");
   document.getElementById("about-open").addEventListener("click", () => {
     about.showModal();
@@ -329,12 +329,16 @@ function listenToControls() {
   map.on("popupopen", ({ popup }) => popup.getElement().querySelector(".leaflet-popup-close-button").setAttribute("aria-label", t("close")));
 }
 
+function openPanel(open) {
+  document.getElementById("panel-body").hidden = !open;
+  document.getElementById("panel-toggle").setAttribute("aria-expanded", String(open));
+}
+
 /** Fit the area beside the panel, and let nobody wander far from it. */
 function frameMap() {
   const bounds = L.latLngBounds(page.map.bounds);
   map.invalidateSize({ animate: false });
-  const wide = map.getSize().x > 700;
-  map.fitBounds(bounds, { animate: false, paddingTopLeft: [50, 10], paddingBottomRight: wide ? [270, 10] : [10, 10] });
+  map.fitBounds(bounds, { animate: false, paddingTopLeft: [50, 10], paddingBottomRight: isWide ? [270, 10] : [10, 50] });
   map.setMinZoom(Math.floor(map.getZoom() * 4) / 4 - 0.5);
   map.setMaxBounds(bounds.pad(0.6));
 }
@@ -347,6 +351,7 @@ drawPoints();
 const list = new PlaceList(settlements, Object.fromEntries(Object.entries(OTHER_ENTRIES).filter(([name]) => name === "units" || page[name])), goTo);
 showLevel();
 listenToControls();
+listenToPrinting();
 translate();
 frameMap();
 showLabels();

@@ -4,6 +4,7 @@ import random
 from itertools import product
 
 import pytest
+from pypdf import PdfReader
 
 from phusong.geodata.names import sort_key
 from phusong.maps.page import render_page
@@ -208,7 +209,7 @@ def test_a_popup_tells_why_there_is_no_signal_and_the_public_one_only_the_cause(
         assert "Bị núi, địa hình che khuất" in text
         assert "Quỹ Dịch vụ viễn thông công ích" in text
         assert "quý III/2026" in text
-    for fact in ("Alpha 4G S1", "6,0 km", "+10,4 dB", "Không có tầm nhìn thẳng", "vật cản quyết định tại 2,40 km"):
+    for fact in ("Alpha 4G S1", "6,0 km", "+10,4 dB", "vật cản quyết định tại 2,40 km"):
         assert fact in shown[0]
         assert fact not in shown[1]
 
@@ -300,3 +301,36 @@ def test_our_order_of_names_is_that_of_the_browsers_collation(open_page, data):
         "(names) => names.sort(new Intl.Collator('vi').compare).map((name) => name.normalize('NFC'))", names
     )
     assert sorted(names, key=sort_key) == theirs
+
+
+@pytest.fixture
+def printed(tmp_path):
+    """The words of a page as it is printed, and its pages."""
+
+    def print_page(watched):
+        watched.page.pdf(path=tmp_path / "page.pdf", prefer_css_page_size=True)
+        pages = [" ".join(page.extract_text().split()) for page in PdfReader(tmp_path / "page.pdf").pages]
+        return " ".join(pages), pages
+
+    return print_page
+
+
+def test_on_paper_are_the_figures_of_the_screen_and_the_whole_list(open_page, data, printed):
+    watched = open_page(data)
+    cards = watched.page.eval_on_selector_all("#cards .share", "all => all.map((one) => one.parentElement.innerText)")
+    text, pages = printed(watched)
+    assert all(" ".join(card.split("\n")[0].split()) in text for card in cards)
+    listed = data.settlements[data.settlements["signal"].isin(["none", "weak"])]
+    assert f"({len(listed)})" in text
+    assert all(name in text for name in [*listed["name"], *data.communes["name"]])
+    assert all("LƯUHÀNHNỘIBỘ" in page.replace(" ", "") for page in pages)
+    assert watched.page.inner_text("#print") == ""
+    assert watched.messages == []
+
+
+def test_hostile_names_are_printed_as_text(open_page, hostile_data, printed):
+    watched = open_page(hostile_data)
+    text, _ = printed(watched)
+    assert "{{ 7*7 }}{% raw %}" in text
+    assert "<img src=x onerror=alert(1)>" in text
+    assert (watched.dialogs, watched.messages) == ([], [])
