@@ -82,6 +82,8 @@ def _print(found: "Validation", language: "Language") -> None:
 
 
 def _print_remarks(found: "Validation", language: "Language") -> None:
+    from phusong.coverage.model_validation import LEAST_COUNT
+
     total = found.statistics[-1]
     if total.with_station:
         print_line(
@@ -96,8 +98,14 @@ def _print_remarks(found: "Validation", language: "Language") -> None:
         f"không có mức thu tính toán: {found.no_level} điểm (không tính vào sai số).",
         language=language,
     )
+    if found.too_few:
+        few = ", ".join(f"{row.technology} {row.band_mhz:g} MHz ({row.count})" for row in found.too_few)
+        print_line(
+            f"Too few points for a proposal, of which at least {LEAST_COUNT} are needed: {few}.",
+            f"Quá ít điểm đo để đề xuất, cần ít nhất {LEAST_COUNT}: {few}.",
+            language=language,
+        )
     if found.sigma_db is None or found.uncalibrated_db is None:
-        print_line("Too few points for a proposal.", "Quá ít điểm đo để đề xuất.", language=language)
         return
     offsets = ", ".join(f"{band} MHz {offset:+.1f} dB" for band, offset in found.offset_db.items())
     print_line(

@@ -22,7 +22,12 @@ from phusong.geodata.settings import ThresholdProfile
 
 Floats = npt.NDArray[np.float64]
 ALL = "all"
-LEAST_COUNT = 30  # of pairs from which a standard error is proposed
+LEAST_COUNT = 30
+"""Pairs of a technology and band (of a band) from which a standard error (an offset) is proposed.
+
+The mean of n errors with the deviation σ is known to σ/√n: with 30 and the usual 8 dB to 1.5 dB, were they independent.
+Points of one drive are not, so that this is the least, not a good number.
+"""
 
 
 @dataclass(frozen=True)
@@ -78,11 +83,14 @@ class Validation:
         `no_level` those where the model has no level at all (they count in the confusion, not in the errors).
     sigma_db
         Standard deviation of the errors about the bias of their technology and band, pooled [dB]: the proposed
-        standard error of a model that is calibrated by `offset_db`; None with too few pairs.
+        standard error of a model that is calibrated by `offset_db`; only of technologies and bands with at least
+        `LEAST_COUNT` pairs, None where there is none.
     uncalibrated_db
-        The same without calibration: the RMSE of all pairs [dB].
+        The same without calibration: the RMSE of the same pairs [dB].
     offset_db
-        Offset by band that would take the bias away: −bias [dB].
+        Offset by band that would take the bias away: −bias [dB]; only of bands with at least `LEAST_COUNT` pairs.
+    too_few
+        The groups of `statistics` of which nothing is proposed for want of pairs.
     """
 
     pairs: pd.DataFrame
@@ -94,6 +102,7 @@ class Validation:
     sigma_db: float | None
     uncalibrated_db: float | None
     offset_db: dict[str, float]
+    too_few: tuple[ErrorStatistics, ...]
 
 
 def validate_model(results: Results, measurements: gpd.GeoDataFrame, profile: ThresholdProfile) -> Validation:
@@ -122,13 +131,12 @@ def validate_model(results: Results, measurements: gpd.GeoDataFrame, profile: Th
             vi=f"Không điểm đo nào trong {len(measurements)} điểm nằm nơi lần tính có mức thu của nhà mạng và công "
             f"nghệ đó ({outside} ngoài lưới, {unknown} của nhà mạng và công nghệ không có trạm).",
         )
-    groups = [
-        _statistics(rows, str(technology), float(band))
-        for (technology, band), rows in heard.groupby(["technology", "band_mhz"], sort=True)
-    ]
-    freedom = sum(group.count - 1 for group in groups)
-    within = sum((group.count - 1) * group.std_db**2 for group in groups if group.count > 1)
-    enough = len(heard) >= LEAST_COUNT and freedom > 0
+    by_group = heard.groupby(["technology", "band_mhz"], sort=True)
+    groups = [_statistics(rows, str(technology), float(band)) for (technology, band), rows in by_group]
+    used = [group for group in groups if group.count >= LEAST_COUNT]
+    freedom = sum(group.count - 1 for group in used)
+    within = sum((group.count - 1) * group.std_db**2 for group in used)
+    square = sum(group.count * group.rmse_db**2 for group in used)
     return Validation(
         pairs,
         (*groups, _statistics(heard, ALL, None)),
@@ -136,9 +144,10 @@ def validate_model(results: Results, measurements: gpd.GeoDataFrame, profile: Th
         outside,
         unknown,
         int((~np.isfinite(pairs["modelled_dbm"])).sum()),
-        math.sqrt(within / freedom) if enough else None,
-        _rms(heard["error_db"].to_numpy()) if enough else None,
-        _offsets(heard) if enough else {},
+        math.sqrt(within / freedom) if used else None,
+        math.sqrt(square / sum(group.count for group in used)) if used else None,
+        _offsets(heard),
+        tuple(group for group in groups if group.count < LEAST_COUNT),
     )
 
 
@@ -195,8 +204,9 @@ def _confusions(pairs: pd.DataFrame, profile: ThresholdProfile) -> list[Confusio
 
 
 def _offsets(heard: pd.DataFrame) -> dict[str, float]:
-    bias = heard.groupby("band_mhz")["error_db"].mean()
-    return {f"{band:g}": round(-float(value), 1) for band, value in bias.items()}
+    bias = heard.groupby("band_mhz")["error_db"].agg(["mean", "count"])
+    known = bias[bias["count"] >= LEAST_COUNT]["mean"]
+    return {f"{band:g}": round(-float(value), 1) for band, value in known.items()}
 
 
 def _rms(error: Floats) -> float:
@@ -213,5 +223,9 @@ def validation_dict(found: Validation) -> dict[str, Any]:
         "no_level": found.no_level,
         "proposed": {
             "sigma_db": found.sigma_db, "uncalibrated_db": found.uncalibrated_db, "offset_db": found.offset_db,
+            "least_count": LEAST_COUNT,
+            "too_few": [
+                {"technology": row.technology, "band_mhz": row.band_mhz, "count": row.count} for row in found.too_few
+            ],
         },
     }  # fmt: skip

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 import shapely
 
-from phusong.geodata.cell_text import date_text
+from phusong.geodata.cell_text import date_text, serial_time
 from phusong.geodata.cells import distinct
 from phusong.geodata.reports import IssueLog
 from phusong.geodata.schemas import STORAGE_CRS, Layer
@@ -20,16 +20,16 @@ _EPOCH_DIGITS = {10: 1, 13: 1000}  # digits of a time in seconds or milliseconds
 def normalise_times(values: pd.DataFrame, column: str, log: IssueLog) -> None:
     """Write times of a column as `YYYY-MM-DDThh:mm:ss` in place; refuse what is no time.
 
-    Taken are ISO 8601 with or without a zone, `dd/mm/yyyy hh:mm[:ss]`, a date alone, and seconds or milliseconds since
-    1970 (UTC).
+    Taken are ISO 8601 with or without a zone, `dd/mm/yyyy hh:mm[:ss]`, a date alone, the days of a spreadsheet
+    program, and seconds or milliseconds since 1970 (UTC).
     """
     codes, texts = distinct(values[column].to_numpy(dtype=object))
     times = [None if text is None else _time_text(text) for text in texts]
     log.of_distinct(codes).refuse(
         [text is not None and time is None for text, time in zip(texts, times, strict=True)],
         field=column, values=texts, code="not_a_time",
-        reason=f"{column} {{value}} is no time; write it like 2025-07-01 08:30:00",
-        reason_vi=f"{column} {{value}} không phải thời điểm; hãy viết như 2025-07-01 08:30:00",
+        reason=f"{column} {{value}} is no time; write it like 01/07/2025 08:30 or 2025-07-01 08:30:00",
+        reason_vi=f"{column} {{value}} không phải thời điểm; hãy viết như 01/07/2025 08:30 hoặc 2025-07-01 08:30:00",
     )  # fmt: skip
     values[column] = np.array(times, dtype=object)[codes]
 
@@ -75,6 +75,9 @@ def _identities(rows: pd.DataFrame, layer: Layer) -> pd.DataFrame:
 
 
 def _time_text(text: str) -> str | None:
+    serial = serial_time(text)
+    if serial is not None:
+        return serial.isoformat(timespec="seconds")
     day, _, clock = text.strip().replace("T", " ").partition(" ")
     clock = f"0{clock}" if clock[1:2] == ":" else clock
     try:

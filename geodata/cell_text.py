@@ -21,8 +21,15 @@ from phusong.geodata.schemas import Column, Layer
 _NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)+")
 _GROUPED = {",": re.compile(r"[+-]?\d{1,3}(?:\.\d{3})+"), ".": re.compile(r"[+-]?\d{1,3}(?:,\d{3})+")}
 _GAP = re.compile("(?<=\\d)[ \u00a0\u202f'](?=\\d{3}(?!\\d))")
-_DAY_FIRST = re.compile(r"(?:ngày )?(\d{1,2})(?:[/.-]| tháng )(\d{1,2})(?:[/.-]| năm )(\d{4})", re.IGNORECASE)
-_YEAR_FIRST = re.compile(r"(\d{4})[/.-](\d{1,2})[/.-](\d{1,2})(?:[T ]00:00(?::00(?:\.0+)?)?)?")
+_CLOCK = r"(?:(?:T|,? )\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?: ?(?:AM|PM|SA|CH))?)?"
+_DAY_FIRST = re.compile(
+    rf"(?:ngày )?(\d{{1,2}})(?:[/.-]| tháng )(\d{{1,2}})(?:[/.-]| năm )(\d{{4}}){_CLOCK}", re.IGNORECASE
+)
+_YEAR_FIRST = re.compile(rf"(\d{{4}})[/.-](\d{{1,2}})[/.-](\d{{1,2}}){_CLOCK}", re.IGNORECASE)
+_UNMARKED = re.compile(r"((?:19|20)\d{2})(\d{2})(\d{2})", re.ASCII)
+_SERIAL = re.compile(r"\d{5}(?:\.\d+)?", re.ASCII)
+_SERIAL_DAYS = (20_000, 80_000)  # 1954 to 2119
+_SERIAL_START = datetime.datetime(1899, 12, 30)  # of Excel's days, which count a 29 February 1900
 _LIST_MARKS = re.compile(r"[;/|\n]")
 _COORDINATES = ("lon", "lat", "x", "y")
 
@@ -54,7 +61,7 @@ def normalise_cells(frame: pd.DataFrame, layer: Layer, words: Words, log: IssueL
         if column.kind == "numbers":
             _rewrite(frame, column.name, _list_text)
         elif column.kind == "date":
-            _rewrite(frame, column.name, date_text)
+            notes += _read_dates(frame, column)
         if column.name in words.values:
             notes += _translate(frame, column, words.values[column.name])
         if column.length is not None:
@@ -87,8 +94,14 @@ def plain_number(text: str, mark: str) -> str:
 
 
 def date_text(text: str) -> str:
-    """Write a date of the form dd/mm/yyyy, yyyy/mm/dd or "ngày 1 tháng 7 năm 2025" as yyyy-mm-dd; else as it is."""
-    day_first, year_first = _DAY_FIRST.fullmatch(text), _YEAR_FIRST.fullmatch(text)
+    """Write a date as yyyy-mm-dd, its time left out; any other text as it is.
+
+    Read are dd/mm/yyyy, yyyy/mm/dd, yyyymmdd, "ngày 1 tháng 7 năm 2025" and the days of a spreadsheet program.
+    """
+    time = serial_time(text)
+    if time is not None:
+        return time.date().isoformat()
+    day_first, year_first = _DAY_FIRST.fullmatch(text), _YEAR_FIRST.fullmatch(text) or _UNMARKED.fullmatch(text)
     if day_first:
         day, month, year = map(int, day_first.groups())
     elif year_first:
@@ -99,6 +112,13 @@ def date_text(text: str) -> str:
         return datetime.date(year, month, day).isoformat()
     except ValueError:
         return text
+
+
+def serial_time(text: str) -> datetime.datetime | None:
+    """The time that a spreadsheet program means by a number of days, like 45292.5; None for any other text."""
+    if not _SERIAL.fullmatch(text) or not _SERIAL_DAYS[0] <= float(text) < _SERIAL_DAYS[1]:
+        return None
+    return _SERIAL_START + datetime.timedelta(seconds=round(float(text) * 86_400))
 
 
 def find_word(text: str, values: Mapping[str, Sequence[str]]) -> str | None:
@@ -146,6 +166,21 @@ def _normalise_numbers(frame: pd.DataFrame, column: Column, marks: set[str], log
         reason=f"{column.name} {{value}} may have a decimal or a thousands mark; write it without the latter",
         reason_vi=f"{column.name} {{value}} có thể hiểu theo dấu thập phân hoặc dấu nghìn; hãy viết không có dấu nghìn",
     )  # fmt: skip
+
+
+def _read_dates(frame: pd.DataFrame, column: Column) -> list[Note]:
+    """Write the dates of a column in one form; numbers of days are noted."""
+    days = sorted({text for text in frame[column.name].dropna().unique() if serial_time(text) is not None})
+    _rewrite(frame, column.name, date_text)
+    if not days:
+        return []
+    first, read = days[0], date_text(days[0])
+    return [
+        Note(
+            f"{column.name}: numbers are days of a spreadsheet program, {first} is {read}",
+            f"{column.name}: số được hiểu là ngày của phần mềm bảng tính, {first} là {read}",
+        )
+    ]
 
 
 def _list_text(text: str) -> str:

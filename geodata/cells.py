@@ -14,6 +14,9 @@ import pandas as pd
 Texts = npt.NDArray[np.object_]
 """A column: text or None."""
 
+LONGEST_CELL = 32_767
+"""Characters of a cell (those of Excel's: "Excel specifications and limits"); a longer text is cut and refused."""
+
 _FORMULA = re.compile(r"[=+\-@\t\r\n]")
 _PLAIN_NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)?", re.ASCII)
 

@@ -242,11 +242,12 @@ def _parse_texts(
             faults = [parse(cell) is None for cell in cells]
             unread[:, row] = faults if any(faults) else True
     what, what_vi = ("degrees", "độ") if geographic else ("metres", "mét")
+    like = "17.7065, 17,7065, 17°42'23.4\"N" if geographic else "553920.21, 553920,21"
     for position, name in enumerate(names):
         log.refuse(
             unread[position], field=name, values=texts[position], code="not_a_number",
-            reason=f"{name} {{value}} cannot be read as {what} beyond doubt; write a number with a decimal point",
-            reason_vi=f"{name} {{value}} không đọc chắc chắn được là {what_vi}; hãy ghi số, dấu chấm thập phân",
+            reason=f"{name} {{value}} cannot be read as {what} beyond doubt; write it like {like}",
+            reason_vi=f"{name} {{value}} không đọc chắc chắn được là {what_vi}; hãy ghi như {like}",
         )  # fmt: skip
     return Coordinates(x, y, crs, names, text_lon, text_lat, texts)
 

@@ -34,6 +34,10 @@ _FOREIGN = (
     (b"%PDF", "PDF"), (b"Rar!", "RAR"), (b"7z\xbc\xaf\x27\x1c", "7-Zip"), (b"\x1f\x8b", "gzip"),
     (b"\x89PNG", "PNG"), (b"\xff\xd8\xff", "JPEG"), (b"{\\rtf", "RTF"),
 )  # fmt: skip
+_RUNNING_VI = {
+    "virtual table": "bảng ảo", "computed column": "cột tính toán", "view": "khung nhìn (view)",
+    "trigger": "trigger",
+}  # fmt: skip
 _ROOT = re.compile(r"<(?:\w+:)?(\w+)[\s/>]")
 _HGT_NAME = re.compile(r"[NS]\d\d[EW]\d{3}\..*hgt", re.IGNORECASE)
 _HGT_BYTES = (2 * 1201**2, 2 * 3601**2)
@@ -97,7 +101,7 @@ def validate_database(file: Path) -> None:
         unusual = kind == "trigger" and not _USUAL_TRIGGERS.fullmatch(str(name))
         if kind == "view" or unusual or virtual or generated:
             what = "virtual table" if virtual else "computed column" if generated else str(kind)
-            raise _runs(file, f"the {what} {name!r}", f"{what} {name!r}")
+            raise _runs(file, f"the {what} {name!r}", f"{_RUNNING_VI[what]} {name!r}")
 
 
 def validate_tab(file: Path) -> None:
@@ -180,7 +184,10 @@ def _xml_kind(file: Path, text: str) -> str:
     if "vrt" in root:
         raise _runs(file, "references to other files (VRT)", "tham chiếu tới tệp khác (VRT)")
     if root in ("html", "table", "head", "body", "meta", "workbook", "style"):
-        raise _not_read(file, "a web page or XML saved as a table; save it as .xlsx in a spreadsheet program: HTML")
+        raise _not_read(
+            file, "a web page or XML saved as a table; save it as .xlsx in a spreadsheet program: HTML",
+            "trang web hoặc XML lưu dưới dạng bảng; hãy mở bằng phần mềm bảng tính và lưu lại dạng .xlsx: HTML",
+        )  # fmt: skip
     raise _not_read(file, f"XML <{root}>" if root else "XML")
 
 
@@ -190,10 +197,10 @@ def _loose_text(head: bytes) -> str:
     return head.decode("utf-8", errors="replace")
 
 
-def _not_read(file: Path, what: str) -> InputError:
+def _not_read(file: Path, what: str, what_vi: str = "") -> InputError:
     return InputError(
         f"{file.name} is no table, vector file or raster that is read here ({what}); export it as one.",
-        vi=f"{file.name} không phải bảng, tệp vectơ hay raster đọc được ({what}); hãy xuất lại.",
+        vi=f"{file.name} không phải bảng, tệp vectơ hay raster đọc được ({what_vi or what}); hãy xuất lại.",
     )
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from phusong.geodata.archives import archive_kind, unpack_kml, validate_archive
-from phusong.geodata.cells import clean_column, clean_text
+from phusong.geodata.cells import LONGEST_CELL, clean_column, clean_text
 from phusong.geodata.encodings import decode_file
 from phusong.geodata.errors import InputError
 from phusong.geodata.file_kinds import (
@@ -47,6 +47,7 @@ from phusong.geodata.tables import (
 from phusong.geodata.workbooks import Formulas, no_such, read_formulas, read_sheets
 
 _DELIMITERS = ",;\t|"
+_FIELD_CHARACTERS = 1 << 26  # of a field while it is read, four bytes each: a quote that is never closed ends there
 _HEAD_CHARACTERS = 20_000  # enough of a text file to find its header
 
 
@@ -154,7 +155,7 @@ def _text_sheet(
     except (csv.Error, TypeError) as error:
         raise InputError(
             f"{file.name} is not readable as CSV: {error}.",
-            vi=f"{file.name} không đọc được dạng CSV: {error}.",
+            vi=f"{file.name} không đọc được dạng CSV: dấu nháy đặt sai, hoặc có ô quá dài; hãy xuất lại tệp.",
         ) from error
     records[:start] = [[]] * start
     sheet = without_reasons(Sheet(records, ragged=True))
@@ -163,10 +164,14 @@ def _text_sheet(
 
 
 def _read_records(text: str, delimiter: str) -> list[list[str]]:
-    """Read all records; equal fields share one text, which spares most of the memory of a large file."""
+    """Read all records, long fields cut; equal ones share one text, which spares most of the memory of a large file."""
     known: dict[str, str] = {}
-    records = csv.reader(_lines(text), delimiter=delimiter, strict=True)
-    return [[known.setdefault(cell, cell) for cell in record] for record in records]
+    csv.field_size_limit(_FIELD_CHARACTERS)
+    reader = csv.reader(_lines(text), delimiter=delimiter, strict=True)
+    records = [[known.setdefault(cell, cell) for cell in record] for record in reader]
+    if any(len(cell) > LONGEST_CELL for cell in known):
+        return [[cell[: LONGEST_CELL + 1] for cell in record] for record in records]
+    return records
 
 
 def _lines(text: str) -> Iterator[str]:

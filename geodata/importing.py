@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace as changed
 from pathlib import Path
@@ -38,10 +38,11 @@ from phusong.geodata.matching import (
     refuse_errors,
     require_columns,
 )
+from phusong.geodata.observed_settlements import find_settlements, with_names
 from phusong.geodata.placing import REPAIRS
 from phusong.geodata.positions import place_rows
 from phusong.geodata.readers import SIDECARS, read_table
-from phusong.geodata.reports import ImportReport, IssueLog, Note, count_rows
+from phusong.geodata.reports import ImportReport, IssueLog, Note, RowIssue, count_rows
 from phusong.geodata.schemas import STORAGE_CRS, Layer, find_layer
 from phusong.geodata.sources import Source, read_sources, record_source
 from phusong.geodata.station_lists import assume_missing, name_masts, split_technologies
@@ -149,13 +150,13 @@ def _read_rows(
 
     What it needs on the way is large, and gone when the rows are written.
     """
-    words = find_words(described)
+    words, theirs = find_words(with_names(described)), with_names(described)
     mapped = [name for names in mapping.values() for name in ([names] if isinstance(names, str) else names)]
     table = read_table(file, sheet=sheet, layer=sheet, encoding=encoding, words=words, mapped=mapped)
     log = IssueLog(table.row_numbers, table.sheets)
     frame, notes = _join_all(table.frame, joins, file.name, log)
-    columns, found = complete_mapping(changed(table, frame=frame), mapping, described, crs=crs)
-    frame, chosen = choose_columns(frame, described, columns, file=file.name)
+    columns, found = complete_mapping(changed(table, frame=frame), mapping, theirs, crs=crs)
+    frame, chosen = choose_columns(frame, theirs, columns, file=file.name)
     refuse_bare_formulas(table, columns, frame, log)
     refuse_errors(table, columns, frame, log)
     counts = apply_values(frame, _of_layer(values, described))
@@ -173,6 +174,8 @@ def _read_rows(
         filled, said = assume_missing(frame)
         found += said
         _add(counts, filled)
+    if described.name == "observations":
+        found += find_settlements(workspace, frame, log)
     require_columns(frame, described, words, table=table, mapping=columns, file=file.name)
     parsed, filled = parse_columns(frame, described, log)
     _add(counts, filled)
@@ -198,7 +201,7 @@ def _read_rows(
                 f"đã thêm vào lớp; {gone} dòng đã có từ trước{replaced_vi}",
             )
         )
-    issues = tuple(sorted(dict.fromkeys((*table.issues, *log.issues)), key=lambda issue: issue.row))
+    issues = _causes((*table.issues, *log.issues))
     report = ImportReport(
         described.name, file.name, 0 if placed.wrong else len(accepted), count_rows(issues),
         repaired=count_rows(log.repairs), rows=issues, repairs=log.repairs,
@@ -206,6 +209,16 @@ def _read_rows(
         columns=_taken_from(columns, list(frame.columns), set(table.frame.columns)),
     )  # fmt: skip
     return report, stored, placed.wrong
+
+
+def _causes(issues: Iterable[RowIssue]) -> tuple[RowIssue, ...]:
+    """Issues by row, each once; a value is not called missing where another issue says why it is."""
+    said = {
+        (issue.sheet, issue.row, field) for issue in issues if issue.code != "missing_value"
+        for field in issue.field.split(", ")
+    }  # fmt: skip
+    kept = [one for one in issues if one.code != "missing_value" or (one.sheet, one.row, one.field) not in said]
+    return tuple(sorted(dict.fromkeys(kept), key=lambda issue: issue.row))
 
 
 @contextmanager

@@ -20,9 +20,15 @@ from phusong.geodata.wrong_crs import describe_wrong_file
 REPAIRS = ("xy_swapped", "dms_text")  # codes of refusal that can be repaired instead
 IN_COMMUNES = ("settlements", "places")
 _SETTLED = {
-    "xy_swapped": ("{value} looks swapped in this row", "{value} có vẻ bị đảo ở dòng này"),
+    "xy_swapped": (
+        "{value} looks swapped in this row", "{value} có vẻ bị đảo ở dòng này",
+        "exchange them, or take it so with --accept-repairs {code}",
+        "hãy đổi chỗ, hoặc nhận như vậy bằng --accept-repairs {code}",
+    ),
     "dms_text": (
         "{value} is degrees, minutes and seconds in metric columns", "{value} là độ, phút, giây trong cột tọa độ mét",
+        "write metres, take it so with --accept-repairs {code}, or give --crs EPSG:4326 where all rows are degrees",
+        "hãy ghi mét, hoặc nhận như vậy bằng --accept-repairs {code}, hoặc dùng --crs EPSG:4326 nếu mọi dòng đều là độ",
     ),
 }  # fmt: skip
 
@@ -138,12 +144,13 @@ class _Trial:
 
     def settle(self, code: str, rows: Mask, lon: Floats, lat: Floats, *, accepted: bool) -> None:
         """Repair rows whose right position is known, or refuse them with it."""
-        en, vi = _SETTLED[code]
+        en, vi, remedy, remedy_vi = (text.replace("{code}", code) for text in _SETTLED[code])
         put = self.log.repair if accepted else self.log.refuse
         put(
             rows, field=", ".join(self.given.fields), values=self.given.shown(rows), code=code,
-            reason=f"{en}; {'taken as' if accepted else 'it would be'} {{hint}}",
-            reason_vi=f"{vi}; {'lấy là' if accepted else 'sẽ là'} {{hint}}", hints=_positions(lon, lat, rows),
+            reason=f"{en}; taken as {{hint}}" if accepted else f"{en}; it would be {{hint}}; {remedy}",
+            reason_vi=f"{vi}; lấy là {{hint}}" if accepted else f"{vi}; sẽ là {{hint}}; {remedy_vi}",
+            hints=_positions(lon, lat, rows),
         )  # fmt: skip
         self.settled |= rows
         if accepted:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from phusong.geodata.antenna_cuts import copy_cuts
 from phusong.geodata.errors import PhusongError
 from phusong.geodata.file_tables import read_file_sheets, read_file_table
 from phusong.geodata.raster_copies import copy_raster
@@ -21,6 +22,7 @@ TASKS: dict[str, Callable[..., None]] = {
     "table": read_file_table,
     "sheets": read_file_sheets,
     "raster": copy_raster,
+    "antenna": copy_cuts,
 }
 _GROWN_MB = 512  # a process that holds so much is replaced
 

@@ -111,7 +111,10 @@ class IssueLog:
         self, mask: npt.ArrayLike, *, field: str, values: Sequence[object] | None, code: str,
         reason: str, reason_vi: str, hints: Sequence[object] | None = None,
     ) -> None:  # fmt: skip
-        """Refuse the rows where `mask` is true; `{value}` and `{hint}` in a reason become the row's own."""
+        """Refuse the rows where `mask` is true; `{value}` and `{hint}` in a reason become the row's own.
+
+        A hint may be a `Note`, to differ by language.
+        """
         issues = self._issues(mask, field, values, code, reason, reason_vi, hints)
         self.refused[[position for position, _ in issues]] = True
         self.issues.extend(issue for _, issue in issues)
@@ -152,7 +155,7 @@ class IssueLog:
         written: dict[tuple[str | None, str], tuple[str | None, str, str]] = {}  # equal texts are kept once
         for position in np.flatnonzero(np.asarray(mask, dtype=bool)).tolist():
             given = None if values is None or values[position] is None else str(values[position])
-            hint = "" if hints is None else str(hints[position])
+            hint = Note("", "") if hints is None else _as_note(hints[position])
             if (given, hint) not in written:
                 written[given, hint] = _written(given, hint, reason, reason_vi)
             value, en, vi = written[given, hint]
@@ -161,11 +164,15 @@ class IssueLog:
         return issues
 
 
-def _written(given: str | None, hint: str, reason: str, reason_vi: str) -> tuple[str | None, str, str]:
+def _as_note(hint: object) -> Note:
+    return hint if isinstance(hint, Note) else Note(str(hint), str(hint))
+
+
+def _written(given: str | None, hint: Note, reason: str, reason_vi: str) -> tuple[str | None, str, str]:
     """A value as a report shows it, and the two reasons with it and the hint in them."""
     value = given if given is None or len(given) <= _SHOWN else f"{given[:_SHOWN]}…"
     shown, shown_vi = ("empty", "trống") if value is None else (repr(value), repr(value))
-    en, vi = (text.replace("{hint}", hint) for text in (reason, reason_vi))
+    en, vi = reason.replace("{hint}", hint), reason_vi.replace("{hint}", hint.vi)
     return value, en.replace("{value}", shown), vi.replace("{value}", shown_vi)
 
 

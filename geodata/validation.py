@@ -2,13 +2,14 @@
 
 import datetime
 import re
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from phusong.geodata.appending import normalise_times
-from phusong.geodata.cells import distinct
+from phusong.geodata.cells import LONGEST_CELL, distinct
 from phusong.geodata.reports import IssueLog
 from phusong.geodata.schemas import Column, Layer
 
@@ -88,6 +89,15 @@ def refuse_duplicates(values: pd.DataFrame, layer: Layer, log: IssueLog) -> None
     )
 
 
+def refuse_long(values: Sequence[str | None], field: str, log: IssueLog) -> None:
+    """Refuse the rows whose text is longer than a cell may be."""
+    log.refuse(
+        [text is not None and len(text) > LONGEST_CELL for text in values], field=field, values=values, code="too_long",
+        reason=f"{field} has more than {LONGEST_CELL} characters; shorten it",
+        reason_vi=f"{field} có hơn {LONGEST_CELL} ký tự; hãy rút ngắn",
+    )  # fmt: skip
+
+
 def parse_number(text: str) -> float | None:
     """Read a plain decimal number with a point; None for anything else."""
     return float(text) if _NUMBER.fullmatch(text) else None
@@ -113,6 +123,7 @@ def _parse_column(raw: npt.NDArray[np.object_], column: Column, log: IssueLog) -
         reason=f"{column.name} holds a character that cannot be read (NUL, or bytes of another encoding); correct it",
         reason_vi=f"{column.name} có ký tự không đọc được (NUL, hoặc thuộc bảng mã khác); hãy sửa",
     )
+    refuse_long(values, column.name, log)
     if column.kind == "number":
         return _parse_numbers(values, column, log)
     if column.kind in ("numbers", "texts"):
@@ -190,8 +201,8 @@ def _parse_dates(values: list[str | None], column: Column, log: IssueLog) -> npt
         field=column.name,
         values=values,
         code="not_a_date",
-        reason=f"{column.name} {{value}} is no date; write it as year-month-day, like 2025-07-01",
-        reason_vi=f"{column.name} {{value}} không phải ngày; hãy viết năm-tháng-ngày, ví dụ 2025-07-01",
+        reason=f"{column.name} {{value}} is no date; write day, month and year like 01/07/2025, or 2025-07-01",
+        reason_vi=f"{column.name} {{value}} không phải ngày; hãy viết ngày/tháng/năm như 01/07/2025, hoặc 2025-07-01",
     )
     return np.array(values, dtype=object)
 

@@ -16,6 +16,7 @@ from phusong.geodata.readers import read_table
 from phusong.geodata.reports import ImportReport, IssueLog, count_rows
 from phusong.geodata.schemas import Column, Layer
 from phusong.geodata.tables import is_total
+from phusong.geodata.validation import refuse_long
 
 VILLAGE_LIST = Layer(
     "village_list",
@@ -84,6 +85,9 @@ def read_village_list(
     log = IssueLog(table.row_numbers, table.sheets)
     refuse_bare_formulas(table, columns, frame, log)
     refuse_errors(table, columns, frame, log)
+    for column in VILLAGE_LIST.columns:
+        if column.name in frame.columns:
+            refuse_long(frame[column.name].to_list(), column.name, log)
     cells = {
         name: frame[name].to_list() if name in frame else [None] * len(frame) for name in VILLAGE_LIST.column_names
     }

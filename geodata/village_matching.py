@@ -146,7 +146,7 @@ def match_villages(villages: Iterable[Village], known: KnownSettlements) -> list
     known
         The settlements.
     """
-    found = [_match(village, known) for village in villages]
+    found = [match_village(village, known) for village in villages]
     rows_of = defaultdict(list)
     for match in found:
         if match.settlement_id is not None and "merged" not in match.candidates[0].reason:
@@ -165,7 +165,8 @@ def _unless_shared(match: VillageMatch, rows: Sequence[int]) -> VillageMatch:
     )  # fmt: skip
 
 
-def _match(village: Village, known: KnownSettlements) -> VillageMatch:
+def match_village(village: Village, known: KnownSettlements) -> VillageMatch:
+    """Match one row by itself: others may name the same settlement."""
     if village.settlement_id is not None and village.settlement_id in known.by_id:
         return _by_id(village, known.by_id[village.settlement_id])
     codes = known.communes.get(_commune_key(village.commune)) if village.commune else None

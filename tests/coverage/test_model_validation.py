@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from phusong.coverage.model_validation import validate_model
+from phusong.coverage.model_validation import LEAST_COUNT, validate_model
 from phusong.coverage.results import Results
 from phusong.coverage.service import NO_SIGNAL_CDBM
 from phusong.geodata.errors import InputError
@@ -93,6 +93,16 @@ def test_points_that_cannot_be_compared_are_counted(results, profile, measuremen
     assert (found.statistics[-1].count, found.unknown, found.outside) == (40, 40, 40)
     with pytest.raises(InputError, match="None of the 40 measurements"):
         validate_model(results, elsewhere, profile)
+
+
+def test_a_band_of_few_points_gets_no_offset_and_no_say_in_sigma(results, profile, measurements):
+    bands = validate_model(results, measurements, profile).pairs["band_mhz"].to_numpy()
+    rare = bands == max(BIAS_DB)
+    chosen = measurements[~rare | (np.cumsum(rare) <= LEAST_COUNT - 1)]
+    found = validate_model(results, chosen.assign(rsrp_dbm=chosen["rsrp_dbm"]), profile)
+    assert [(row.band_mhz, row.count) for row in found.too_few] == [(max(BIAS_DB), LEAST_COUNT - 1)]
+    assert f"{max(BIAS_DB):g}" not in found.offset_db
+    assert found.sigma_db == pytest.approx(NOISE_DB, abs=0.2)
 
 
 def test_a_handful_of_points_proposes_nothing(results, profile, measurements):

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from openpyxl.utils import get_column_letter
 from pyproj import Transformer
 
-from phusong.geodata.errors import InputError
+from phusong.geodata.errors import InputError, RefusedRowsError
 from phusong.geodata.importing import import_layer
 from phusong.geodata.names import search_key
 from phusong.geodata.reports import ImportReport
@@ -90,6 +90,35 @@ def test_a_row_of_three_technologies_with_two_faults_is_one_refused_row(workspac
     )
     assert (report.accepted, report.refused, len(report.rows)) == (1, 1, 2)
     assert report.to_dict()["faults"] == {"out_of_range": 1, "not_a_number": 1}
+
+
+def test_a_cell_of_great_length_refuses_its_row_or_nothing_where_it_is_not_used(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    rows = [[*HEADER, "Ghi chú"], [*ROW, "x" * 200_000], ["B2", "y" * 200_000, *ROW[2:], ""], ["B3", *ROW[1:], ""]]
+    (tmp_path / "a.csv").write_text("\n".join(";".join(row) for row in rows), encoding="utf-8")
+    report = read(workspace, tmp_path / "a.csv")
+    assert (report.accepted, [(issue.row, issue.field, issue.code) for issue in report.rows]) == (
+        2, [(3, "operator", "too_long")],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("cell", "date"),
+    [(45292, "2024-01-01"), ("45292", "2024-01-01"), (45292.75, "2024-01-01"), ("23/04/2014 08:30", "2014-04-23"),
+     ("1/7/2025 12:00:00 AM", "2025-07-01"), ("20250701", "2025-07-01"), ("2014-04-23T08:30:00", "2014-04-23")],
+)  # fmt: skip
+def test_dates_are_read_in_every_usual_form(workspace: Workspace, tmp_path: Path, cell: Any, date: str) -> None:
+    report = read(workspace, simple(tmp_path / "a.xlsx", [*HEADER, "Ngày phát sóng"], [*ROW, cell]))
+    assert workspace.read_layer("stations")["on_air_from"].to_list() == [date]
+    noted = [note for note in report.notes if "days of a spreadsheet program" in note]
+    assert bool(noted) == str(cell).startswith("45292")
+
+
+@pytest.mark.parametrize("cell", ["2014", "07/2025", "04/23/2014", "23/4/14", "19999", "80001"])
+def test_what_is_no_date_is_refused_with_the_forms_that_are(workspace: Workspace, tmp_path: Path, cell: str) -> None:
+    with pytest.raises(RefusedRowsError, match="day, month and year like 01/07/2025, or 2025-07-01"):
+        read(workspace, simple(tmp_path / "a.xlsx", [*HEADER, "Ngày phát sóng"], [*ROW, cell]))
 
 
 def simple(path: Path, header: list[str], *rows: list[Any]) -> Path:

@@ -144,6 +144,14 @@ def test_other_kinds_are_refused_by_name(tmp_path: Path, content: bytes, what: s
     assert what in refusal(tmp_path / "a.xls")
 
 
+def test_a_web_page_is_refused_in_vietnamese_words_alone(tmp_path: Path) -> None:
+    (tmp_path / "a.xls").write_bytes(b"<html><table></table></html>")
+    with pytest.raises(InputError) as caught:
+        read_table(tmp_path / "a.xls")
+    assert "trang web hoặc XML lưu dưới dạng bảng" in caught.value.vi
+    assert "web page" not in caught.value.vi
+
+
 def test_a_kmz_is_read_like_its_kml(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.kmz", "w") as archive:
         archive.writestr("doc.kml", KML)

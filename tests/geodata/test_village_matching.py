@@ -9,6 +9,7 @@ import pytest
 from shapely import Point, box
 
 from phusong.geodata.errors import InputError, RefusedRowsError
+from phusong.geodata.importing import import_layer
 from phusong.geodata.review_tables import HEADINGS, read_review, review_rows, write_table
 from phusong.geodata.village_lists import Village, read_village_list
 from phusong.geodata.village_matching import match_villages, read_known
@@ -141,6 +142,22 @@ def test_bad_rows_of_a_list_are_refused_with_reason_and_row_and_none_is_lost(tmp
     assert listed.report.refused == 5
     assert "columns not used: TT, Ghi chú" in listed.report.notes
     assert "cột không dùng đến: TT, Ghi chú" in [note.vi for note in listed.report.notes]
+
+
+def test_observations_may_name_their_settlement(workspace: Workspace, tmp_path: Path) -> None:
+    common = ("sóng", "lõm sóng", "CV 12", "01/07/2025")
+    path = write_list(
+        tmp_path / "list.xlsx", ("Mã thôn", "Tên thôn, bản", "Thuộc xã", "Chỉ tiêu", "Giá trị", "Nguồn", "Ngày"),
+        (None, "thôn Hoà Sơn", "Minh Hoá", *common), (None, "Thôn 1", "Kim Phú", *common),
+        (None, "Thôn Đồng Bưởi", "Minh Hóa", "điện", "có", *common[2:]), ("T3", None, None, *common),
+        (None, "Thôn 1", None, *common), (None, "Bản Xa Lạ", "Kim Phú", *common), (None, None, "Kim Phú", *common),
+    )  # fmt: skip
+    report = import_layer(workspace, "observations", path)
+    assert workspace.read_layer("observations")["settlement_id"].to_list() == ["T1", "T4", "T1", "T3"]
+    assert [(issue.row, issue.code) for issue in report.rows] == [
+        (6, "ambiguous_settlement"), (7, "unknown_settlement"), (8, "missing_value")
+    ]  # fmt: skip
+    assert "T2 Thôn 1, Xã Minh Hóa; T4 Thôn 1, Xã Kim Phú" in report.rows[0].reason
 
 
 @pytest.mark.parametrize(
