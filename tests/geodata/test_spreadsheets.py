@@ -20,6 +20,7 @@ from pyproj import Transformer
 from phusong.geodata.errors import InputError, RefusedRowsError
 from phusong.geodata.importing import import_layer
 from phusong.geodata.names import search_key
+from phusong.geodata.observed_settlements import with_names
 from phusong.geodata.reports import ImportReport
 from phusong.geodata.schemas import LAYERS
 from phusong.geodata.workspace import Workspace
@@ -406,6 +407,6 @@ def test_no_word_of_the_dictionary_means_two_columns_of_a_layer() -> None:
     for name, layer in LAYERS.items():
         columns = content.get(name, {}).get("columns", {}) | (content["points"] if layer.geometry == "point" else {})
         keys = Counter(key for words in columns.values() for key in {search_key(word) for word in words})
-        own = {"commune", "position"} | set(layer.column_names)
+        own = {"commune", "position"} | set(with_names(layer).column_names)
         assert [key for key, count in keys.items() if count > 1] == []
         assert set(columns) - set(content["points"]) <= own
