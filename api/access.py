@@ -1,44 +1,38 @@
-"""Who may ask for what: roles, callers, and routes that say which role they need.
+"""Routes that say which role they need, how much they read, and whether callers may keep their answers.
 
-Public sees classes only. A planner sees levels and masts as well, a data administrator may change the layers too, an
-auditor reads the audit log and the metrics, and no more than the public otherwise. A route that does not say its
-role cannot be made.
+A route that does not say its role cannot be made; a request is refused before its parameters or body are read.
 """
 
 import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal, TypeVar
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from phusong.api.errors import ForbiddenError, LargeBodyError, SlowRequestError, UnauthenticatedError
+from phusong.api.caching import Tags, caching_headers, is_known, tagged
+from phusong.api.callers import Role, require_role
+from phusong.api.errors import LargeBodyError, SlowRequestError
 
-Role = Literal["public", "planner", "data_admin", "auditor"]
-ROLES: tuple[Role, ...] = get_args(Role)
-CALLER = "phusong.caller"
-_HOLDERS: dict[Role, frozenset[Role]] = {
-    "public": frozenset(ROLES),
-    "planner": frozenset(("planner", "data_admin")),
-    "data_admin": frozenset(("data_admin",)),
-    "auditor": frozenset(("auditor",)),
-}
 BODY_LIMIT_BYTES = 2**20
 TIME_LIMIT_S = 30.0
+Kept = Literal["no", "run", "layers"]
 _DECLARED = "phusong_declared"
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
 class Declared:
-    """What a route says of itself: who may ask, the largest body [bytes], the longest time for one with a body [s]."""
+    """What a route says of itself: the arguments of `for_role`."""
 
     role: Role
     body_limit_bytes: int = BODY_LIMIT_BYTES
     time_limit_s: float = TIME_LIMIT_S
+    kept: Kept = "no"
 
     async def pass_on(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through to an application, or raise the error that refuses it."""
@@ -56,37 +50,12 @@ class Declared:
             ) from error
 
 
-@dataclass(frozen=True)
-class Caller:
-    """Who sent a request: the name of a key or person, empty for anybody, and the roles held."""
-
-    name: str
-    roles: frozenset[Role]
-    kind: Literal["anybody", "key", "session", "local", "refused"]
-
-    def may(self, role: Role) -> bool:
-        """Whether a route of that role is open to the caller."""
-        return not self.roles.isdisjoint(_HOLDERS[role])
-
-    @property
-    def sees_levels(self) -> bool:
-        """Whether answers show levels, stations and distances, each of which locates masts."""
-        return self.may("planner")
-
-
-ANYBODY = Caller("", frozenset(("public",)), "anybody")
-REFUSED = Caller("", frozenset(), "refused")
-LOCAL = Caller("local", frozenset(ROLES), "local")
-
-
-def caller_of(request: Request) -> Caller:
-    """Who sent a request; a request that no middleware has looked at comes from anybody."""
-    caller: Caller = request.scope.get(CALLER, ANYBODY)
-    return caller
-
-
 def for_role(
-    role: Role, *, body_limit_bytes: int = BODY_LIMIT_BYTES, time_limit_s: float = TIME_LIMIT_S
+    role: Role,
+    *,
+    kept: Kept = "no",
+    body_limit_bytes: int = BODY_LIMIT_BYTES,
+    time_limit_s: float = TIME_LIMIT_S,
 ) -> Callable[[Endpoint], Endpoint]:
     """Declare the role that a route needs; stands right above the function, below `@app.get(…)`.
 
@@ -94,6 +63,9 @@ def for_role(
     ----------
     role
         The role.
+    kept
+        "run" where the answer depends on the run and the request alone, "layers" where on the layers as imported now
+        too: it gets an entity tag, and 304 is answered to those who have it. "no" where it may change at any time.
     body_limit_bytes
         The largest body that it reads.
     time_limit_s
@@ -101,7 +73,7 @@ def for_role(
     """
 
     def declare(endpoint: Endpoint) -> Endpoint:
-        setattr(endpoint, _DECLARED, Declared(role, body_limit_bytes, time_limit_s))
+        setattr(endpoint, _DECLARED, Declared(role, body_limit_bytes, time_limit_s, kept))
         return endpoint
 
     return declare
@@ -124,7 +96,21 @@ class GuardedRoute(APIRoute):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or raise UnauthenticatedError, ForbiddenError, LargeBodyError or SlowRequestError."""
-        await self.declared.pass_on(super().handle, scope, receive, send)
+        await self.declared.pass_on(self._answer, scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer with an entity tag; 304 and no body to those who have the answer."""
+        if self.declared.kept == "no" or scope["method"] != "GET":
+            await super().handle(scope, receive, send)
+            return
+        tags: Tags = scope["app"].state.tags
+        tag = tags.tag(scope, of_layers=self.declared.kept == "layers")
+        if tag is not None and is_known(scope, tag):
+            response = Response(status_code=304)
+            response.raw_headers += caching_headers(scope, tag)
+            await response(scope, receive, send)
+        else:
+            await super().handle(scope, receive, tagged(scope, send, tag))
 
 
 class Guarded:
@@ -170,36 +156,6 @@ def limited(scope: Scope, receive: Receive, limit_bytes: int) -> Receive:
         return message
 
     return receive_up_to
-
-
-def require_role(scope: Scope, role: Role) -> None:
-    """Let a request pass whose caller holds a role.
-
-    Raises
-    ------
-    UnauthenticatedError
-        The caller is unknown, and the role is not everybody's.
-    ForbiddenError
-        The caller is known and does not hold the role.
-    """
-    caller: Caller = scope.get(CALLER, ANYBODY)
-    if caller.may(role):
-        return
-    if caller.kind == "refused":
-        raise UnauthenticatedError(
-            "The key is not valid: unknown, expired or revoked. Send a valid one: Authorization: Bearer KEY.",
-            vi="Khóa không hợp lệ: không tồn tại, hết hạn hoặc đã thu hồi. Hãy gửi khóa còn hiệu lực: "
-            "Authorization: Bearer KHÓA.",
-        )
-    if caller.kind == "anybody":
-        raise UnauthenticatedError(
-            f"This needs the role {role}; send a key: Authorization: Bearer KEY.",
-            vi=f"Cần vai trò {role}; hãy gửi khóa: Authorization: Bearer KHÓA.",
-        )
-    raise ForbiddenError(
-        f"This needs the role {role}, which {caller.name} does not hold.",
-        vi=f"Cần vai trò {role}, {caller.name} không có vai trò này.",
-    )
 
 
 def roles_of_routes(app: FastAPI) -> Iterator[tuple[str, frozenset[str], Role]]:

@@ -4,7 +4,7 @@ import ipaddress
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from phusong.api.access import ANYBODY, CALLER, LOCAL, REFUSED, Caller
+from phusong.api.callers import ANYBODY, CALLER, LOCAL, REFUSED, Caller
 from phusong.api.errors import ForbiddenError
 from phusong.api.keys import Keys
 from phusong.api.problems import error_response

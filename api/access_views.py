@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 from pyproj import Transformer
 
-from phusong.api.access import Caller
+from phusong.api.callers import Caller
 from phusong.api.models import (
     Answer,
     CoverageAnswer,

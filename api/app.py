@@ -15,11 +15,13 @@ from pydantic import BaseModel, FiniteFloat
 
 from phusong.api import access_views as views
 from phusong.api import models
-from phusong.api.access import GuardedRoute, caller_of, for_role, roles_of_routes
+from phusong.api.access import GuardedRoute, for_role, roles_of_routes
 from phusong.api.access_views import public_cell, require_open, shown, unknown_run
 from phusong.api.access_wiring import service_middleware
 from phusong.api.answers import coverage_answer, open_run, runs_answer, settlements_answer
 from phusong.api.audit import AuditLog
+from phusong.api.caching import Tags
+from phusong.api.callers import caller_of
 from phusong.api.middleware_metrics import ServiceMetrics
 from phusong.api.operation_routes import operation_routes
 from phusong.api.point_answer import point_answer
@@ -136,6 +138,7 @@ def create_app(workspace_path: Path | str, *, access_control: bool = True) -> Fa
         middleware=service_middleware(workspace, access_control=access_control, metrics=metrics, audit=audit),
     )
     app.router.route_class = GuardedRoute
+    app.state.tags = Tags(workspace)
     add_error_handlers(app)
     runs = RunCache(workspace)
     _add_answers(app, runs)
@@ -147,7 +150,7 @@ def create_app(workspace_path: Path | str, *, access_control: bool = True) -> Fa
 
 def _add_answers(app: FastAPI, runs: RunCache) -> None:
     @app.get("/v1/coverage", response_model=models.CoverageAnswer | views.PublicCoverageAnswer, responses=_ERRORS)
-    @for_role("public")
+    @for_role("public", kept="run")
     def coverage(
         request: Request,
         level: Level = "province",
@@ -174,7 +177,7 @@ def _add_answers(app: FastAPI, runs: RunCache) -> None:
     @app.get(
         "/v1/settlements", response_model=models.SettlementsAnswer | views.PublicSettlementsAnswer, responses=_ERRORS
     )
-    @for_role("public")
+    @for_role("public", kept="run")
     def settlements(
         request: Request,
         signal: Literal["none", "weak", "good", "unknown"] | None = None,
@@ -204,7 +207,7 @@ def _add_answers(app: FastAPI, runs: RunCache) -> None:
         return shown(answer, caller_of(request))
 
     @app.get("/v1/point", response_model=models.PointAnswer | views.PublicPointAnswer, responses=_ERRORS)
-    @for_role("public")
+    @for_role("public", kept="layers")
     def point(
         request: Request,
         lon: Annotated[FiniteFloat, Query(ge=-180, le=180, description="longitude, WGS 84 [deg]")],
@@ -242,7 +245,7 @@ def _results(runs: RunCache, run: str | None, request: Request) -> Results:
 
 def _add_service(app: FastAPI, runs: RunCache) -> None:
     @app.get("/map", response_class=HTMLResponse, responses=_ERRORS)
-    @for_role("public")
+    @for_role("public", kept="layers")
     def page(request: Request, run: RunId = None) -> HTMLResponse:
         """The map of a run as one page that needs no network; with stations and levels for planners."""
         refuse_unknown(request, ("run",))

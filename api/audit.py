@@ -16,8 +16,8 @@ from typing import Any
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from phusong.api.access import ANYBODY, CALLER, Caller
 from phusong.api.access_store import ACCESS_DIR
+from phusong.api.callers import ANYBODY, CALLER, Caller
 from phusong.api.middleware_metrics import route_of
 from phusong.api.problems import error_response
 from phusong.geodata.errors import WorkspaceError

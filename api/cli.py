@@ -19,6 +19,7 @@ from phusong.api import (
     path_commands,
     reconcile_command,
     run_commands,
+    serve_command,
     unit_commands,
     validation_command,
     watch_command,
@@ -64,7 +65,7 @@ app.command("diff")(diff_commands.diff)
 app.command("map")(run_commands.map_)
 app.command("export")(database_commands.export)
 app.command("watch")(watch_command.watch)
-app.command("serve")(run_commands.serve)
+app.command("serve")(serve_command.serve)
 app.add_typer(database_commands.database, name="database")
 app.add_typer(keys_commands.keys, name="keys")
 

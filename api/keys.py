@@ -12,8 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from phusong.api.access import ROLES, Caller, Role
 from phusong.api.access_store import AccessStore
+from phusong.api.callers import ROLES, Caller, Role
 from phusong.geodata.errors import InputError, UnknownNameError
 
 DAY_S = 86400

@@ -13,7 +13,7 @@ from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from phusong.api.access import ANYBODY, CALLER, Caller
+from phusong.api.callers import ANYBODY, CALLER, Caller
 from phusong.api.problems import problem_response
 
 # The watchers of a service ask often and from one address.
@@ -24,6 +24,7 @@ SECURITY_HEADERS: dict[bytes, bytes] = {
     b"referrer-policy": b"no-referrer",
     b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'",
     b"cross-origin-resource-policy": b"same-origin",
+    b"cache-control": b"no-store",
     b"permissions-policy": b"geolocation=(), camera=(), microphone=()",
 }
 STRICT_TRANSPORT = (b"strict-transport-security", b"max-age=31536000")

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import Scope
 
-from phusong.api.access import ANYBODY, CALLER, Caller
+from phusong.api.callers import ANYBODY, CALLER, Caller
 from phusong.api.errors import USER_ERRORS, UnauthenticatedError, UnknownParameterError, problem_of, sentences_of
 from phusong.api.models import Problem
 from phusong.maps.text import Language

@@ -1,4 +1,4 @@
-"""Commands that compute and show: demo, compute, runs, map, serve."""
+"""Commands that compute and show: demo, compute, runs, map."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -26,9 +26,6 @@ from phusong.maps.text import Language, format_count, format_date, format_share
 if TYPE_CHECKING:
     from phusong.coverage.results import Results
     from phusong.geodata.workspace import Workspace
-
-
-SHUTDOWN_S = 30  # what is being answered at the end of the service is answered
 
 
 def demo(
@@ -196,59 +193,6 @@ def map_(
     _write_map(open_run(workspace, run), workspace, out, audience=audience)
 
 
-def serve(
-    folder: Folder,
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8000,
-    no_access_control: Annotated[
-        bool, typer.Option("--no-access-control", help="Show everything to this machine, and nothing to others.")
-    ] = False,
-) -> None:
-    """Answer over HTTP: /v1/coverage, /v1/settlements, /v1/point, /v1/runs, /map."""
-    import uvicorn
-
-    from phusong.api.access_middleware import is_loopback
-    from phusong.api.app import create_app
-    from phusong.geodata.workspace import Workspace
-
-    workspace = Workspace.open(folder)
-    if no_access_control and not is_loopback(host):
-        raise InputError(
-            f"Without access control the service listens on this machine alone; {host} would open it to others. Leave "
-            "--no-access-control or --host out.",
-            vi=f"Không kiểm soát truy cập thì dịch vụ chỉ phục vụ máy này; {host} mở cho máy khác. Hãy bỏ "
-            "--no-access-control hoặc --host.",
-        )
-    _log_access(folder, not no_access_control)
-    app = create_app(workspace.path, access_control=not no_access_control)
-    uvicorn.run(
-        app,
-        host=host,
-        port=port,
-        proxy_headers=False,
-        server_header=False,
-        timeout_graceful_shutdown=SHUTDOWN_S,
-        log_config=_log_to_stderr(),
-    )
-
-
-def _log_access(folder: Path, access_control: bool) -> None:
-    """Say on stderr who will see what."""
-    if access_control:
-        log(
-            f"Without a key callers see classes and totals only. A key that sees all: phusong keys add {folder} NAME "
-            "--role planner; for yourself alone on this machine: --no-access-control",
-            f"Không có khóa chỉ xem được lớp dịch vụ và số tổng hợp. Khóa xem tất cả: phusong keys add {folder} TÊN "
-            "--role planner; chỉ dùng trên máy này: --no-access-control",
-        )
-    else:
-        log(
-            "warning: no access control: everybody on this machine sees levels and masts",
-            "cảnh báo: không kiểm soát truy cập: mọi người dùng trên máy này đều xem được mức thu và vị trí cột",
-            style="yellow",
-        )
-
-
 def compute_summary(
     run_id: str, published: bool, warnings: list[dict[str, str]], manifest: dict[str, Any]
 ) -> dict[str, Any]:
@@ -303,13 +247,3 @@ def _write_map(
         f"Wrote {out} ({size_mb:.1f} MB); it opens without a network.",
         f"Đã ghi {out} ({size_mb:.1f} MB); mở được không cần mạng.",
     )
-
-
-def _log_to_stderr() -> dict[str, Any]:
-    from copy import deepcopy
-
-    from uvicorn.config import LOGGING_CONFIG
-
-    config = deepcopy(LOGGING_CONFIG)
-    config["handlers"]["access"]["stream"] = "ext://sys.stderr"
-    return config

@@ -10,10 +10,11 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 
-from phusong.api.access import ANYBODY, ROLES, Guarded, GuardedRoute, for_role, roles_of_routes
+from phusong.api.access import Guarded, GuardedRoute, for_role, roles_of_routes
 from phusong.api.access_store import AccessStore
 from phusong.api.access_views import public_cell, public_view
 from phusong.api.app import create_app
+from phusong.api.callers import ANYBODY, ROLES
 from phusong.api.errors import UnauthenticatedError
 from phusong.api.keys import Keys
 from phusong.coverage.compute import compute
