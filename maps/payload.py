@@ -10,6 +10,7 @@ import pandas as pd
 import shapely
 
 from phusong.geodata.names import sort_key
+from phusong.maps.borders import simplify_borders
 from phusong.maps.data import Audience, PageData, RunInfo
 from phusong.maps.text import Language, format_count, format_date, format_share
 from phusong.maps.uncovered_text import why_payload, why_words
@@ -18,9 +19,6 @@ LANGUAGES: tuple[Language, ...] = ("vi", "en")
 INDICATORS = ("people", "residential_cells", "settlements")
 # Upper edges of the classes of the share covered, worst first; the last class is everything from 99 % up.
 SHARE_CLASS_EDGES = (0.5, 0.8, 0.95, 0.99)
-# Borders are drawn from a simplified coverage: no gap between neighbours, at most about this far off [m].
-BORDER_TOLERANCE_M = 25.0
-
 # What everybody may see of a settlement, and what only the internal edition holds besides.
 _PUBLIC_COLUMNS = (
     "settlement_id",
@@ -131,7 +129,7 @@ def _share(row: dict[Any, Any]) -> dict[str, Any]:
 
 def _units(units: gpd.GeoDataFrame, figures: pd.DataFrame, crs: str) -> list[dict[str, Any]]:
     by_code = {str(code): _shares(part) for code, part in figures.groupby("unit_code")}
-    drawn = _simplified(units, crs)
+    drawn = simplify_borders(units, crs)
     rows = []
     for code, name, shape in zip(drawn["code"], drawn["name"], drawn.geometry, strict=True):
         label = shape.representative_point()
@@ -145,13 +143,6 @@ def _units(units: gpd.GeoDataFrame, figures: pd.DataFrame, crs: str) -> list[dic
             }
         )
     return sorted(rows, key=lambda row: (*_name_key(row["name"]), row["code"]))
-
-
-def _simplified(units: gpd.GeoDataFrame, crs: str) -> gpd.GeoDataFrame:
-    """Units with a shape, borders simplified together so that neighbours stay neighbours, in EPSG:4326."""
-    drawn = units[units.geometry.notna() & ~units.geometry.is_empty].to_crs(crs)
-    drawn = drawn.set_geometry(shapely.coverage_simplify(drawn.geometry.to_numpy(), BORDER_TOLERANCE_M), crs=crs)
-    return drawn.to_crs("EPSG:4326")
 
 
 def _rings(shape: Any) -> list[list[list[list[float]]]]:

@@ -51,6 +51,10 @@ CASES: dict[str, tuple[str, Callable[[argparse.Namespace], Any]]] = {
         "a province after new and removed stations, beside a full computation",
         lambda a: _with_computed(a, 90.0, lambda folder: measure_increments(folder, full=a.full)),
     ),
+    "map": (
+        "the map in Chromium slowed 4 times: size, time to a popup, panning (needs scripts/install dev)",
+        lambda a: _with_computed(a, 90.0, _measure_map),
+    ),
     "imports": ("a million stations as CSV, 200,000 as a workbook", lambda _: measure_imports()),
     "workers": (
         "a full computation on one and on two Dask workers of one thread",
@@ -69,6 +73,12 @@ def _with_computed(given: argparse.Namespace, usual_m: float, measure: Callable[
     fresh = partial(data_workspace, None, given.resolution_m or usual_m, given.data)
     with computed_workspace(given.workspace, fresh) as folder:
         return _none_there(given) if folder is None else measure(folder)
+
+
+def _measure_map(folder: Path) -> Any:
+    from scripts.bench_map import measure_map  # needs the browser's driver: scripts/install dev
+
+    return measure_map(folder)
 
 
 def _none_there(given: argparse.Namespace) -> None:

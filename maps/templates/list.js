@@ -48,7 +48,7 @@ const unitName = (settlement) => (chosen.level === "commune" ? settlement.commun
   : `${settlement.district_name || ""} ${settlement.old_commune_name || ""}`) || "";
 
 class PlaceList {
-  /** `others`: per layer, what makes its entries {symbol, title, where, searchText, open}. */
+  /** `others`: per layer its `rows`, and `entry`, which makes one {symbol, title, where, searchText, open}. */
   constructor(settlements, others, onChoose) {
     this.settlements = settlements;
     this.others = others;
@@ -76,7 +76,7 @@ class PlaceList {
     for (const option of this.state.querySelectorAll("#list-state > option")) {
       option.textContent = t(option.value, { n: number(this.countOf(option.value)) });
     }
-    for (const [name, entries] of Object.entries(this.others)) this.option(`layer-${name}`).textContent = `${t("layer" + capital(name))} (${number(entries().length)})`;
+    for (const [name, { rows }] of Object.entries(this.others)) this.option(`layer-${name}`).textContent = `${t("layer" + capital(name))} (${number(rows().length)})`;
     for (const option of this.order.options) option.textContent = t(option.value);
     this.show();
   }
@@ -96,7 +96,8 @@ class PlaceList {
     const group = this.state.value;
     this.order.disabled = group.startsWith("layer-");
     if (this.order.disabled) {
-      const shown = this.others[group.slice("layer-".length)]().filter(({ searchText }) => searchText.includes(wanted));
+      const { rows, entry } = this.others[group.slice("layer-".length)];
+      const shown = rows().map(entry).filter(({ searchText }) => searchText.includes(wanted));
       this.list.replaceChildren(...shown.map((entry) => this.item(entry)));
       this.count.replaceChildren(shown.length ? t("itemCount", { n: number(shown.length) }) : t("listEmpty"));
       return;

@@ -10,7 +10,7 @@ const RADII = { none: 5, weak: 5, good: 3.4 };
 const HATCH = hatchPattern(SHARE_COLOURS[0]);
 const chosen = { technology: page.technologies[0], theme: "communes", indicator: "people", level: "commune" };
 const layers = {};
-const units = {}; // by level: the polygons and their labels
+const units = {}; // by level, drawn when first shown: the polygons and their labels
 
 const isWide = map.getSize().x > 700; // else the panel begins closed: it would hide the map
 const popupOptions = {
@@ -45,6 +45,7 @@ function drawUnits(rows) {
 /** Show the units of the chosen level, present or former, and what follows from them. */
 function showLevel() {
   for (const layer of [layers.communes, layers.labels]) layer?.remove();
+  units[chosen.level] ??= drawUnits(page.units[chosen.level]);
   ({ polygons: layers.communes, labels: layers.labels } = units[chosen.level]);
   layers.communes.addTo(map);
   restack();
@@ -167,7 +168,7 @@ function radio(name, value, text, onChange) {
 function showChoices() {
   document.getElementById("technologies").replaceChildren(...page.technologies.map((technology) =>
     radio("technology", technology, technologyName(technology), () => { showTheme(); list.translate(); })));
-  document.getElementById("levels").replaceChildren(...Object.keys(units).map((level) =>
+  document.getElementById("levels").replaceChildren(...Object.keys(page.units).map((level) =>
     radio("level", level, t("level" + capital(level)), () => { showLevel(); showTheme(); map.closePopup(); list.translate(); })));
 }
 
@@ -245,17 +246,22 @@ function showZoomControl() {
   layers.zoom = L.control.zoom({ zoomInTitle: t("zoomIn"), zoomOutTitle: t("zoomOut") }).addTo(map);
 }
 
-/** Entries of the list for everything on the map that is no settlement, so that each popup opens from there too. */
-const OTHER_ENTRIES = {
-  units: () => page.units[chosen.level].map((unit) => ({
-    symbol: boxSvg(unitStyle(unit).fillColor === HATCH ? SHARE_COLOURS[0] : unitStyle(unit).fillColor || "#fff"), title: unit.name || t("unnamed"),
+/** The list's other layers: everything on the map that is no settlement, so that each popup opens from there too. */
+const OTHER_LAYERS = {
+  units: { rows: () => page.units[chosen.level], entry: unitEntry },
+  masts: { rows: () => page.masts, entry: (row) => entryOf("masts", row, row[0], [...new Set(row[4].map(([operator]) => operator))].join(", ")) },
+  fibre: { rows: () => page.fibre, entry: (row) => entryOf("fibre", row, row[0], row[1] || "") },
+  places: { rows: () => page.places, entry: (row) => entryOf("places", row, row[0] || t("unnamed"), row[1] || "") },
+};
+
+function unitEntry(unit) {
+  const { fillColor } = unitStyle(unit);
+  return {
+    symbol: boxSvg(fillColor === HATCH ? SHARE_COLOURS[0] : fillColor || "#fff", { hatched: fillColor === HATCH }), title: unit.name || t("unnamed"),
     where: [`${t(chosen.indicator)}: ${shareText(unit.shares[chosen.technology], chosen.indicator, "weak")}`],
     searchText: plainText(unit.name || ""), open: () => openUnit(unit),
-  })),
-  masts: () => page.masts.map((row) => entryOf("masts", row, row[0], [...new Set(row[4].map(([operator]) => operator))].join(", "))),
-  fibre: () => page.fibre.map((row) => entryOf("fibre", row, row[0], row[1] || "")),
-  places: () => page.places.map((row) => entryOf("places", row, row[0] || t("unnamed"), row[1] || "")),
-};
+  };
+}
 
 function entryOf(layer, row, title, where) {
   return { symbol: layerSymbol(layer), title, where: [layerText(where)], searchText: plainText(`${title} ${where}`), open: () => openMarker(layer, row.marker) };
@@ -289,7 +295,7 @@ function flyTo(place, then) {
     return;
   }
   map.once("moveend", arrive);
-  map.flyTo(place, zoom, { duration: 0.7 });
+  map.flyTo(place, zoom, { duration: 0.5 });
 }
 
 /** A popup that was opened from the list takes the focus; Escape closes it and gives the focus back to the list. */
@@ -346,9 +352,8 @@ function frameMap() {
 chosen.labels = true;
 for (const name of Object.values(page.overlays)) window[name].setOpacity(0.62);
 L.control.scale({ imperial: false, position: "bottomleft" }).addTo(map);
-for (const [level, rows] of Object.entries(page.units)) units[level] = drawUnits(rows);
 drawPoints();
-const list = new PlaceList(settlements, Object.fromEntries(Object.entries(OTHER_ENTRIES).filter(([name]) => name === "units" || page[name])), goTo);
+const list = new PlaceList(settlements, Object.fromEntries(Object.entries(OTHER_LAYERS).filter(([name]) => name === "units" || page[name])), goTo);
 showLevel();
 listenToControls();
 listenToPrinting();

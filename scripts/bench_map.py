@@ -1,0 +1,101 @@
+"""The internal map of a province in headless Chromium on a slowed processor: its size, and how soon it answers."""
+
+import gzip
+import statistics
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from phusong.coverage.compute import compute
+from phusong.coverage.results import Results, current_run_id
+from phusong.geodata.workspace import Workspace
+from phusong.maps.borders import displacement_m, simplify_borders
+from phusong.maps.page import render_map
+from scripts.bench_province import AS_OF
+
+CHROMIUM = "/usr/bin/chromium"
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+SLOWED = 4  # times, as the Chrome DevTools Protocol counts
+VISITS = 9
+DRAGS = 6
+_WATCH_LONG_TASKS = """
+    window.longTasks = [];
+    new PerformanceObserver((list) => window.longTasks.push(...list.getEntries().map((entry) => entry.duration)))
+        .observe({ entryTypes: ["longtask"] });
+"""
+_FIRST_WITH_PROFILE = """() => {
+    const isTold = (one) => page.why[one.settlement_id]?.profile && one.name && LIST_GROUPS.stateUncovered(one);
+    return settlements.find(isTold).name;
+}"""
+
+
+def measure_map(folder: Path) -> dict[str, Any]:
+    """Size of the page, displacement of its borders, seconds to a filtered list with a popup, long tasks of panning.
+
+    Parameters
+    ----------
+    folder
+        A workspace; it is computed if it is not yet.
+    """
+    workspace = Workspace.open(folder)
+    if current_run_id(workspace) is None:
+        compute(workspace, as_of=AS_OF)
+    results = Results.open(workspace)
+    page = render_map(results, workspace, audience="internal")
+    units = results.units("commune")
+    crs = workspace.settings.crs
+    moved = displacement_m(
+        units.to_crs(crs).geometry.to_numpy(), simplify_borders(units, crs).to_crs(crs).geometry.to_numpy()
+    )
+    found: dict[str, Any] = {
+        "megabytes": round(len(page.encode()) / 1e6, 2),
+        "megabytes_gzipped": round(len(gzip.compress(page.encode(), mtime=0)) / 1e6, 2),
+        "border_displacement_m": round(moved, 1),
+    }
+    with tempfile.TemporaryDirectory() as aside, sync_playwright() as playwright:
+        file = Path(aside) / "map.html"
+        file.write_text(page, encoding="utf-8")
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        visits = [_visit(browser, file.as_uri()) for _ in range(VISITS)]
+        browser.close()
+    tasks = [task for _, of_visit in visits for task in of_visit]
+    seconds = [second for second, _ in visits]
+    return found | {
+        "slowed_times": SLOWED,
+        "filtered_with_popup_s": round(statistics.median(seconds), 2),
+        "slowest_s": round(max(seconds), 2),
+        "panning_long_tasks_p95_ms": round(statistics.quantiles(tasks, n=20)[-1]) if len(tasks) > 1 else 0,
+        "panning_long_tasks": len(tasks),
+    }
+
+
+def _visit(browser: Browser, address: str) -> tuple[float, list[float]]:
+    """Seconds until typed text has filtered the list and a popup shows its profile; long tasks while panning [ms]."""
+    context = browser.new_context(viewport={"width": 1366, "height": 768}, offline=True)
+    page = context.new_page()
+    page.add_init_script(_WATCH_LONG_TASKS)
+    context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": SLOWED})
+    page.goto(address, wait_until="commit")
+    page.wait_for_selector("#list button")
+    page.locator("#list-search").press_sequentially(str(page.evaluate(_FIRST_WITH_PROFILE)))
+    page.locator("#list button").first.click()
+    page.wait_for_selector(".leaflet-popup svg.profile")
+    seconds = float(page.evaluate("() => performance.now() / 1000"))
+    tasks = _pan(page)
+    context.close()
+    return seconds, tasks
+
+
+def _pan(page: Page) -> list[float]:
+    page.keyboard.press("Escape")
+    page.evaluate("() => { map.setZoom(10, { animate: false }); window.longTasks.length = 0; }")
+    for drag in range(DRAGS):
+        start, end = (700, 900) if drag % 2 else (900, 700)
+        page.mouse.move(start, 450)
+        page.mouse.down()
+        page.mouse.move(end, 300, steps=12)
+        page.mouse.up()
+        page.wait_for_timeout(300)
+    return [float(task) for task in page.evaluate("() => window.longTasks")]
