@@ -28,7 +28,7 @@ def simplify_borders(units: gpd.GeoDataFrame, crs: str) -> gpd.GeoDataFrame:
     """
     drawn = units[units.geometry.notna() & ~units.geometry.is_empty].to_crs(crs)
     given = drawn.geometry.to_numpy()
-    clean = shapely.coverage_clean(given, gap_width=_GAP_WIDTH_M)
+    clean = shapely.coverage_clean(given, gap_width=_GAP_WIDTH_M)  # type: ignore[attr-defined]  # not in the stubs yet
     tolerance_m = _FIRST_TOLERANCE_M
     simple = shapely.coverage_simplify(clean, tolerance_m)
     while displacement_m(given, simple) > MOST_DISPLACED_M and tolerance_m > 1.0:

@@ -245,7 +245,7 @@ def test_the_list_sorts_by_name_unit_and_people(open_page, data):
     by_people = data.settlements.sort_values("population", ascending=False, na_position="last")
     assert [name for name in names() if name in set(data.settlements["name"])] == list(by_people["name"])
     page.select_option("#list-order", "orderUnit")
-    assert page.locator("#list .where").first.inner_text().startswith("xã 0")
+    assert page.locator("#list .where").first.text_content().startswith("xã 0")
 
 
 def test_former_districts_replace_the_communes_on_the_map_and_in_the_list(open_page, data):
@@ -255,9 +255,9 @@ def test_former_districts_replace_the_communes_on_the_map_and_in_the_list(open_p
     page.check("input[name=level][value=district]", force=True)
     assert page.evaluate("() => layers.communes.getLayers().length") == 1
     page.select_option("#list-state", "stateAll")
-    assert "xã cũ · huyện cũ · nay: xã" in page.locator("#list .where").first.inner_text()
+    assert "xã cũ · huyện cũ · nay: xã" in page.locator("#list .where").first.text_content()
     page.select_option("#list-state", "layer-units")
-    assert "90,0% (" in page.locator("#list button").inner_text()
+    assert "90,0% (" in page.text_content("#list button")
     assert watched.messages == []
 
 
