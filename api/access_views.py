@@ -16,16 +16,13 @@ from pyproj import Transformer
 from phusong.api.callers import Caller
 from phusong.api.models import (
     Answer,
-    CoverageAnswer,
     CoverageRow,
     Health,
     Landing,
-    PointAnswer,
     RunsAnswer,
     RunSummary,
     ServiceClass,
     SettlementRow,
-    SettlementsAnswer,
     Text,
     YesNoUnknown,
 )
@@ -72,6 +69,7 @@ class PublicSettlementsAnswer(Answer):
     share: float | None = Field(ge=0, le=1)
     people: float | None
     households: float | None
+    next: str | None = Field(None, description="address of the next page, of the same run; null on the last")
     rows: list[PublicSettlementRow]
 
 
@@ -197,29 +195,11 @@ def _definitions(definitions: dict[str, Text]) -> dict[str, Text]:
     return {name: text for name, text in definitions.items() if name in known}
 
 
-def _coverage(answer: CoverageAnswer) -> PublicCoverageAnswer:
-    rows = [row for row in answer.rows if row.indicator not in HIDDEN_INDICATORS]
-    return PublicCoverageAnswer(**_heading(answer), level=answer.level, rows=rows)
-
-
 def _settlement(row: SettlementRow) -> PublicSettlementRow:
     kept = {name: getattr(row, name) for name in PublicSettlementRow.model_fields if name != "service"}
     further = row.model_extra or {}
     classes = {name.removeprefix("class_"): further[name] for name in further if name.startswith("class_")}
     return PublicSettlementRow(**kept, service=classes)
-
-
-def _settlements(answer: SettlementsAnswer) -> PublicSettlementsAnswer:
-    kept = ("numerator", "denominator", "share", "people", "households")
-    rows = [_settlement(row) for row in answer.rows]
-    return PublicSettlementsAnswer(**_heading(answer), **{name: getattr(answer, name) for name in kept}, rows=rows)
-
-
-def _point(answer: PointAnswer) -> PublicPointAnswer:
-    kept = ("lon", "lat", "in_province", "commune_code", "commune_name", "service", "broadband")
-    heading = _heading(answer)
-    notes = [*heading.pop("notes"), CELL_NOTE]
-    return PublicPointAnswer(**heading, notes=notes, **{name: getattr(answer, name) for name in kept})
 
 
 def _run(run: RunSummary) -> PublicRunSummary:
@@ -233,10 +213,7 @@ def _runs(answer: RunsAnswer) -> PublicRunsAnswer:
 
 PUBLIC_VIEWS: dict[type[BaseModel], Callable[[Any], BaseModel]] = {
     Answer: lambda answer: Answer(**_heading(answer)),
-    CoverageAnswer: _coverage,
     SettlementRow: _settlement,
-    SettlementsAnswer: _settlements,
-    PointAnswer: _point,
     RunsAnswer: _runs,
     Landing: lambda answer: answer,
     Health: lambda answer: answer,

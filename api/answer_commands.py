@@ -68,13 +68,15 @@ def coverage(
     language: LanguageOption = "en",
 ) -> None:
     """Print the people, residential cells and settlements covered, with numerator and denominator."""
-    from phusong.api.answers import coverage_answer, open_run
+    from phusong.api.answers import open_run
+    from phusong.api.coverage_answer import coverage_answer
     from phusong.api.models import CoverageRow
+    from phusong.api.served import ServedRun
     from phusong.geodata.workspace import Workspace
 
     _one_format(as_json, as_csv)
-    results = open_run(Workspace.open(folder), run)
-    answer = coverage_answer(results, level=level, unit=unit, technology=technology, operator=operator, profile=profile)
+    opened = ServedRun(open_run(Workspace.open(folder), run))
+    answer = coverage_answer(opened, level=level, unit=unit, technology=technology, operator=operator, profile=profile)
     if as_json:
         print_json(answer)
     elif as_csv:
@@ -107,22 +109,19 @@ def settlements(
     language: LanguageOption = "en",
 ) -> None:
     """List the settlements that meet every condition given."""
-    from phusong.api.answers import open_run, settlements_answer
+    from phusong.api.answers import open_run
+    from phusong.api.served import ServedRun
+    from phusong.api.settlement_rows import SettlementQuery
+    from phusong.api.settlements_answer import settlements_answer
     from phusong.geodata.workspace import Workspace
 
     _one_format(as_json, as_csv)
     results = open_run(Workspace.open(folder), run)
-    answer = settlements_answer(
-        results,
-        signal=signal,
-        power=power,
-        broadband=broadband,
-        uncertain=uncertain,
-        disagrees=disagrees,
-        commune=commune,
+    query = SettlementQuery(
+        signal=signal, power=power, broadband=broadband, uncertain=uncertain, disagrees=disagrees, commune=commune,
         name=name,
-        profile=profile,
-    )
+    )  # fmt: skip
+    answer = settlements_answer(ServedRun(results), query, profile=profile)
     if as_json:
         print_json(answer)
     elif as_csv:

@@ -107,6 +107,7 @@ class SettlementsAnswer(Answer):
     share: float | None = Field(ge=0, le=1)
     people: float | None = Field(description="people of the settlements listed, where known")
     households: float | None
+    next: str | None = Field(None, description="address of the next page, of the same run; null on the last")
     rows: list[SettlementRow]
 
 

@@ -36,8 +36,12 @@ def demo(
     language: LanguageOption = "en",
 ) -> None:
     """Make the sample province, compute its coverage, print figures and the worst-served list, draw the map."""
-    from phusong.api.answers import coverage_answer, open_run, settlements_answer
+    from phusong.api.answers import open_run
+    from phusong.api.coverage_answer import coverage_answer
     from phusong.api.demo import make_demo
+    from phusong.api.served import ServedRun
+    from phusong.api.settlement_rows import SettlementQuery
+    from phusong.api.settlements_answer import settlements_answer
 
     workspace = make_demo(folder, seed=seed, resolution_m=resolution, replace=replace)
     with progress_bar("computing / đang tính") as progress:
@@ -46,7 +50,8 @@ def demo(
         computed = compute_run(workspace, progress=progress)
     log_warnings(computed.warnings)
     results = open_run(workspace)
-    figures = coverage_answer(results)
+    opened = ServedRun(results)
+    figures = coverage_answer(opened)
     print_heading(figures, language)
     print_figures(figures, language)
     print_line(
@@ -54,7 +59,7 @@ def demo(
         "\nĐiểm dân cư không có sóng, điện và băng rộng:",
         language=language,
     )
-    print_settlements(settlements_answer(results, signal="none", power="no", broadband="no"), language)
+    print_settlements(settlements_answer(opened, SettlementQuery(signal="none", power="no", broadband="no")), language)
     _write_map(results, workspace, folder / "map.html", audience="internal")  # all of it is invented
 
 
@@ -134,7 +139,7 @@ def runs(
     language: LanguageOption = "en",
 ) -> None:
     """List the published runs and the scenarios, the newest first; with --prune remove old ones."""
-    from phusong.api.answers import runs_answer
+    from phusong.api.runs_answer import runs_answer
     from phusong.geodata.workspace import Workspace
 
     if prune is not None:

@@ -1,30 +1,27 @@
-"""What a run says of one pixel: every technology and operator's level, server and service class.
+"""What a run says of one pixel: every technology and operator's level, server and service class, and the commune."""
 
-Reads the one pixel of every stored tile, never a whole raster.
-"""
-
-import json
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from functools import cached_property
 
-import geopandas as gpd
 import numpy as np
-import rasterio
-from rasterio.windows import Window
+import numpy.typing as npt
+import shapely
+from pyproj import Transformer
 
+from phusong.coverage.pixels import PixelReader
 from phusong.coverage.results import Results
 from phusong.coverage.service import (
     CLASS_NAMES,
     NO_SIGNAL_CDBM,
-    classify_levels,
     location_allowance_db,
     location_probability,
+    required_cdbm,
     station_sigma_db,
     technology_groups,
 )
-from phusong.coverage.tiles import SERVERS_TAG
 from phusong.geodata.settings import ThresholdProfile
+
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -45,27 +42,120 @@ class PixelSignal:
     probability: float = 0.0
 
 
-def read_pixel(
-    results: Results, store_dir: Path, *, row: int, col: int, profile: ThresholdProfile
-) -> list[PixelSignal]:
-    """Read every technology and operator with a threshold at one pixel, in the order of the run's layers.
+@dataclass(frozen=True, eq=False)
+class _Needed:
+    """Lowest levels of the weak and the good class by server row [0.01 dBm], and the weak threshold itself [dBm]."""
+
+    weak_cdbm: npt.NDArray[np.int16]
+    good_cdbm: npt.NDArray[np.int16]
+    weak_dbm: Floats
+
+
+class PointReader:
+    """Answers for points of a run by the pixel that holds them; what it has read or computed it keeps.
 
     Parameters
     ----------
     results
         The run.
-    store_dir
-        Folder of the content-addressed tiles.
-    row, col
-        The pixel on the run's grid.
-    profile
-        Thresholds and location percentage.
     """
-    return [
-        _rate(layer, *_read_level(layer, store_dir, row, col), results, (row, col), profile)
-        for layer in results.manifest["layers"]
-        if layer["technology"] in profile.thresholds
-    ]
+
+    def __init__(self, results: Results) -> None:
+        self._results = results
+        self.pixels = PixelReader(results)
+        self._needed: dict[tuple[str, str], _Needed] = {}
+        self._to_grid = Transformer.from_crs(4326, results.grid.crs, always_xy=True)
+        self._to_degrees = Transformer.from_crs(results.grid.crs, 4326, always_xy=True)
+
+    def place(self, lon: float, lat: float) -> tuple[float, float]:
+        """A point in the CRS of the grid [m]; infinite where that is not defined."""
+        x_m, y_m = self._to_grid.transform(lon, lat)
+        return float(x_m), float(y_m)
+
+    def pixel(self, x_m: float, y_m: float) -> tuple[int, int] | None:
+        """Row and column of the pixel that holds a point in the CRS of the grid, None outside the grid."""
+        if not (np.isfinite(x_m) and np.isfinite(y_m) and self._results.grid.contains(x_m, y_m)):
+            return None
+        row, col = (int(index) for index in self._results.grid.index(x_m, y_m))
+        return row, col
+
+    def commune(self, row: int, col: int) -> tuple[str, str] | None:
+        """Code and name of the commune of a pixel, whose centre decides; None outside the province."""
+        tree, names = self._communes
+        found = tree.query(shapely.Point(*self._to_degrees.transform(*self._centre(row, col))), predicate="intersects")
+        return names[int(found.min())] if len(found) else None
+
+    def signals(self, row: int, col: int, profile: ThresholdProfile) -> list[PixelSignal]:
+        """Every technology and operator with a threshold at a pixel, in the order of the run's layers.
+
+        Raises
+        ------
+        StoreError
+            A tile is missing from the store or damaged.
+        """
+        found = zip(self.pixels.layers, self.pixels.read(row, col), strict=True)
+        return [
+            self._rate(technology, operator, (row, col), level, server, profile)
+            for (technology, operator), (level, server) in found
+            if technology in profile.thresholds
+        ]
+
+    def _centre(self, row: int, col: int) -> tuple[float, float]:
+        place = self._results.grid.transform
+        return place.c + (col + 0.5) * place.a, place.f + (row + 0.5) * place.e
+
+    def _rate(
+        self,
+        technology: str,
+        operator: str,
+        pixel: tuple[int, int],
+        level_cdbm: int,
+        server: int,
+        profile: ThresholdProfile,
+    ) -> PixelSignal:
+        if server < 0 or level_cdbm == NO_SIGNAL_CDBM:
+            return PixelSignal(technology, operator, CLASS_NAMES[0])
+        needed = self._required(technology, profile)
+        ids, x_m, y_m, sigma_l_db = self._stations
+        rsrp_dbm = level_cdbm / 100
+        over_weak_db = rsrp_dbm - float(needed.weak_dbm[server])
+        allowance_db = float(location_allowance_db(sigma_l_db[server], profile.location_pct))
+        centre = self._centre(*pixel)
+        apart_m = float(np.hypot(x_m[server] - centre[0], y_m[server] - centre[1]))
+        return PixelSignal(
+            technology,
+            operator,
+            CLASS_NAMES[(level_cdbm >= int(needed.weak_cdbm[server])) + (level_cdbm >= int(needed.good_cdbm[server]))],
+            rsrp_dbm=rsrp_dbm,
+            margin_db=round(over_weak_db - allowance_db, 2),
+            station_id=ids[server],
+            distance_km=round(apart_m / 1000, 3),
+            probability=round(float(location_probability(over_weak_db, sigma_l_db[server])), 4),
+        )
+
+    def _required(self, technology: str, profile: ThresholdProfile) -> _Needed:
+        key = technology, profile.name
+        if key not in self._needed:
+            threshold, floor_dbm = profile.thresholds[technology], self._results.floor_dbm
+            weak_dbm, good_dbm = np.maximum(threshold.weak_dbm, floor_dbm), np.maximum(threshold.good_dbm, floor_dbm)
+            weak, good = (required_cdbm(dbm, self._stations[3], profile.location_pct) for dbm in (weak_dbm, good_dbm))
+            self._needed[key] = _Needed(weak, good, weak_dbm)
+        return self._needed[key]
+
+    @cached_property
+    def _stations(self) -> tuple[list[str], Floats, Floats, Floats]:
+        """Ids, positions in the CRS of the grid [m] and σ_L [dB] of the stations."""
+        stations, grid = self._results.stations, self._results.grid
+        place = stations.geometry.to_crs(grid.crs)
+        sigma_l_db = station_sigma_db(stations, grid.resolution_m)
+        return list(stations["station_id"].astype(str)), place.x.to_numpy(), place.y.to_numpy(), sigma_l_db
+
+    @cached_property
+    def _communes(self) -> tuple[shapely.STRtree, list[tuple[str, str]]]:
+        communes = self._results.units("commune")
+        placed = communes[communes.geometry.notna()]
+        names = list(zip(placed["code"].astype(str), placed["name"].astype(str), strict=True))
+        return shapely.STRtree(placed.geometry.to_numpy()), names
 
 
 def best_services(signals: list[PixelSignal], profile: ThresholdProfile) -> dict[str, str]:
@@ -74,7 +164,7 @@ def best_services(signals: list[PixelSignal], profile: ThresholdProfile) -> dict
     Parameters
     ----------
     signals
-        Answer of `read_pixel`.
+        Answer of `PointReader.signals`.
     profile
         The profile it was made with.
     """
@@ -91,7 +181,7 @@ def count_operators(signals: list[PixelSignal], profile: ThresholdProfile) -> di
     Parameters
     ----------
     signals
-        Answer of `read_pixel`.
+        Answer of `PointReader.signals`.
     profile
         The profile it was made with.
     """
@@ -100,62 +190,3 @@ def count_operators(signals: list[PixelSignal], profile: ThresholdProfile) -> di
         label: len({signal.operator for signal in served if signal.technology in technologies})
         for label, technologies in technology_groups(profile).items()
     }
-
-
-def _read_level(layer: dict[str, Any], store_dir: Path, row: int, col: int) -> tuple[int, str | None]:
-    """Level [0.01 dBm] and id of the serving station at a pixel."""
-    for tile in layer["tiles"]:
-        top, left = row - tile["row"], col - tile["col"]
-        if not (0 <= top < tile["height"] and 0 <= left < tile["width"]):
-            continue
-        with rasterio.open(store_dir / f"{tile['sha256']}.tif") as file:
-            level, code = (int(value) for value in file.read(window=Window(left, top, 1, 1)).ravel())
-            servers = json.loads(file.tags()[SERVERS_TAG])
-        return level, servers[code - 1] if code > 0 else None
-    return NO_SIGNAL_CDBM, None
-
-
-def _rate(
-    layer: dict[str, Any],
-    level_cdbm: int,
-    station_id: str | None,
-    results: Results,
-    pixel: tuple[int, int],
-    profile: ThresholdProfile,
-) -> PixelSignal:
-    technology, operator = layer["technology"], layer["operator"]
-    if station_id is None or level_cdbm == NO_SIGNAL_CDBM:
-        return PixelSignal(technology, operator, CLASS_NAMES[0])
-    serving = (results.stations["station_id"].astype(str) == station_id).to_numpy()
-    station = results.stations[serving]
-    floor_dbm = results.floor_dbm[serving]
-    sigma_l_db = station_sigma_db(station, results.grid.resolution_m)
-    threshold = profile.thresholds[technology]
-    service = classify_levels(
-        np.array([level_cdbm], dtype=np.int16),
-        np.zeros(1, dtype=np.int32),
-        threshold=threshold,
-        sigma_l_db=sigma_l_db,
-        location_pct=profile.location_pct,
-        floor_dbm=floor_dbm,
-    )
-    weak_dbm = max(threshold.weak_dbm, float(floor_dbm[0]))
-    allowance_db = float(location_allowance_db(sigma_l_db, profile.location_pct)[0])
-    rsrp_dbm = level_cdbm / 100
-    return PixelSignal(
-        technology,
-        operator,
-        CLASS_NAMES[int(service[0])],
-        rsrp_dbm=rsrp_dbm,
-        margin_db=round(rsrp_dbm - weak_dbm - allowance_db, 2),
-        station_id=station_id,
-        distance_km=_distance_km(station, results, pixel),
-        probability=round(float(location_probability(rsrp_dbm - weak_dbm, sigma_l_db)[0]), 4),
-    )
-
-
-def _distance_km(station: gpd.GeoDataFrame, results: Results, pixel: tuple[int, int]) -> float:
-    row, col = pixel
-    xs, ys = results.grid.centres()
-    mast = station.geometry.to_crs(results.grid.crs).iloc[0]
-    return round(float(np.hypot(mast.x - xs[col], mast.y - ys[row])) / 1000, 3)

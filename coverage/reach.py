@@ -27,6 +27,37 @@ class FibreReach:
     distance_km: Floats
 
 
+@dataclass(frozen=True, eq=False)
+class FibreEndpoints:
+    """Fibre endpoints on a plane, by id: positions [m] and own reach [km], `[n_endpoint]`."""
+
+    ids: npt.NDArray[np.object_]
+    x_m: Floats
+    y_m: Floats
+    reach_km: Floats
+
+    @classmethod
+    def of(cls, endpoints: gpd.GeoDataFrame, crs: str) -> "FibreEndpoints":
+        """Place the `fibre_endpoints` layer on the plane of a projected CRS in metres."""
+        ordered = endpoints.sort_values("endpoint_id", kind="stable")
+        place = ordered.geometry.to_crs(crs)
+        ids = ordered["endpoint_id"].astype(object).to_numpy()
+        return cls(ids, place.x.to_numpy(), place.y.to_numpy(), ordered["reach_km"].to_numpy(float))
+
+    def reach(self, x_m: Floats, y_m: Floats) -> FibreReach:
+        """As `compute_fibre_reach`; there is at least one endpoint."""
+        in_reach = np.zeros(len(x_m), dtype=bool)
+        chosen = np.zeros(len(x_m), dtype=np.int64)
+        distance_km = np.zeros(len(x_m))
+        for part, apart_km in _distances_km(x_m, y_m, self.x_m, self.y_m):
+            reached = apart_km <= self.reach_km
+            in_reach[part] = reached.any(axis=1)
+            candidates = np.where(reached | ~in_reach[part, None], apart_km, np.inf)
+            chosen[part] = candidates.argmin(axis=1)
+            distance_km[part] = candidates.min(axis=1)
+        return FibreReach(in_reach, self.ids[chosen], distance_km)
+
+
 def compute_fibre_reach(x_m: Floats, y_m: Floats, endpoints: gpd.GeoDataFrame, crs: str) -> FibreReach:
     """Find which points lie within the reach of a fibre endpoint.
 
@@ -39,20 +70,7 @@ def compute_fibre_reach(x_m: Floats, y_m: Floats, endpoints: gpd.GeoDataFrame, c
     crs
         A projected CRS in metres.
     """
-    ordered = endpoints.sort_values("endpoint_id", kind="stable")
-    place = ordered.geometry.to_crs(crs)
-    reach_km = ordered["reach_km"].to_numpy(float)
-    ids = ordered["endpoint_id"].astype(object).to_numpy()
-    in_reach = np.zeros(len(x_m), dtype=bool)
-    chosen = np.zeros(len(x_m), dtype=np.int64)
-    distance_km = np.zeros(len(x_m))
-    for part, apart_km in _distances_km(x_m, y_m, place.x.to_numpy(), place.y.to_numpy()):
-        reached = apart_km <= reach_km
-        in_reach[part] = reached.any(axis=1)
-        candidates = np.where(reached | ~in_reach[part, None], apart_km, np.inf)
-        chosen[part] = candidates.argmin(axis=1)
-        distance_km[part] = candidates.min(axis=1)
-    return FibreReach(in_reach, ids[chosen], distance_km)
+    return FibreEndpoints.of(endpoints, crs).reach(x_m, y_m)
 
 
 def compute_nearest_mast(

@@ -180,11 +180,17 @@ def read_stored(tile: StoredTile, store_dir: Path) -> bytes:
     except FileNotFoundError:
         content = b""
     if hashlib.sha256(content).hexdigest() != tile.sha256:
-        raise StoreError(
-            f"{path} is missing or damaged; run `phusong compute {store_dir.parent} --full`",
-            vi=f"{path} bị thiếu hoặc hỏng; hãy chạy `phusong compute {store_dir.parent} --full`",
-        )
+        raise damaged(tile, store_dir)
     return content
+
+
+def damaged(tile: StoredTile, store_dir: Path) -> StoreError:
+    """The error of a stored tile that is missing or not what it was."""
+    path = store_dir / f"{tile.sha256}.tif"
+    return StoreError(
+        f"{path} is missing or damaged; run `phusong compute {store_dir.parent} --full`",
+        vi=f"{path} bị thiếu hoặc hỏng; hãy chạy `phusong compute {store_dir.parent} --full`",
+    )
 
 
 def read_signal(

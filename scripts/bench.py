@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from scripts.bench_api import measure_api
 from scripts.bench_fields import measure_fields, measure_new_mast, measure_radii, measure_threads
 from scripts.bench_imports import measure_imports
 from scripts.bench_increments import computed_workspace, measure_increments
@@ -54,6 +55,10 @@ CASES: dict[str, tuple[str, Callable[[argparse.Namespace], Any]]] = {
     "map": (
         "the map in Chromium slowed 4 times: size, time to a popup, panning (needs scripts/install dev)",
         lambda a: _with_computed(a, 90.0, _measure_map),
+    ),
+    "api": (
+        "the HTTP service with 8 connections and random questions",
+        lambda a: _with_computed(a, 90.0, measure_api),
     ),
     "imports": ("a million stations as CSV, 200,000 as a workbook", lambda _: measure_imports()),
     "workers": (

@@ -1,0 +1,115 @@
+"""Figures per unit as answers."""
+
+from pydantic_core import to_json
+
+from phusong.api.answers import definitions_of, find_profile, model_error, require_known
+from phusong.api.figure_rows import FigureRows
+from phusong.api.models import CoverageAnswer, CoverageRow, Text
+from phusong.api.served import ServedRun
+from phusong.api.unit_figures import settlement_figures, state_figures
+from phusong.coverage.results import Results
+from phusong.coverage.service import ANY, technology_groups
+from phusong.coverage.settlements import STATE_LEVELS
+from phusong.geodata.errors import InputError
+from phusong.geodata.settings import ThresholdProfile
+
+LEVELS = ("province", "district", "commune", "old_commune", "settlement")
+
+
+def coverage_json(
+    run: ServedRun,
+    *,
+    level: str = "province",
+    unit: str | None = None,
+    technology: str | None = None,
+    operator: str | None = None,
+    profile: str | None = None,
+    public: bool = False,
+) -> bytes:
+    """Answer with the figures of a level, as the JSON of a `CoverageAnswer`.
+
+    Parameters
+    ----------
+    run
+        The run.
+    level
+        One of `LEVELS`; per settlement the classes of the default profile over all operators.
+    unit
+        Code of one unit; None answers for all.
+    technology
+        A technology, "3G+4G" or "any"; None answers for all, and for the figures that have none.
+    operator
+        An operator, or None for the best of all ("any").
+    profile
+        A threshold profile; None is the default one.
+    public
+        Leave out what only planners see.
+
+    Raises
+    ------
+    UnknownNameError
+        The run has no such level, unit, technology, operator or profile.
+    InputError
+        Figures per settlement are asked for one operator or another profile.
+    """
+    results = run.results
+    thresholds = find_profile(results, profile)
+    require_known("level", "cấp", level, LEVELS)
+    if technology is not None:
+        known = dict.fromkeys((*technology_groups(thresholds), *results.technologies))
+        require_known("technology", "công nghệ", technology, known)
+    of_operator = operator or ANY
+    require_known("operator", "nhà mạng", of_operator, [ANY, *results.operators])
+    tables = _settlement_rows(run, of_operator, thresholds) if level == "settlement" else _unit_rows(run)
+    if unit is not None:
+        tables[0].require_unit(level, unit)
+    if level in STATE_LEVELS and of_operator == ANY:
+        tables.append(_state_rows(run, thresholds))
+    chosen = [
+        row
+        for table in tables
+        for row in table.chosen(
+            level, operator=of_operator, profile=thresholds.name, unit=unit, technology=technology, public=public
+        )
+    ]
+    heading = run.heading_json(thresholds, lambda: _definitions(results), of="coverage", public=public)
+    return b'%s,"level":%s,"rows":[%s]}' % (heading, to_json(level), b",".join(chosen))
+
+
+def coverage_answer(run: ServedRun, **query: str | None) -> CoverageAnswer:
+    """The answer of `coverage_json` as its model, for the same query."""
+    return CoverageAnswer.model_validate_json(coverage_json(run, **query))  # type: ignore[arg-type]
+
+
+def prepare_figures(run: ServedRun) -> None:
+    """Make what the answers of a run by its default profile are made of."""
+    _unit_rows(run)
+    _state_rows(run, find_profile(run.results))
+
+
+def _unit_rows(run: ServedRun) -> list[FigureRows]:
+    return [run.keep("figures", lambda: FigureRows(run.results.figures))]
+
+
+def _state_rows(run: ServedRun, profile: ThresholdProfile) -> FigureRows:
+    return run.keep(("states", profile.name), lambda: FigureRows(state_figures(run.results, profile)))
+
+
+def _settlement_rows(run: ServedRun, operator: str, profile: ThresholdProfile) -> list[FigureRows]:
+    if operator != ANY or profile.name != next(iter(run.results.profiles)):
+        raise InputError(
+            "Per settlement a run keeps the best class over all operators by the default profile; "
+            "leave operator and profile out, or choose another level.",
+            vi="Theo điểm dân cư, lần tính chỉ giữ lớp tốt nhất của mọi nhà mạng theo bộ ngưỡng mặc định; "
+            "hãy bỏ nhà mạng và bộ ngưỡng, hoặc chọn cấp khác.",
+        )
+    return [run.keep("settlement figures", lambda: FigureRows(settlement_figures(run.results, profile)))]
+
+
+def _definitions(results: Results) -> dict[str, Text]:
+    people = results.manifest["settings"]["residential_cell_min_people"]
+    residential = Text(
+        en=f"people in the province that make a population cell residential: {people:g}",
+        vi=f"số người trong tỉnh để một ô dân số được coi là ô dân cư: {people:g}",
+    )
+    return definitions_of("figures", CoverageRow.model_fields) | {"N": residential} | model_error(results)
