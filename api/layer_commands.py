@@ -189,15 +189,18 @@ def _raster(
 
 def _refuse_partial(reports: Sequence["ImportReport"], accept_partial: bool) -> None:
     """Stop before anything is stored when rows were refused."""
+    from phusong.geodata.tables import sheet_place
+
     refused = sum(report.refused for report in reports)
     if not refused or accept_partial:
         return
     report = next(report for report in reports if report.refused)
     first = report.rows[0]
+    sheet = sheet_place(first.sheet)
     raise RefusedRowsError(
-        f"{report.file}, row {first.row}: {first.reason} (rows refused: {refused}; nothing was stored; "
+        f"{report.file}, {sheet}row {first.row}: {first.reason} (rows refused: {refused}; nothing was stored; "
         "correct them, or go on without them with --accept-partial).",
-        vi=f"{report.file}, dòng {first.row}: {first.reason_vi} ({refused} dòng bị từ chối, chưa lưu gì; "
+        vi=f"{report.file}, {sheet.vi}dòng {first.row}: {first.reason_vi} ({refused} dòng bị từ chối, chưa lưu gì; "
         "hãy sửa, hoặc bỏ qua các dòng này bằng --accept-partial).",
         reports=[report.to_dict() for report in reports],
     )

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from phusong.api.answer_commands import ProfileOption, RunOption
-from phusong.api.console import JsonOption, LanguageOption, print_json, print_line, print_table
+from phusong.api.console import JsonOption, LanguageOption, pick, print_json, print_line, print_table
 from phusong.api.layer_commands import Folder
 from phusong.api.pictures import require_picture, write_picture
 
 if TYPE_CHECKING:
     from phusong.coverage.model_validation import Validation
     from phusong.maps.text import Language
+
+_WORDS_VI = {"all": "tất cả", "weak": "yếu", "good": "tốt"}
 
 
 def validate_model(
@@ -28,6 +30,7 @@ def validate_model(
     from phusong.api.answers import find_profile, heading, open_run
     from phusong.coverage.model_validation import validate_model as compare
     from phusong.coverage.model_validation import validation_dict
+    from phusong.geodata.errors import InputError
     from phusong.geodata.workspace import Workspace
     from phusong.maps.scatter_figure import render_scatter_svg
 
@@ -39,6 +42,11 @@ def validate_model(
     measurements = workspace.read_layer("measurements")
     if kind is not None:
         measurements = measurements[measurements["kind"] == kind] if "kind" in measurements else measurements[:0]
+        if measurements.empty:
+            raise InputError(
+                f"The layer measurements has none of kind {kind}; leave --kind out, or import some that say so.",
+                vi=f"Lớp measurements không có điểm đo loại {kind}; hãy bỏ --kind, hoặc nhập điểm đo có ghi loại này.",
+            )
     found = compare(results, measurements, thresholds)
     if plot is not None:
         write_picture(plot, render_scatter_svg(found, thresholds, language))
@@ -59,7 +67,8 @@ def _print(found: "Validation", language: "Language") -> None:
         [("technology", "công nghệ"), ("MHz", "MHz"), ("points", "số điểm"), ("bias", "độ lệch"), ("RMSE", "RMSE"),
          ("std. dev.", "độ lệch chuẩn")],
         [
-            (row.technology, "" if row.band_mhz is None else f"{row.band_mhz:g}", format_count(row.count, language),
+            (pick((row.technology, _WORDS_VI.get(row.technology, row.technology)), language),
+             "" if row.band_mhz is None else f"{row.band_mhz:g}", format_count(row.count, language),
              db(row.bias_db), db(row.rmse_db), db(row.std_db))
             for row in found.statistics
         ],
@@ -70,7 +79,7 @@ def _print(found: "Validation", language: "Language") -> None:
         [("technology", "công nghệ"), ("threshold", "ngưỡng"), ("dBm", "dBm"), ("both", "cả hai đạt"),
          ("model only", "chỉ tính"), ("measured only", "chỉ đo"), ("neither", "không đạt"), ("right", "đúng")],
         [
-            (row.technology, row.threshold, db(row.threshold_dbm),
+            (row.technology, pick((row.threshold, _WORDS_VI[row.threshold]), language), db(row.threshold_dbm),
              *(format_count(count, language) for count in (row.both, row.model_only, row.measured_only, row.neither)),
              f"{db(100 * row.share_right)}%")
             for row in found.confusion

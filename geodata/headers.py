@@ -19,6 +19,7 @@ SURVEYORS_PAIR = ("north_first", "east_second")
 
 _POINT_COLUMNS = ("lon", "lat", "x", "y")
 _BRACKETS = re.compile(r"\(([^()]*)\)|\[([^\[\]]*)\]")
+_KEPT = 1 << 16  # keys of texts: the cells of the rows where a header is looked for
 _TWICE = re.compile(r"\b(\w+)(?: \1\b)+")
 _FACTORS = {
     ("km", "m"): 1000.0, ("m", "km"): 0.001, ("cm", "m"): 0.01, ("ghz", "mhz"): 1000.0, ("khz", "mhz"): 0.001,
@@ -71,14 +72,14 @@ def match_header(parts: Sequence[str | None], words: Words) -> Match | None:
         None where no word fits, or its unit is not that of the column.
     """
     texts = [part for part in parts if part]
-    if not texts:
+    if not any(letter.isalpha() for text in texts for letter in text):
         return None
     if len(texts) == 1 and texts[0] in words.own:
         return Match(texts[0], 0)
     spellings = list(dict.fromkeys((texts[-1], " ".join(texts), " ".join(reversed(texts)))))
     for level, known in enumerate(words.by_key, start=1):
         for text in spellings:
-            column = known.get(_header_keys(text, words.noise, words.alike)[level - 1])
+            column = known.get(_header_key(text, level - 1, words.noise, words.alike))
             if column is not None:
                 factor = _factor(texts, column)
                 return None if factor is None else Match(column, level, factor)
@@ -142,8 +143,8 @@ def _words(name: str, columns: tuple[str, ...], points: bool) -> Words:
     for column, spellings in headers.items():
         plain = [] if column in (*SURVEYORS_PAIR, "x", "y") else [column.replace("_", " ")]
         for spelling in (*plain, *spellings):
-            for known, key in zip(by_key, _header_keys(spelling, noise, alike), strict=True):
-                known.setdefault(key, column)
+            for level, known in enumerate(by_key):
+                known.setdefault(_header_key(spelling, level, noise, alike), column)
     totals = tuple(search_key(word) for word in content["totals"])
     return Words(
         headers,
@@ -157,18 +158,40 @@ def _words(name: str, columns: tuple[str, ...], points: bool) -> Words:
     )
 
 
-@lru_cache(maxsize=4096)
-def _header_keys(text: str, noise: frozenset[str], alike: tuple[tuple[str, str], ...]) -> tuple[str, str, str]:
-    """The header's keys: with tones, without diacritics, and that with one word for those alike, without noise."""
-    plain = _BRACKETS.sub(" ", text).replace("_", " ")
-    exact, bare = name_key(plain, keep_prefix=True), search_key(plain)
-    kept = bare
-    for word in sorted(noise, key=len, reverse=True):
-        kept = re.sub(rf"\b{re.escape(word)}\b", " ", kept)
-    for word, first in sorted(alike, key=lambda pair: len(pair[0]), reverse=True):
-        kept = re.sub(rf"\b{re.escape(word)}\b", first, kept)
-    kept = _TWICE.sub(r"\1", " ".join(kept.split()))
-    return exact or text, bare or text, kept or bare or text
+def _header_key(text: str, level: int, noise: frozenset[str], alike: tuple[tuple[str, str], ...]) -> str:
+    """The header's key: 0 with tones, 1 without diacritics, 2 that with one word for those alike and without noise."""
+    if level == 0:
+        return _exact_key(text)
+    return _bare_key(text) if level == 1 else _loose_key(text, noise, alike)
+
+
+@lru_cache(maxsize=_KEPT)
+def _exact_key(text: str) -> str:
+    return name_key(_plain(text), keep_prefix=True) or text
+
+
+@lru_cache(maxsize=_KEPT)
+def _bare_key(text: str) -> str:
+    return search_key(_plain(text)) or text
+
+
+@lru_cache(maxsize=_KEPT)
+def _loose_key(text: str, noise: frozenset[str], alike: tuple[tuple[str, str], ...]) -> str:
+    bare, firsts = _bare_key(text), dict(alike)
+    kept = _any_of(noise).sub(" ", bare)
+    kept = _any_of(frozenset(firsts)).sub(lambda match: firsts[match[0]], kept)
+    return _TWICE.sub(r"\1", " ".join(kept.split())) or bare
+
+
+@cache
+def _any_of(words: frozenset[str]) -> re.Pattern[str]:
+    """Finds any of the words, the longer before the shorter."""
+    listed = "|".join(re.escape(word) for word in sorted(words, key=lambda word: (-len(word), word)))
+    return re.compile(rf"\b(?:{listed})\b")
+
+
+def _plain(text: str) -> str:
+    return _BRACKETS.sub(" ", text).replace("_", " ")
 
 
 def _factor(texts: Sequence[str], column: str) -> float | None:

@@ -45,7 +45,7 @@ from phusong.geodata.readers import SIDECARS, read_table
 from phusong.geodata.reports import ImportReport, IssueLog, Note, RowIssue, count_rows
 from phusong.geodata.schemas import STORAGE_CRS, Layer, find_layer
 from phusong.geodata.sources import Source, read_sources, record_source
-from phusong.geodata.station_lists import assume_missing, name_masts, split_technologies
+from phusong.geodata.station_lists import assume_missing, assumed_defaults, name_masts, split_technologies
 from phusong.geodata.validation import parse_columns, refuse_duplicates
 from phusong.geodata.workspace import Workspace
 from phusong.geodata.writing import writing
@@ -176,7 +176,8 @@ def _read_rows(
         _add(counts, filled)
     if described.name == "observations":
         found += find_settlements(workspace, frame, log)
-    require_columns(frame, described, words, table=table, mapping=columns, file=file.name)
+    require_columns(frame, described, words, table=table, mapping=columns, file=file.name,
+                    assumed=assumed_defaults() if listed else ())  # fmt: skip
     parsed, filled = parse_columns(frame, described, log)
     _add(counts, filled)
     refuse_duplicates(parsed, described, log)

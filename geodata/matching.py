@@ -2,7 +2,7 @@
 
 import re
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -75,10 +75,15 @@ def matched_note(found: Mapping[str, str]) -> Note:
 
 
 def require_columns(
-    frame: pd.DataFrame, layer: Layer, words: Words, *, table: Table, mapping: Mapped, file: str
-) -> None:
-    """Raise InputError where a required column is missing, with the headers of the file that it could be."""
-    missing = [column.name for column in layer.columns if column.required and column.name not in frame.columns]
+    frame: pd.DataFrame, layer: Layer, words: Words, *, table: Table, mapping: Mapped, file: str,
+    assumed: Collection[str] = (),
+) -> None:  # fmt: skip
+    """Raise InputError where a required column is missing, with the headers of the file that it could be.
+
+    Columns that are `assumed` once the others are there are not asked for.
+    """
+    asked = [column.name for column in layer.columns if column.required and column.name not in assumed]
+    missing = [name for name in asked if name not in frame.columns]
     if not missing:
         return
     first = missing[0]

@@ -29,11 +29,14 @@ _PREFIXES = {
 }  # fmt: skip
 _DOTLESS = "|".join(re.escape(word) for word in sorted(_PREFIXES, key=len, reverse=True) if not word.endswith("."))
 _DOTTED = "|".join(re.escape(word) for word in sorted(_PREFIXES, key=len, reverse=True) if word.endswith("."))
+_WORD = re.compile(r"\w+")
 _PREFIX = re.compile(rf"(?:(?P<dotted>{_DOTTED})\s*|(?P<word>{_DOTLESS})\s+)(?=\S)", re.IGNORECASE)
 
 
 def tidy_name(text: str) -> str:
     """Write a name in NFC with single spaces and Đ for the look-alike Ð (eth); letters and tones stay."""
+    if text.isascii():
+        return " ".join(text.split())
     unified = unicodedata.normalize("NFC", text).replace("\u00d0", "Đ").replace("\u00f0", "đ").replace("\u0189", "Đ")
     return " ".join(unified.split())
 
@@ -58,14 +61,16 @@ def name_key(name: str, *, keep_prefix: bool = False) -> str:
     in the order of `TONES`): Hóa and Hoá both give `hoa4`; Quảng Tiến gives `quang2 tiên4`, Quảng Tiên `quang2 tiên0`.
     """
     text = tidy_name(name) if keep_prefix else split_prefix(name)[1]
-    return " ".join(_syllable_key(part) for part in re.findall(r"\w+", text.lower()))
+    return " ".join(_syllable_key(part) for part in _WORD.findall(text.lower()))
 
 
 def search_key(name: str) -> str:
     """Build the key for search without diacritics: `dong hoi` finds Đồng Hới, Dong Hoi and Đồng  Hới."""
+    if name.isascii():
+        return " ".join(_WORD.findall(name.lower()))
     letters = unicodedata.normalize("NFD", tidy_name(name).lower().replace("đ", "d"))
     bare = "".join(letter for letter in letters if not unicodedata.combining(letter))
-    return " ".join(re.findall(r"\w+", bare))
+    return " ".join(_WORD.findall(bare))
 
 
 def sort_key(name: str) -> str:
@@ -89,7 +94,10 @@ def sort_key(name: str) -> str:
 
 
 def _syllable_key(syllable: str) -> str:
-    parts = [_split_tone(letter) for letter in (syllable.lstrip("0") or "0" if syllable.isdigit() else syllable)]
+    plain = syllable.lstrip("0") or "0" if syllable.isdigit() else syllable
+    if plain.isascii():
+        return f"{plain}0"
+    parts = [_split_tone(letter) for letter in plain]
     return "".join(base for base, _ in parts) + str(max(tone for _, tone in parts))
 
 

@@ -179,10 +179,16 @@ def _layout_at(sheet: Sheet, first: int, end: int, words: Words | None, mapped: 
     if words is None:
         return layout
     chosen, ambiguous = choose_headers(parts, words)
-    named = {search_key(name) for name in mapped} & {
-        search_key(text) for name, header in zip(layout.names, parts, strict=True) for text in (name, *header) if text
-    }
-    return Layout(first, end, layout.headers, len(chosen) + len(ambiguous) + len(named))
+    named = _named(layout, mapped) if mapped else 0
+    return Layout(first, end, layout.headers, len(chosen) + len(ambiguous) + named)
+
+
+def _named(layout: Layout, mapped: Sequence[str]) -> int:
+    """How many headers that the user named a layout has."""
+    parts = (
+        text for name, header in zip(layout.names, layout.headers, strict=True) for text in (name, *header) if text
+    )
+    return len({search_key(name) for name in mapped} & {search_key(text) for text in parts})
 
 
 def _header_row(sheet: Sheet, row: int, *, last: bool) -> list[str | None]:

@@ -122,6 +122,11 @@ def test_what_is_no_date_is_refused_with_the_forms_that_are(workspace: Workspace
         read(workspace, simple(tmp_path / "a.xlsx", [*HEADER, "Ngày phát sóng"], [*ROW, cell]))
 
 
+def test_a_list_asks_only_for_what_it_cannot_assume(workspace: Workspace, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"has no column for technology of layer stations"):
+        read(workspace, simple(tmp_path / "a.xlsx", [*HEADER[:2], "?", *HEADER[3:]], ROW))
+
+
 def simple(path: Path, header: list[str], *rows: list[Any]) -> Path:
     return save(path, [header, *rows])
 
