@@ -30,6 +30,6 @@ def test_the_table_says_what_is_proposed_in_either_language(computed: Workspace,
 
 def test_without_measurements_of_the_kind_the_command_says_so(computed: Workspace, tmp_path: Path) -> None:
     result = run("validate-model", computed.path, "--kind", "crowd")
-    assert (result.exit_code, "None of the 0 measurements" in result.stderr) == (1, True)
+    assert (result.exit_code, "has none of kind crowd" in result.stderr) == (1, True)
     wrong = run("validate-model", computed.path, "--plot", tmp_path / "a.gif")
     assert (wrong.exit_code, ".png" in wrong.stderr) == (1, True)
