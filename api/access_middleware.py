@@ -8,14 +8,23 @@ from phusong.api.callers import ANYBODY, CALLER, LOCAL, REFUSED, Caller
 from phusong.api.errors import ForbiddenError
 from phusong.api.keys import Keys
 from phusong.api.problems import error_response
+from phusong.api.sessions import Session, Sessions, is_csrf_token
 from phusong.geodata.errors import PhusongError
 
+# The prefix keeps other hosts of a domain from setting them (RFC 6265bis, section 4.1.3.2).
+SESSION_COOKIE = "__Host-phusong"
+LOGIN_COOKIE = "__Host-phusong-login"
+SESSION = "phusong.session"
+SIGN_OUT = "/logout"  # takes its token from a form
+READS = frozenset(("GET", "HEAD", "OPTIONS"))
 _BEARER = b"bearer "
 _LOCAL_NAMES = frozenset((b"localhost", b"127.0.0.1", b"[::1]"))
 
 
 class KnowCaller:
-    """Finds out who sends a request, by `Authorization: Bearer`; a key that is not valid may do nothing at all.
+    """Finds out who sends a request, by `Authorization: Bearer` or the cookie of a session.
+
+    A key that is not valid may do nothing at all. A change in a session needs its CSRF token.
 
     Parameters
     ----------
@@ -23,11 +32,14 @@ class KnowCaller:
         The application that asks for the caller.
     keys
         The keys that are accepted.
+    sessions
+        The people who are signed in.
     """
 
-    def __init__(self, app: ASGIApp, *, keys: Keys) -> None:
+    def __init__(self, app: ASGIApp, *, keys: Keys, sessions: Sessions) -> None:
         self._app = app
         self._keys = keys
+        self._sessions = sessions
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on with its caller."""
@@ -44,9 +56,20 @@ class KnowCaller:
 
     def _caller(self, scope: Scope) -> Caller:
         given = [value for name, value in scope["headers"] if name == b"authorization"]
-        if not given:
+        if given:
+            return self._keys.caller(_token(given)) or REFUSED
+        session = self._sessions.find(token) if (token := _cookie(scope, SESSION_COOKIE)) else None
+        if session is None:
             return ANYBODY
-        return self._keys.caller(_token(given)) or REFUSED
+        scope[SESSION] = session
+        if scope["method"] not in READS and scope["path"] != SIGN_OUT:
+            csrf_token = b"".join(value for name, value in scope["headers"] if name == b"x-csrf-token")
+            if not is_csrf_token(session, csrf_token.decode("latin-1")):
+                raise ForbiddenError(
+                    "A change in a session needs its token: X-CSRF-Token, from /me.",
+                    vi="Thay đổi trong phiên đăng nhập cần mã X-CSRF-Token lấy từ /me.",
+                )
+        return session.caller
 
 
 class LocalOnly:
@@ -74,6 +97,12 @@ class LocalOnly:
             await error_response(_not_local(), scope)(scope, receive, send)
 
 
+def session_of(scope: Scope) -> Session | None:
+    """The session that a request belongs to."""
+    session: Session | None = scope.get(SESSION)
+    return session
+
+
 def is_loopback(host: str) -> bool:
     """Whether an address or name is that of this machine alone."""
     try:
@@ -89,13 +118,27 @@ def _token(given: list[bytes]) -> str:
     return given[0][len(_BEARER) :].strip().decode("latin-1")
 
 
+def _cookie(scope: Scope, name: str) -> str:
+    """Value of a cookie; empty where there is none, or more than one header of cookies holds it."""
+    header = b"; ".join(value for key, value in scope["headers"] if key == b"cookie").decode("latin-1")
+    found = [value for part in header.split(";") for key, _, value in [part.strip().partition("=")] if key == name]
+    return found[0] if len(found) == 1 else ""
+
+
 def _is_local(scope: Scope) -> bool:
     names = [name for name, _ in scope["headers"]]
-    if any(name == b"forwarded" or name.startswith(b"x-forwarded") for name in names):
+    if not _from_own_page(scope) or any(name == b"forwarded" or name.startswith(b"x-forwarded") for name in names):
         return False
     hosts = [value for name, value in scope["headers"] if name == b"host"]
     client = scope.get("client")
     return len(hosts) == 1 and _name_of(hosts[0]) in _LOCAL_NAMES and client is not None and is_loopback(client[0])
+
+
+def _from_own_page(scope: Scope) -> bool:
+    """Whether no page of another site sends a change (browsers then name the page's origin)."""
+    headers = dict(scope["headers"])
+    origin = headers.get(b"origin")
+    return scope["method"] in READS or origin is None or origin.partition(b"://")[2] == headers.get(b"host")
 
 
 def _name_of(host: bytes) -> bytes:

@@ -20,6 +20,14 @@ CREATE TABLE IF NOT EXISTS api_key (
     key_id TEXT PRIMARY KEY, name TEXT NOT NULL, role TEXT NOT NULL, secret_sha256 BLOB NOT NULL,
     created_s INTEGER NOT NULL, expires_s INTEGER NOT NULL, revoked_s INTEGER
 );
+CREATE TABLE IF NOT EXISTS session (
+    token_sha256 BLOB PRIMARY KEY, name TEXT NOT NULL, roles TEXT NOT NULL, csrf_token TEXT NOT NULL,
+    created_s INTEGER NOT NULL, expires_s INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS login (
+    token_sha256 BLOB PRIMARY KEY, state TEXT NOT NULL, nonce TEXT NOT NULL, code_verifier TEXT NOT NULL,
+    next_path TEXT NOT NULL, expires_s INTEGER NOT NULL
+);
 """
 
 

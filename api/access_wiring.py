@@ -1,5 +1,6 @@
 """What stands between a caller and the routes, in which order."""
 
+from fastapi import APIRouter
 from starlette.middleware import Middleware
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
@@ -9,11 +10,13 @@ from phusong.api.audit import Audit, AuditLog
 from phusong.api.keys import Keys
 from phusong.api.middleware import HeadAsGet, RateLimit, SecurityHeaders
 from phusong.api.middleware_metrics import Measure, ServiceMetrics
+from phusong.api.session_routes import session_routes
+from phusong.api.sessions import Sessions
 from phusong.geodata.workspace import Workspace
 
 
 def service_middleware(
-    workspace: Workspace, *, access_control: bool, metrics: ServiceMetrics, audit: AuditLog
+    workspace: Workspace, *, access_control: bool, store: AccessStore, metrics: ServiceMetrics, audit: AuditLog
 ) -> list[Middleware]:
     """What every request passes, the first one first.
 
@@ -23,6 +26,8 @@ def service_middleware(
         What is served; its settings say which proxies are believed and how often callers may ask.
     access_control
         Whether callers are told apart, limited and noted; without it only this machine is answered.
+    store
+        Holds keys and sessions.
     metrics, audit
         Where requests are counted and noted.
     """
@@ -34,7 +39,31 @@ def service_middleware(
         *outer[:2],
         Middleware(ProxyHeadersMiddleware, trusted_hosts=[str(network) for network in settings.trusted_proxies]),
         outer[2],  # must know whether the caller came by TLS
-        Middleware(KnowCaller, keys=Keys(AccessStore(workspace.path))),
+        Middleware(KnowCaller, keys=Keys(store), sessions=Sessions(store)),
         Middleware(RateLimit, public=settings.rate_public, known=settings.rate_known),
         Middleware(Audit, log=audit),
     ]
+
+
+def people_routes(workspace: Workspace, store: AccessStore) -> APIRouter:
+    """Make the paths of people who sign in, as the settings say.
+
+    Parameters
+    ----------
+    workspace
+        What is served.
+    store
+        Holds the sessions.
+
+    Raises
+    ------
+    SettingsError
+        The settings name a provider and no address to come back to.
+    """
+    settings = workspace.settings.service
+    if settings.sign_in is None:
+        return session_routes(Sessions(store), None, hours=0)
+    from phusong.api.people import Provider  # takes long to import
+
+    provider = Provider(settings.sign_in, public_url=settings.public_url)
+    return session_routes(Sessions(store), provider, hours=settings.sign_in.session_hours)

@@ -12,7 +12,8 @@ from fastapi.responses import HTMLResponse
 
 from phusong.api import models
 from phusong.api.access import GuardedRoute, for_role, roles_of_routes
-from phusong.api.access_wiring import service_middleware
+from phusong.api.access_store import AccessStore
+from phusong.api.access_wiring import people_routes, service_middleware
 from phusong.api.answer_routes import ERRORS, PLAIN_ERRORS, RunId, answer_routes, prepare
 from phusong.api.audit import AuditLog
 from phusong.api.caching import Tags
@@ -46,7 +47,7 @@ def create_app(workspace_path: Path | str, *, access_control: bool = True) -> Fa
         `phusong.toml` cannot be accepted.
     """
     workspace = Workspace.open(workspace_path)
-    metrics, audit = ServiceMetrics(), AuditLog(workspace.path)
+    store, metrics, audit = AccessStore(workspace.path), ServiceMetrics(), AuditLog(workspace.path)
     app = FastAPI(
         title=f"phusong: {workspace.settings.name}",
         version=engine_version(),
@@ -54,7 +55,9 @@ def create_app(workspace_path: Path | str, *, access_control: bool = True) -> Fa
         docs_url=None,  # its page loads scripts from foreign servers
         redoc_url=None,
         openapi_url=None,  # a route of our own, which declares its role
-        middleware=service_middleware(workspace, access_control=access_control, metrics=metrics, audit=audit),
+        middleware=service_middleware(
+            workspace, access_control=access_control, store=store, metrics=metrics, audit=audit
+        ),
     )
     app.router.route_class = GuardedRoute
     app.state.tags = Tags(workspace)
@@ -63,6 +66,7 @@ def create_app(workspace_path: Path | str, *, access_control: bool = True) -> Fa
     app.include_router(answer_routes(runs))
     _add_service(app, runs)
     app.include_router(operation_routes(app, workspace, metrics=metrics, audit=audit))
+    app.include_router(people_routes(workspace, store))
     tuple(roles_of_routes(app))  # raises where a route declares no role
     return app
 

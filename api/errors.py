@@ -45,6 +45,10 @@ class SlowRequestError(PhusongError, TimeoutError):
     """A request took longer to be sent and answered than its path allows."""
 
 
+class ProviderError(PhusongError, ConnectionError):
+    """The provider at which people sign in cannot be reached, or is another."""
+
+
 STATUS_OF: dict[type[Exception], int] = {
     NoRunError: 503,
     UnknownParameterError: 400,
@@ -52,6 +56,7 @@ STATUS_OF: dict[type[Exception], int] = {
     ForbiddenError: 403,
     LargeBodyError: 413,
     SlowRequestError: 503,
+    ProviderError: 503,
     RefusedRowsError: 422,
     InputError: 422,
     AmbiguousNameError: 422,

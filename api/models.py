@@ -182,6 +182,15 @@ class Health(BaseModel):
     run_id: str | None
 
 
+class Me(BaseModel):
+    """Who the caller is."""
+
+    name: str
+    kind: str
+    roles: list[str]
+    csrf_token: str | None = Field(description="to be sent as X-CSRF-Token with every change in a session")
+
+
 class AuditAnswer(BaseModel):
     """Entries of the audit log, the newest first."""
 

@@ -20,6 +20,7 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from phusong.geodata.errors import SettingsError
+from phusong.geodata.service_settings import ServiceSettings
 
 SETTINGS_FILE = "phusong.toml"
 
@@ -27,7 +28,6 @@ Finite = Annotated[float, pydantic.AllowInfNan(False)]
 Positive = Annotated[Finite, Gt(0)]
 NotNegative = Annotated[Finite, Ge(0)]
 Percent = Annotated[Finite, Ge(50), Le(99)]
-Rate = Annotated[str, pydantic.StringConstraints(pattern=r"^[1-9][0-9]{0,6}/(second|minute|hour|day)$")]
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -194,18 +194,6 @@ class UplinkSettings(Section):
     losses_db: NotNegative = 0.0
     sensitivity_dbm: dict[str, Finite]
     source: str
-
-
-class ServiceSettings(Section):
-    """How `phusong serve` answers; no run depends on it.
-
-    Headers of a proxy are believed only where it calls from one of `trusted_proxies` (addresses or networks).
-    `rate_public` is how often one address may ask, `rate_known` one key or session.
-    """
-
-    trusted_proxies: tuple[pydantic.IPvAnyNetwork, ...] = ()
-    rate_public: Rate = "600/minute"
-    rate_known: Rate = "6000/minute"
 
 
 NO_FIGURE_DEPENDS_ON = frozenset({"cache_limit_gb", "service", "report"})
