@@ -214,6 +214,7 @@ def _runs(answer: RunsAnswer) -> PublicRunsAnswer:
 PUBLIC_VIEWS: dict[type[BaseModel], Callable[[Any], BaseModel]] = {
     Answer: lambda answer: Answer(**_heading(answer)),
     SettlementRow: _settlement,
+    RunSummary: _run,
     RunsAnswer: _runs,
     Landing: lambda answer: answer,
     Health: lambda answer: answer,

@@ -1,7 +1,7 @@
 """The paths of our own answers under /v1."""
 
 from functools import partial
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -11,19 +11,20 @@ from phusong.api import access_views as views
 from phusong.api import models
 from phusong.api.access import GuardedRoute, for_role
 from phusong.api.callers import caller_of
-from phusong.api.coverage_answer import coverage_json, prepare_figures
+from phusong.api.coverage_answer import coverage_listed, prepare_figures, unit_shape
+from phusong.api.formats import MEDIA_TYPES, OTHER_FORMS, Format, choose_format, send_listed
 from phusong.api.point_answer import point_json
 from phusong.api.problems import declared, refuse_unknown
 from phusong.api.runs_answer import runs_answer
 from phusong.api.served import RunCache, ServedRun
 from phusong.api.settlement_rows import SettlementQuery, Sort
-from phusong.api.settlements_answer import settlement_rows, settlements_json
+from phusong.api.settlements_answer import point_shape, settlement_rows, settlements_listed
 from phusong.geodata.errors import InputError
 
-JSON = "application/json"
 Level = Literal["province", "district", "commune", "old_commune", "settlement"]
 YesNo = Literal["yes", "no", "unknown"]
 RunId = Annotated[str | None, Query(description="a run; the published one")]
+Form = Annotated[Format | None, Query(description="json, geojson or csv; what Accept ranks highest")]
 Profile = Annotated[str | None, Query(description="a threshold profile; the run's first")]
 
 
@@ -35,7 +36,9 @@ def answer_routes(runs: RunCache) -> APIRouter:
     """The paths that answer from the runs of a workspace."""
     router = APIRouter(prefix="/v1", route_class=GuardedRoute)
 
-    @router.get("/coverage", responses=ERRORS, response_model=models.CoverageAnswer | views.PublicCoverageAnswer)
+    listed = ERRORS | {200: {"content": OTHER_FORMS}}
+
+    @router.get("/coverage", responses=listed, response_model=models.CoverageAnswer | views.PublicCoverageAnswer)
     @for_role("public", kept="run")
     async def coverage(
         request: Request,
@@ -45,18 +48,22 @@ def answer_routes(runs: RunCache) -> APIRouter:
         operator: str | None = None,
         profile: Profile = None,
         run: RunId = None,
+        f: Form = None,
     ) -> Response:
         """People, residential cells and settlements covered, per unit."""
-        refuse_unknown(request, ("level", "unit", "technology", "operator", "profile", "run"))
+        refuse_unknown(request, ("level", "unit", "technology", "operator", "profile", "run", "f"))
         if technology is not None:
             technology = technology.replace(" ", "+")  # an unescaped + of "3G+4G" arrives as a space
         answer = partial(
-            coverage_json, level=level, unit=unit, technology=technology, operator=operator, profile=profile
+            coverage_listed, level=level, unit=unit, technology=technology, operator=operator, profile=profile
         )
-        return await _answered(runs, request, run, answer)
+        opened, public = await open_for(runs, request, run)
+        found, shapes = answer(opened, public=public), partial(unit_shape, opened)
+        columns = tuple(models.CoverageRow.model_fields)
+        return send_listed(found, choose_format(request, f), name="coverage", columns=columns, geometry_of=shapes)
 
     @router.get(
-        "/settlements", responses=ERRORS, response_model=models.SettlementsAnswer | views.PublicSettlementsAnswer
+        "/settlements", responses=listed, response_model=models.SettlementsAnswer | views.PublicSettlementsAnswer
     )
     @for_role("public", kept="run")
     async def settlements(
@@ -76,19 +83,25 @@ def answer_routes(runs: RunCache) -> APIRouter:
         after: Annotated[str | None, Query(description="id of the last settlement of the page before")] = None,
         profile: Profile = None,
         run: RunId = None,
+        f: Form = None,
     ) -> Response:
         """Settlements that meet every condition given."""
         refuse_unknown(
             request,
             ("signal", "power", "broadband", "uncertain", "disagrees", "commune", "unit", "name", "q", "bbox", "sort",
-             "limit", "after", "profile", "run"),
+             "limit", "after", "profile", "run", "f"),
         )  # fmt: skip
         query = SettlementQuery(
             signal=signal, power=power, broadband=broadband, uncertain=uncertain, disagrees=disagrees,
             commune=commune, unit=unit, name=name, q=q, bbox=None if bbox is None else read_bbox(bbox),
         )  # fmt: skip
-        answer = partial(settlements_json, query=query, profile=profile, sort=sort, limit=limit, after=after)
-        return await _answered(runs, request, run, answer)
+        opened, public = await open_for(runs, request, run)
+        found = settlements_listed(
+            opened, query, profile=profile, sort=sort, limit=limit, after=after, form=f, public=public
+        )
+        columns = tuple((views.PublicSettlementRow if public else models.SettlementRow).model_fields)
+        form = choose_format(request, f)
+        return send_listed(found, form, name="settlements", columns=columns, geometry_of=point_shape)
 
     @router.get("/point", responses=ERRORS, response_model=models.PointAnswer | views.PublicPointAnswer)
     @for_role("public", kept="layers")
@@ -101,8 +114,9 @@ def answer_routes(runs: RunCache) -> APIRouter:
     ) -> Response:
         """Service at a point, per technology and operator, and the nearest fibre."""
         refuse_unknown(request, ("lon", "lat", "profile", "run"))
-        answer = partial(point_json, fibre=runs.fibre, lon=lon, lat=lat, profile=profile)
-        return await _answered(runs, request, run, answer)
+        opened, public = await open_for(runs, request, run)
+        found = point_json(opened, runs.fibre, lon=lon, lat=lat, profile=profile, public=public)
+        return Response(found, media_type=MEDIA_TYPES["json"])
 
     @router.get("/runs", response_model=models.RunsAnswer | views.PublicRunsAnswer, responses=PLAIN_ERRORS)
     @for_role("public")
@@ -114,21 +128,14 @@ def answer_routes(runs: RunCache) -> APIRouter:
     return router
 
 
-class Answering(Protocol):
-    """Makes the JSON of an answer from a run; for the public without what only planners see."""
-
-    def __call__(self, run: ServedRun, *, public: bool) -> bytes:
-        """Make it."""
-
-
-async def _answered(runs: RunCache, request: Request, run_id: str | None, answer: Answering) -> Response:
-    """The answer from a run that is open, made at once; a run is opened beside the other requests."""
+async def open_for(runs: RunCache, request: Request, run_id: str | None) -> tuple[ServedRun, bool]:
+    """The run asked for, opened beside the other requests where it is not open, and whether the public asks."""
     caller = caller_of(request)
     if runs.is_quick(run_id):
         run = runs.run_for(caller, run_id)
     else:
         run = await run_in_threadpool(runs.run_for, caller, run_id)
-    return Response(answer(run, public=not caller.sees_levels), media_type=JSON)
+    return run, not caller.sees_levels
 
 
 def prepare(run: ServedRun) -> None:

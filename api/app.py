@@ -18,6 +18,7 @@ from phusong.api.answer_routes import ERRORS, PLAIN_ERRORS, RunId, answer_routes
 from phusong.api.audit import AuditLog
 from phusong.api.caching import Tags
 from phusong.api.callers import caller_of
+from phusong.api.detail_routes import detail_routes
 from phusong.api.middleware_metrics import ServiceMetrics
 from phusong.api.operation_routes import operation_routes
 from phusong.api.problems import add_error_handlers, refuse_unknown
@@ -64,6 +65,7 @@ def create_app(workspace_path: Path | str, *, access_control: bool = True) -> Fa
     add_error_handlers(app)
     runs = RunCache(workspace, prepare=prepare)
     app.include_router(answer_routes(runs))
+    app.include_router(detail_routes(runs))
     _add_service(app, runs)
     app.include_router(operation_routes(app, workspace, metrics=metrics, audit=audit))
     app.include_router(people_routes(workspace, store))
@@ -93,6 +95,8 @@ def _add_service(app: FastAPI, runs: RunCache) -> None:
             "/v1/coverage",
             "/v1/settlements",
             "/v1/point",
+            "/v1/points",
+            "/v1/profile",
             "/v1/runs",
             "/map",
             "/openapi.json",

@@ -3,8 +3,6 @@
 Names from layers are data: rich's markup is off everywhere.
 """
 
-import csv
-import io
 import json
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -58,17 +56,9 @@ def print_csv(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, sour
     sources
         What must be said of the data's origin: a last column `sources`, filled in the first row.
     """
-    from phusong.geodata.cells import safe_cell
+    from phusong.api.formats import render_csv
 
-    rows = list(rows)
-    if sources:
-        columns = [*columns, "sources"]
-        rows[:1] = [{**(rows[0] if rows else {}), "sources": "; ".join(sources)}]
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, fieldnames=columns, lineterminator="\r\n")
-    writer.writeheader()
-    writer.writerows({name: safe_cell(value) for name, value in row.items()} for row in rows)
-    typer.echo(buffer.getvalue().encode("utf-8-sig"), nl=False)
+    typer.echo(render_csv(rows, columns, sources=sources), nl=False)
 
 
 def print_table(

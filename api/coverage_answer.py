@@ -1,11 +1,16 @@
 """Figures per unit as answers."""
 
+from typing import Any
+
 from pydantic_core import to_json
+from shapely.geometry import mapping
 
 from phusong.api.answers import definitions_of, find_profile, model_error, require_known
 from phusong.api.figure_rows import FigureRows
+from phusong.api.formats import Listed
 from phusong.api.models import CoverageAnswer, CoverageRow, Text
 from phusong.api.served import ServedRun
+from phusong.api.settlements_answer import point_shape, settlement_rows
 from phusong.api.unit_figures import settlement_figures, state_figures
 from phusong.coverage.results import Results
 from phusong.coverage.service import ANY, technology_groups
@@ -16,7 +21,7 @@ from phusong.geodata.settings import ThresholdProfile
 LEVELS = ("province", "district", "commune", "old_commune", "settlement")
 
 
-def coverage_json(
+def coverage_listed(
     run: ServedRun,
     *,
     level: str = "province",
@@ -25,8 +30,8 @@ def coverage_json(
     operator: str | None = None,
     profile: str | None = None,
     public: bool = False,
-) -> bytes:
-    """Answer with the figures of a level, as the JSON of a `CoverageAnswer`.
+) -> Listed:
+    """Answer with the figures of a level; as JSON a `CoverageAnswer`.
 
     Parameters
     ----------
@@ -73,12 +78,26 @@ def coverage_json(
         )
     ]
     heading = run.heading_json(thresholds, lambda: _definitions(results), of="coverage", public=public)
-    return b'%s,"level":%s,"rows":[%s]}' % (heading, to_json(level), b",".join(chosen))
+    return Listed(b'%s,"level":%s' % (heading, to_json(level)), chosen)
 
 
 def coverage_answer(run: ServedRun, **query: str | None) -> CoverageAnswer:
-    """The answer of `coverage_json` as its model, for the same query."""
-    return CoverageAnswer.model_validate_json(coverage_json(run, **query))  # type: ignore[arg-type]
+    """The answer of `coverage_listed` as its model, for the same query."""
+    return CoverageAnswer.model_validate_json(coverage_listed(run, **query).json())  # type: ignore[arg-type]
+
+
+def unit_shape(run: ServedRun, row: dict[str, Any]) -> Any:
+    """GeoJSON geometry of the unit of a row, or the position of its settlement; None without one."""
+    if row["level"] == "settlement":
+        rows = settlement_rows(run)
+        return point_shape(rows.plain[rows.position[row["unit_code"]]])
+
+    def shapes() -> dict[tuple[str, str], Any]:
+        units = run.results.table("units")
+        keys = zip(units["level"].astype(str), units["code"].astype(str), strict=True)
+        return {key: None if shape is None else mapping(shape) for key, shape in zip(keys, units.geometry, strict=True)}
+
+    return run.keep("shapes", shapes).get((row["level"], row["unit_code"]))
 
 
 def prepare_figures(run: ServedRun) -> None:

@@ -7,8 +7,8 @@ import typer
 
 from phusong.api.console import JsonOption, LanguageOption, print_json, print_line, print_table
 from phusong.api.layer_commands import DayOption, Folder
+from phusong.api.path_place import read_place
 from phusong.api.pictures import require_picture, write_picture
-from phusong.geodata.errors import InputError
 
 if TYPE_CHECKING:
     from phusong.coverage.profile import PathExplanation
@@ -31,7 +31,7 @@ def profile(
     from phusong.coverage.profile import explain_path
     from phusong.geodata.workspace import Workspace
 
-    lon, lat = _read_place(to)
+    lon, lat = read_place(to, name="--to")
     if plot is not None:
         require_picture(plot)
     found = explain_path(
@@ -67,14 +67,3 @@ def _print_path(found: "PathExplanation", language: "Language") -> None:
     print_line("", "", language=language)
     for note in found.notes:
         print_line(note["en"], note["vi"], language=language)
-
-
-def _read_place(text: str) -> tuple[float, float]:
-    try:
-        lon, lat = (float(part) for part in text.split(","))
-    except ValueError:
-        raise InputError(
-            f"--to must be LON,LAT in degrees with decimal points, like 106.35,17.52; got {text!r}.",
-            vi=f"--to phải là LON,LAT theo độ, dấu chấm thập phân, ví dụ 106.35,17.52; nhận được {text!r}.",
-        ) from None
-    return lon, lat

@@ -1,13 +1,16 @@
 """The answer for one point: the service of the pixel it lies in, and the nearest fibre."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic_core import to_json
 
 from phusong.api.access_views import CELL_NOTE, PUBLIC_CELL_M, PublicPointAnswer, public_cell
 from phusong.api.answers import find_profile
+from phusong.api.detail_models import Place
 from phusong.api.fibre_answer import FibreFinder
+from phusong.api.formats import Listed
 from phusong.api.models import Text
 from phusong.api.served import ServedRun
 from phusong.coverage.point import PixelSignal, best_services, count_operators
@@ -57,16 +60,41 @@ def point_json(
     """
     require_place(lon, lat)
     thresholds = find_profile(run.results, profile)
-    if public:
-        lon, lat = public_cell(run.results.grid.crs, lon, lat)
-    found = _find(run, fibre, lon, lat, thresholds)
-    if public:
-        found = {name: found[name] for name in PublicPointAnswer.model_fields if name in found}
-        found["cell_m"] = PUBLIC_CELL_M
+    found = _seen(run, fibre, lon, lat, thresholds, public)
     where = PIXEL_NOTE if found["in_province"] else OUTSIDE_NOTE
     notes = [where, FIBRE_NOTE, CELL_NOTE] if public else [where, FIBRE_NOTE]
     kind = f"point {found['in_province']}"
     return run.heading_json(thresholds, dict, of=kind, notes=notes, public=public) + b"," + to_json(found)[1:]
+
+
+def points_json(
+    run: ServedRun, fibre: FibreFinder, places: Sequence[Place], *, profile: str | None = None, public: bool = False
+) -> bytes:
+    """Answer for many points at once, as the JSON of a `PointsAnswer`; each as `point_json`, whose errors it raises.
+
+    Parameters
+    ----------
+    places
+        The points.
+    public
+        Answer for cells of 100 m, with classes only.
+    """
+    thresholds = find_profile(run.results, profile)
+    rows = [_seen(run, fibre, place.lon, place.lat, thresholds, public) for place in places]
+    notes = [PIXEL_NOTE, FIBRE_NOTE, CELL_NOTE] if public else [PIXEL_NOTE, FIBRE_NOTE]
+    heading = run.heading_json(thresholds, dict, of="points", notes=notes, public=public)
+    return Listed(heading, [to_json(row) for row in rows]).json()
+
+
+def _seen(
+    run: ServedRun, fibre: FibreFinder, lon: float, lat: float, profile: ThresholdProfile, public: bool
+) -> dict[str, Any]:
+    """The fields of a point besides the heading; for the public those of its cell."""
+    if not public:
+        return _find(run, fibre, lon, lat, profile)
+    found = _find(run, fibre, *public_cell(run.results.grid.crs, lon, lat), profile)
+    seen = {name: found[name] for name in PublicPointAnswer.model_fields if name in found}
+    return seen | {"cell_m": PUBLIC_CELL_M}
 
 
 def _find(run: ServedRun, fibre: FibreFinder, lon: float, lat: float, profile: ThresholdProfile) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The list of settlements as an answer."""
 
+from typing import Any
 from urllib.parse import urlencode
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy.typing as npt
 from pydantic_core import to_json
 
 from phusong.api.answers import definitions_of, find_profile, model_error, unknown_name
+from phusong.api.formats import Format, Listed
 from phusong.api.models import SettlementsAnswer, Text
 from phusong.api.served import ServedRun
 from phusong.api.settlement_rows import SettlementQuery, SettlementRows, Sort
@@ -31,7 +33,7 @@ def settlement_rows(run: ServedRun, profile: str | None = None) -> SettlementRow
     return run.keep(("settlements", thresholds.name), lambda: SettlementRows(run.results, thresholds))
 
 
-def settlements_json(
+def settlements_listed(
     run: ServedRun,
     query: SettlementQuery,
     *,
@@ -39,9 +41,10 @@ def settlements_json(
     sort: Sort = "commune",
     limit: int | None = None,
     after: str | None = None,
+    form: Format | None = None,
     public: bool = False,
-) -> bytes:
-    """Answer with settlements, as the JSON of a `SettlementsAnswer`.
+) -> Listed:
+    """Answer with settlements, as JSON a `SettlementsAnswer`.
 
     Parameters
     ----------
@@ -57,6 +60,8 @@ def settlements_json(
         How many rows a page has; None is all.
     after
         Id of the last settlement of the page before; None is the first page.
+    form
+        The form that the next page is asked for in; None leaves it to its request.
     public
         Leave out what only planners see.
 
@@ -72,26 +77,35 @@ def settlements_json(
     chosen = rows.chosen(query, sort)
     page = _page(rows, chosen, sort, after)[:limit]
     more = limit is not None and page.size > 0 and bool(page[-1] != chosen[-1])
-    asked = {name: value for name, value in vars(query).items() if value is not None}
+    asked: dict[str, object] = dict(vars(query))
+    more_asked = {"profile": profile, "sort": sort, "limit": limit, "f": form}
     counted = {
         "numerator": len(chosen),
         "denominator": len(rows.table),
         "share": len(chosen) / len(rows.table) if len(rows.table) else None,
         "people": rows.total("population", chosen),
         "households": rows.total("households", chosen),
-        "next": _next(run, asked, profile, sort, limit, rows, int(page[-1])) if more else None,
+        "next": _next(run, asked | more_asked, rows, int(page[-1])) if more else None,
     }
     heading = run.heading_json(thresholds, lambda: _definitions(run.results), of="settlements", public=public)
     sent = rows.public_rows if public else rows.rows
-    listed = b",".join([sent[position] for position in page.tolist()])
-    return b'%s,%s,"rows":[%s]}' % (heading, to_json(counted)[1:-1], listed)
+    return Listed(b"%s,%s" % (heading, to_json(counted)[1:-1]), [sent[position] for position in page.tolist()])
 
 
 def settlements_answer(
     run: ServedRun, query: SettlementQuery | None = None, *, profile: str | None = None
 ) -> SettlementsAnswer:
-    """All settlements asked for, on one page, as the model of `settlements_json`."""
-    return SettlementsAnswer.model_validate_json(settlements_json(run, query or SettlementQuery(), profile=profile))
+    """All settlements asked for, on one page, as the model of `settlements_listed`."""
+    return SettlementsAnswer.model_validate_json(
+        settlements_listed(run, query or SettlementQuery(), profile=profile).json()
+    )
+
+
+def point_shape(row: dict[str, Any]) -> dict[str, Any] | None:
+    """GeoJSON geometry of a row with `lon` and `lat`; None without them."""
+    if row["lon"] is None or row["lat"] is None:
+        return None
+    return {"type": "Point", "coordinates": [row["lon"], row["lat"]]}
 
 
 def _page(rows: SettlementRows, chosen: npt.NDArray[np.int64], sort: Sort, after: str | None) -> npt.NDArray[np.int64]:
@@ -105,14 +119,11 @@ def _page(rows: SettlementRows, chosen: npt.NDArray[np.int64], sort: Sort, after
     return following
 
 
-def _next(
-    run: ServedRun, asked: dict[str, object], profile: str | None, sort: Sort, limit: int | None,
-    rows: SettlementRows, last: int,
-) -> str:  # fmt: skip
+def _next(run: ServedRun, asked: dict[str, object], rows: SettlementRows, last: int) -> str:
     """Address of the next page, of the same run whatever is published meanwhile."""
     given = {name: ",".join(map(repr, value)) if isinstance(value, tuple) else value for name, value in asked.items()}
-    given |= {"sort": sort, "limit": limit, "run": run.results.run_id, "after": rows.plain[last]["settlement_id"]}
-    return f"{PATH}?{urlencode(given | ({'profile': profile} if profile else {}))}"
+    given |= {"run": run.results.run_id, "after": rows.plain[last]["settlement_id"]}
+    return f"{PATH}?{urlencode({name: value for name, value in given.items() if value is not None})}"
 
 
 def _definitions(results: Results) -> dict[str, Text]:

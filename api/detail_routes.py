@@ -1,0 +1,88 @@
+"""The paths of answers on one settlement, one path, many points, one run and two runs."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+
+from phusong.api import access_views as views
+from phusong.api import models
+from phusong.api.access import GuardedRoute, for_role
+from phusong.api.answer_routes import ERRORS, Form, Profile, RunId, open_for
+from phusong.api.detail_models import PointsAnswer, PointsRequest, SettlementAnswer
+from phusong.api.diff_answer import DiffAnswer, diff_answer, render_geojson
+from phusong.api.formats import MEDIA_TYPES, choose_format
+from phusong.api.path_place import read_place
+from phusong.api.point_answer import points_json
+from phusong.api.problems import refuse_unknown
+from phusong.api.runs_answer import run_answer
+from phusong.api.served import RunCache
+from phusong.api.settlement_answer import PublicSettlementAnswer, settlement_answer
+from phusong.coverage.diff import compare_runs
+from phusong.coverage.profile import explain_path
+
+
+def detail_routes(runs: RunCache) -> APIRouter:
+    """Make the paths."""
+    router = APIRouter(prefix="/v1", route_class=GuardedRoute)
+
+    @router.get(
+        "/settlements/{settlement_id}", responses=ERRORS, response_model=SettlementAnswer | PublicSettlementAnswer
+    )
+    @for_role("public", kept="layers")
+    async def settlement(request: Request, settlement_id: str, profile: Profile = None, run: RunId = None) -> BaseModel:
+        """One settlement, and why it has no or only weak signal."""
+        refuse_unknown(request, ("profile", "run"))
+        opened, public = await open_for(runs, request, run)
+        return await run_in_threadpool(
+            settlement_answer, opened, runs.workspace, runs.fibre, settlement_id, profile=profile, public=public
+        )
+
+    @router.post("/points", responses=ERRORS, response_model=PointsAnswer)
+    @for_role("public")
+    async def points(request: Request, asked: PointsRequest, profile: Profile = None, run: RunId = None) -> Response:
+        """Service at up to 1,000 points."""
+        refuse_unknown(request, ("profile", "run"))
+        opened, public = await open_for(runs, request, run)
+        found = await run_in_threadpool(points_json, opened, runs.fibre, asked.points, profile=profile, public=public)
+        return Response(found, media_type=MEDIA_TYPES["json"])
+
+    @router.get("/profile", responses=ERRORS, response_model=dict[str, Any])
+    @for_role("planner", kept="layers")
+    def path(
+        request: Request,
+        station: Annotated[str, Query(alias="from", description="id of a station, planned ones too")],
+        to: Annotated[str, Query(description="the place: lon,lat [degrees, WGS 84]")],
+        profile: Annotated[str | None, Query(description="a threshold profile; the first of the settings")] = None,
+    ) -> JSONResponse:
+        """The path of a station to a place: terrain, clearance, loss by parts, antenna, level and margin."""
+        refuse_unknown(request, ("from", "to", "profile"))
+        lon, lat = read_place(to, name="to")
+        return JSONResponse(explain_path(runs.workspace, station, lon=lon, lat=lat, profile=profile).to_dict())
+
+    @router.get("/runs/{run_id}", responses=ERRORS, response_model=models.RunSummary | views.PublicRunSummary)
+    @for_role("public")
+    async def one_run(request: Request, run_id: str) -> BaseModel:
+        """One run."""
+        refuse_unknown(request, ())
+        opened, public = await open_for(runs, request, run_id)
+        found = await run_in_threadpool(run_answer, runs.workspace, opened.results)
+        return views.public_view(found) if public else found
+
+    @router.get(
+        "/runs/{run_a}/diff/{run_b}",
+        responses=ERRORS | {200: {"content": {MEDIA_TYPES["geojson"]: {}}}},
+        response_model=DiffAnswer,
+    )
+    @for_role("planner")
+    def difference(request: Request, run_a: str, run_b: str, f: Form = None) -> Response:
+        """What the second run has that the first has not."""
+        refuse_unknown(request, ("f",))
+        found = compare_runs(runs.run(run_a).results, runs.run(run_b).results)
+        if choose_format(request, f) == "geojson":
+            return Response(render_geojson(found), media_type=MEDIA_TYPES["geojson"])
+        return Response(diff_answer(found).model_dump_json(), media_type=MEDIA_TYPES["json"])
+
+    return router
