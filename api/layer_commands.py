@@ -274,7 +274,7 @@ def _outcome(report: "ImportReport", language: "Language") -> str:
     for name, cells in (("filled", report.defaults), ("derived", report.derived)):
         listed = ", ".join(f"{column} {count}" for column, count in cells.items())
         parts += [f"{pick((name, _COUNTS[name]), language)}: {listed}"] if listed else []
-    return f"{report.layer}: {report.file}: {'; '.join(parts)}"
+    return ": ".join(filter(None, (report.layer, report.file, "; ".join(parts))))
 
 
 def summary_of(reports: Sequence[dict[str, Any]], *, stored: bool) -> dict[str, Any]:

@@ -299,7 +299,7 @@ def _era_notes(level: Level, on: date) -> list[Note]:
                 f"BOUNDARIES OF BEFORE 1 JULY 2025 ({level.year}, {level.canonical}): figures are for these units, not "
                 f"for the communes of {on}; import these with: phusong import DIR communes FILE --replace",
                 f"RANH GIỚI TRƯỚC 1/7/2025 ({level.year}, {level.canonical}): số liệu tính theo các đơn vị này, không "
-                f"theo các xã tại ngày {on}; hãy nhập các xã bằng: phusong import DIR communes FILE --replace",
+                f"theo các xã tại ngày {on:%d/%m/%Y}; hãy nhập các xã bằng: phusong import DIR communes FILE --replace",
             )
         ]
     era_vi = "từ" if level.era == "since" else "trước"

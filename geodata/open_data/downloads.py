@@ -28,6 +28,13 @@ PATIENCE_S = 30.0
 CONFIRM_BYTES = 2e9
 SUMS = "SHA256SUMS"
 
+_QUERIED = (
+    "; it is the answer to a query for this very area: run the same command where there is the Internet and copy its "
+    "cache, or leave settlements, places and stations out with --layers",
+    "; đây là kết quả truy vấn cho đúng vùng này: hãy chạy cùng lệnh ở nơi có Internet rồi chép bộ nhớ đệm, hoặc bỏ "
+    "settlements, places và stations bằng --layers",
+)  # what to do about a file named by the hash of its query
+
 
 @dataclass(frozen=True)
 class Resource:
@@ -157,7 +164,10 @@ class Downloads:
         elif Path(where).is_file():
             shutil.copyfile(where, part)
         else:
-            raise failed(where, "is not there: the mirror lacks it", "không có: bản sao thiếu tệp này")
+            remedy, remedy_vi = _QUERIED if urlsplit(resource.url).query else ("", "")
+            raise failed(
+                where, f"is not there: the mirror lacks it{remedy}", f"không có: bản sao thiếu tệp này{remedy_vi}"
+            )
         fault, sha256 = fault_of(part, resource.kind), digest(part).hex()
         if fault is None and self._listed(resource, where) not in (None, sha256):
             fault = ("has another checksum than the mirror states", "có mã kiểm tra khác với bản sao đã ghi")

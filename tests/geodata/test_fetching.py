@@ -155,6 +155,12 @@ def test_a_listed_tile_that_is_not_there_is_no_sea(folder, offline, tmp_path):
     assert not (tmp_path / "w").exists()
 
 
+def test_a_mirror_without_the_answer_for_the_area_says_how_to_get_it(offline, tmp_path):
+    area = polygon(tmp_path / "area.gpkg", 107.95, 15.98, 108.05, 16.06)
+    with pytest.raises(DownloadError, match="answer to a query for this very area: run the same command"):
+        offline(Request(DAY, polygon=area, layers=("settlements",)))
+
+
 def test_settlements_places_and_masts_come_from_openstreetmap(fetched):
     workspace, reports = Workspace.open(fetched[0]), fetched[2]
     settlements = workspace.read_layer("settlements")
