@@ -121,8 +121,8 @@ def loss_field(
     zone
         Radio-climatic zone codes on the same grid; None is inland throughout.
     mode
-        `"path"`: every pixel over its own profile. `"sweep"`: samples of rays at most a pixel apart; each is exact for
-        its own profile, and a pixel takes the one at its distance on the nearest ray.
+        `"path"`: every pixel over its own profile. `"sweep"`: the ground farther from the pixel than its last steps is
+        that of the nearest of rays a pixel and a half apart at most.
     wanted
         Pixels an answer is asked for (bool); None is all.
     ground_amsl_m
@@ -347,7 +347,7 @@ def _by_sweep(
     pool: ThreadPoolExecutor, workers: int, place: _Place, pixels: _field.Pixels, pixel_m: float, spacing_m: float,
     radius_m: float, terms: Floats, link: Link, path_loss: npt.NDArray[np.float32],
 ) -> None:  # fmt: skip
-    """Fill the pixels of a field, each from the nearest sample of a ray."""
+    """Fill the pixels of a field, each over its own last points and the nearest ray before them."""
     counts = _field.ray_counts(radius_m / pixel_m)
     n_rays = int(counts.sum())
     n = pixels.rows.size
@@ -365,8 +365,8 @@ def _by_sweep(
 
     def run(rays: slice) -> None:
         _field.sweep_losses(
-            *place, counts, rays.start, rays.stop, start, order, sample, spacing_m / pixel_m, terms, tables, link,
-            pixels.rows, pixels.cols, path_loss,
+            *place, counts, rays.start, rays.stop, start, order, sample, spacing_m / pixel_m, 1e-3 * pixel_m,
+            terms, tables, link, pixels.rows, pixels.cols, path_loss,
         )  # fmt: skip
 
     list(pool.map(run, _parts(n_rays, workers)))

@@ -1,7 +1,7 @@
 """Levels and servers of single pixels of a run, in microseconds: one strip of a stored tile is unpacked, not the tile.
 
 A stored tile keeps each band in strips of a few rows, deflated, every value as its difference from the one to the left
-(TIFF 6.0, sections 3 and 14). Where the strips lie is asked of GDAL once a tile; a pixel then costs a short read a band.
+(TIFF 6.0, sections 3 and 14). GDAL is asked once a tile where the strips lie; a pixel then costs a short read a band.
 """
 
 import json

@@ -32,11 +32,9 @@ def field_of(site: Site, radius_km: float, *, clutter: bool, bands: tuple[float,
     return loss_field(site.terrain, cover, **arguments)
 
 
-def count_samples(field: LossField) -> tuple[int, int]:
-    """Pixels of a field, and the points evaluated for them: pixels that share a sample share all bands' losses."""
-    answered = np.isfinite(field.path_loss_db[0])
-    losses = np.ascontiguousarray(field.path_loss_db[:, answered].T)
-    return len(losses), len(np.unique(losses.view(f"V{losses.itemsize * losses.shape[1]}")))
+def count_pixels(field: LossField) -> int:
+    """Pixels of a field that have an answer: each is a sample."""
+    return int(np.isfinite(field.path_loss_db[0]).sum())
 
 
 def measure_fields(radius_km: float, repeat: int, data: Path) -> dict[str, Any]:
@@ -45,12 +43,11 @@ def measure_fields(radius_km: float, repeat: int, data: Path) -> dict[str, Any]:
 
 
 def _measure_site(site: Site, radius_km: float, repeat: int) -> dict[str, Any]:
-    pixels, samples = count_samples(field_of(site, radius_km, clutter=True, bands=THREE_BANDS_GHZ))
+    pixels = count_pixels(field_of(site, radius_km, clutter=True, bands=ONE_BAND_GHZ))
     figures: dict[str, Any] = {
         "radius_km": radius_km,
         "cell_m": site.terrain.grid.resolution_m,
         "pixels": pixels,
-        "samples": samples,
         "line_of_sight_bare": line_of_sight_share(site, radius_km, with_clutter=False),
         "line_of_sight_clutter": line_of_sight_share(site, radius_km, with_clutter=True),
     }
@@ -59,8 +56,7 @@ def _measure_site(site: Site, radius_km: float, repeat: int) -> dict[str, Any]:
             lambda c=clutter, b=bands, t=time_pct: field_of(site, radius_km, clutter=c, bands=b, time_pct=t), repeat
         )
         figures[f"sweep_{name}"] = {
-            "us_per_sample": round(1e6 * seconds / samples, 3),
-            "us_per_pixel": round(1e6 * seconds / pixels, 3),
+            "us_per_sample": round(1e6 * seconds / pixels, 3),
             "s_per_geometry": round(seconds, 3),
         }
     one, three = (figures[f"sweep_clutter_p50_{bands}"]["us_per_sample"] for bands in ("1_band", "3_bands"))
@@ -69,7 +65,7 @@ def _measure_site(site: Site, radius_km: float, repeat: int) -> dict[str, Any]:
     wanted[::PATH_STRIDE] = True
     for name, clutter in (("bare", False), ("clutter", True)):
         some: dict[str, Any] = {"mode": "path", "wanted": Raster(wanted, site.terrain.grid)}
-        count = count_samples(field_of(site, radius_km, clutter=clutter, bands=ONE_BAND_GHZ, **some))[0]
+        count = count_pixels(field_of(site, radius_km, clutter=clutter, bands=ONE_BAND_GHZ, **some))
         seconds = processor_seconds(
             lambda c=clutter, s=some: field_of(site, radius_km, clutter=c, bands=ONE_BAND_GHZ, **s), repeat
         )
@@ -121,10 +117,10 @@ def measure_radii(repeat: int, data: Path) -> dict[str, Any]:
 
 def _measure_radius(name: str, radius_km: float, repeat: int, data: Path) -> dict[str, Any]:
     site = next(site for site in sites(radius_km, data) if site.name == name)
-    pixels, samples = count_samples(field_of(site, radius_km, clutter=True, bands=THREE_BANDS_GHZ))
-    figures: dict[str, Any] = {"pixels": pixels, "samples": samples}
+    pixels = count_pixels(field_of(site, radius_km, clutter=True, bands=ONE_BAND_GHZ))
+    figures: dict[str, Any] = {"pixels": pixels}
     for label, bands in (("1_band", ONE_BAND_GHZ), ("3_bands", THREE_BANDS_GHZ)):
         seconds = processor_seconds(lambda b=bands: field_of(site, radius_km, clutter=True, bands=b), repeat)
-        figures[f"us_per_sample_{label}"] = round(1e6 * seconds / samples, 3)
+        figures[f"us_per_sample_{label}"] = round(1e6 * seconds / pixels, 3)
         figures[f"s_per_geometry_{label}"] = round(seconds, 3)
     return figures

@@ -19,7 +19,7 @@ import numpy as np
 from phusong.coverage.propagation import _math
 from phusong.coverage.propagation._compile import compiled
 from phusong.geodata.grid import Raster
-from scripts.bench_fields import ONE_BAND_GHZ, THREE_BANDS_GHZ, count_samples, field_of
+from scripts.bench_fields import ONE_BAND_GHZ, THREE_BANDS_GHZ, count_pixels, field_of
 from scripts.bench_machine import in_own_process, processor_seconds
 from scripts.bench_sites import Site, sites
 
@@ -51,7 +51,7 @@ def _floor(
     site: Site, radius_km: float, repeat: int, bands: tuple[float, ...], calls: dict[str, float],
     costs_ns: dict[str, float],
 ) -> dict[str, Any]:  # fmt: skip
-    samples = count_samples(field_of(site, radius_km, clutter=True, bands=THREE_BANDS_GHZ))[1]
+    samples = count_pixels(field_of(site, radius_km, clutter=True, bands=THREE_BANDS_GHZ))
     seconds = processor_seconds(lambda: field_of(site, radius_km, clutter=True, bands=bands), repeat)
     floor_us = 1e-3 * sum(costs_ns.get(name, 0.0) * count for name, count in calls.items())
     return {
@@ -94,7 +94,7 @@ def _count_calls(name: str, radius_km: float, data: Path) -> dict[str, dict[str,
         for path, module in sys.modules.items():
             if path.startswith("phusong.coverage.propagation."):
                 _count_in(module, calls)
-        samples = count_samples(field_of(site, radius_km, clutter=True, bands=bands, wanted=wanted))[1]
+        samples = count_pixels(field_of(site, radius_km, clutter=True, bands=bands, wanted=wanted))
         found[label] = {call: round(n / samples, 2) for call, n in calls.most_common() if n > 0.01 * samples}
     return found
 

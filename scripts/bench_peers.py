@@ -22,7 +22,7 @@ from rasterio.transform import from_origin
 from rasterio.warp import Resampling, reproject, transform_bounds
 
 from phusong.geodata.raster_files import write_raster
-from scripts.bench_fields import ONE_BAND_GHZ, count_samples, field_of
+from scripts.bench_fields import ONE_BAND_GHZ, count_pixels, field_of
 from scripts.bench_machine import processor_seconds
 from scripts.bench_sites import Site, sites
 from tests.coverage.terrain import LINK
@@ -39,7 +39,7 @@ def measure_peers(radius_km: float, repeat: int, data: Path) -> dict[str, Any]:
 
 
 def _measure_site(site: Site, radius_km: float, repeat: int) -> dict[str, Any]:
-    pixels = count_samples(field_of(site, radius_km, clutter=False, bands=ONE_BAND_GHZ))[0]
+    pixels = count_pixels(field_of(site, radius_km, clutter=False, bands=ONE_BAND_GHZ))
     seconds = processor_seconds(lambda: field_of(site, radius_km, clutter=False, bands=ONE_BAND_GHZ), repeat)
     ours_us = 1e6 * seconds / pixels
     found: dict[str, Any] = {"radius_km": radius_km, "phusong_us_per_pixel": round(ours_us, 3)}

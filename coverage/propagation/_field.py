@@ -1,7 +1,7 @@
 """Two evaluators of the loss at pixels around one mast, over the kernels of one path and one ray.
 
-`path_losses` gives every pixel its own exact profile. `sweep_losses` walks rays whose number doubles with distance, and
-a pixel takes the sample at its own distance on the nearest ray: every sample is exact for its own profile.
+`path_losses` gives every pixel its own exact profile. `sweep_losses` walks rays whose number doubles with distance: the
+last points of a pixel's profile are its own, those before them its nearest ray's; the loss is exact for that profile.
 
 Positions are in pixel units relative to the mast; distances in km.
 """
@@ -12,14 +12,16 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from phusong.coverage.propagation import _ends as ends
 from phusong.coverage.propagation._block import BLOCK, SLANT_DB
 from phusong.coverage.propagation._compile import compiled
 from phusong.coverage.propagation._formulas import slant_db
 from phusong.coverage.propagation._path import fill_path_losses, path_work, put_path
-from phusong.coverage.propagation._ray import MIN_POINTS, ray_loss, ray_work
+from phusong.coverage.propagation._ray import MIN_POINTS, fill_end_losses, put_ends, ray_work, start_ray
 from phusong.coverage.propagation._sample import bilinear, line_work, sample_line
 
 NEAR_KM = 0.25  # P.1812-7 §1: paths from 0.25 km
+RAYS_APART_PX = 1.5  # at most, where pixels take them
 
 
 @compiled
@@ -109,10 +111,10 @@ def find_pixels(wanted, mast_col, mast_row, top, bottom, left, right, near, reac
 def ray_counts(radius_pixels):
     """Number of rays `[n_level]` from the outermost level inwards.
 
-    A level reaches half as far as the one outside it, with half the rays: at most a pixel apart at its outer edge.
+    A level reaches half as far as the one outside it, with half the rays: at its outer edge `RAYS_APART_PX` apart.
     """
     levels = max(int(math.log2(max(radius_pixels, 1.0))) - 3, 1)
-    unit = int(math.ceil(2.0 * math.pi * radius_pixels / 2 ** (levels - 1)))
+    unit = int(math.ceil(2.0 * math.pi * radius_pixels / RAYS_APART_PX / 2 ** (levels - 1)))
     counts = np.empty(levels, np.int64)
     for level in range(levels):
         counts[level] = unit * 2 ** (levels - 1 - level)
@@ -121,7 +123,7 @@ def ray_counts(radius_pixels):
 
 @compiled
 def assign_rays(cols, rows, mast_col, mast_row, radius_pixels, steps_per_pixel, counts, ray, sample):
-    """Fill the ray (numbered through all levels) and the sample on it that each pixel takes, both `[n]`."""
+    """Fill the ray (numbered through all levels) nearest to each pixel, and its own number of steps, both `[n]`."""
     base = np.zeros(counts.size + 1, np.int64)
     for level in range(counts.size):
         base[level + 1] = base[level] + counts[level]
@@ -154,37 +156,67 @@ def group_by_ray(ray, n_rays):
 
 
 @compiled
+def _by_sample(start, stop, order, sample, first, sorted_):
+    """Put the pixels `order[start:stop]` of a ray in `sorted_` by their samples; `first` is a place to work in."""
+    longest = 0
+    for q in range(start, stop):
+        longest = max(longest, sample[order[q]])
+    first[: longest + 2] = 0
+    for q in range(start, stop):
+        first[sample[order[q]] + 1] += 1
+    for k in range(longest + 1):
+        first[k + 1] += first[k]
+    for q in range(start, stop):
+        k = sample[order[q]]
+        sorted_[first[k]] = order[q]
+        first[k] += 1
+    return longest
+
+
+@compiled
 def sweep_losses(
     terrain, clutter, zone, mast_col, mast_row, ground_m, counts, first_ray, stop_ray, start, order, sample,
-    step_pixels, terms, tables, link, rows, cols, loss,
+    step_pixels, pixel_km, terms, tables, link, rows, cols, loss,
 ):  # fmt: skip
     """Fill `loss[n_freq, ny, nx]` at the pixels of the rays `first_ray` to `stop_ray - 1`."""
-    longest = tables.inverse_km.size
+    longest = tables.reach.shape[0]
     ground = np.empty(longest)
     cover = np.empty(longest if clutter.size > 0 else 0)
     zones = np.empty(longest if zone.size > 0 else 0, np.uint8)
-    needed, work, places = np.empty(longest, np.bool_), line_work(longest), ray_work(longest)
-    values = np.empty((terms.shape[0], longest))
+    near = ends.near_points(tables.step_km, link)
+    own = ends.own_points(near)
+    line, ray = line_work(longest), ray_work(longest, own)
+    places, pixels = np.empty(longest + 1, np.int64), np.empty((start[1:] - start[:-1]).max(), np.int32)
+    e, values = ray.ends.rows, np.empty((terms.shape[0], BLOCK))
     level, base = 0, 0
-    for ray in range(first_ray, stop_ray):
-        if start[ray] == start[ray + 1]:
+    for number in range(first_ray, stop_ray):
+        if start[number] == start[number + 1]:
             continue
-        while ray >= base + counts[level]:
+        while number >= base + counts[level]:
             base += counts[level]
             level += 1
-        n = 0
-        for q in range(start[ray], start[ray + 1]):
-            n = max(n, sample[order[q]] + 1)
-        needed[:n] = False
-        for q in range(start[ray], start[ray + 1]):
-            needed[sample[order[q]]] = True
-        azimuth = 2.0 * math.pi * (ray - base) / counts[level]
+        count = start[number + 1] - start[number]
+        n = _by_sample(start[number], start[number + 1], order, sample, places, pixels) + 1
+        azimuth = 2.0 * math.pi * (number - base) / counts[level]
         sample_line(
             terrain, clutter, zone, mast_col, mast_row, step_pixels * math.sin(azimuth),
-            -step_pixels * math.cos(azimuth), ground_m, ground[:n], cover[:n], zones[:n], work,
+            -step_pixels * math.cos(azimuth), ground_m, ground[:n], cover[:n], zones[:n], line,
         )  # fmt: skip
-        ray_loss(ground[:n], cover[:n], zones[:n], needed, terms, tables, link, places, values)
-        for q in range(start[ray], start[ray + 1]):
-            p = order[q]
-            for j in range(terms.shape[0]):
-                loss[j, rows[p], cols[p]] = values[j, sample[p]]
+        first_coast = start_ray(ground[:n], cover[:n], zones[:n], near, tables, link, ray)
+        for first in range(0, count, BLOCK):
+            stop = min(first + BLOCK, count)
+            for m in range(np.uint64(stop - first)):
+                p = pixels[first + np.int64(m)]
+                k = np.float64(sample[p])
+                col_step, row_step = (cols[p] - mast_col) / k, (rows[p] - mast_row) / k
+                e[ends.COL + m], e[ends.ROW + m], e[ends.K + m] = cols[p], rows[p], k
+                e[ends.COL_STEP + m], e[ends.ROW_STEP + m] = col_step, row_step
+                e[ends.STEP + m] = math.sqrt(col_step * col_step + row_step * row_step) * pixel_km
+            ends.sample_ends(terrain, clutter, stop - first, ray.ends)
+            put_ends(stop - first, own, near, clutter.size > 0, first_coast, tables, link, ray)
+            with_sea = first_coast <= sample[pixels[stop - 1]]
+            fill_end_losses(stop - first, own, with_sea, ground, terms, tables, link, ray, values)
+            for m in range(stop - first):
+                p = pixels[first + m]
+                for j in range(terms.shape[0]):
+                    loss[j, rows[p], cols[p]] = values[j, m]

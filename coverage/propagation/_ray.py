@@ -1,13 +1,13 @@
-"""P.1812 at every point of one equally spaced ray, carried forward point by point.
+"""P.1812 to many paths along one equally spaced ray: what lies before their last points is carried forward.
 
 The profile of point k + 1 is the profile of point k plus one point, so horizons, obstructions and the least-squares
-surface follow from running maxima, running sums and tangents to upper convex hulls instead of scans:
+surface follow from running maxima, running sums and tangents to upper convex hulls instead of scans: on a flattened
+Earth (y = h - 500 C d^2) the slope from the transmitter is a running maximum, and the slope from the receiver a tangent
+to the upper hull of the points passed so far.
 
-- on a flattened Earth (y = h - 500 C d^2) the slope from the transmitter is a running maximum, and the slope from the
-  receiver a tangent to the upper hull of the points passed so far;
-- what P.1812 asks of a smooth Earth has its extremum at a known place.
-
-Only the knife-edge parameter of a line-of-sight path and the roughness between the horizons are scanned.
+A path's last points are its own (`_ends`): a pixel beside a ray keeps its own hill, trees and houses, and shares with
+the ray only the ground farther away. Besides them only the knife-edge parameter of a line-of-sight path and the
+roughness between the horizons are scanned.
 """
 
 import math
@@ -17,10 +17,26 @@ import numpy as np
 import numpy.typing as npt
 
 from phusong.coverage.propagation import _block as rows
+from phusong.coverage.propagation import _ends as ends
 from phusong.coverage.propagation._block import BLOCK
 from phusong.coverage.propagation._compile import compiled, inlined
+from phusong.coverage.propagation._ends import (
+    BETA,
+    DIRECT,
+    FLAT,
+    FROM_RX,
+    FROM_TX,
+    HIGHEST,
+    MEDIAN,
+    ROUND,
+    RX_M,
+    RX_POINT,
+    TX_M,
+    Ends,
+    K,
+)
 from phusong.coverage.propagation._formulas import EARTH_RADIUS_KM, K_BETA, Link, band_of
-from phusong.coverage.propagation._profile import COASTAL, NO_COAST_KM, SEA, TOLERANCE_KM
+from phusong.coverage.propagation._profile import COASTAL, NO_COAST_KM, SEA
 from phusong.coverage.propagation._steps import StepTables, steepest, step_tables
 
 Floats = npt.NDArray[np.float64]
@@ -33,17 +49,14 @@ class RayTables(NamedTuple):
 
     step_km: float
     steps: StepTables
-    inverse_km: Floats  # [n] 1 / distance
     reach: Floats  # [n, 9] the fields of `Reach` over inland zones
 
 
 def ray_tables(step_km: float, n: int, link: Link) -> RayTables:
     """Tables for rays of `n` points, `step_km` apart [km]."""
-    inverse_km = np.zeros(n)
-    inverse_km[1:] = 1.0 / (np.arange(1, n) * step_km)
     reach = np.zeros((n, rows.REACH_ROWS))
     _fill_reach(step_km, link, reach)
-    return RayTables(step_km, step_tables(n), inverse_km, reach)
+    return RayTables(step_km, step_tables(n), reach)
 
 
 @compiled
@@ -58,25 +71,14 @@ def _fill_reach(step_km, link, table):
             table[first : first + count, field] = w[BLOCK * field : BLOCK * field + count]
 
 
-class Sight(NamedTuple):
-    """What stands highest between the transmitter and each point of a ray, seen from either end; slopes in m/km.
+class Curve(NamedTuple):
+    """Heights along a ray, the steepest slope from the transmitter to them, and their upper convex hull."""
 
-    Seen from the point it is filled only where a sample is needed whose direct line the highest slope reaches.
-    """
-
-    y: Floats  # [n] the curve
-    tx_slope: Floats  # [n]
-    tx_point: Integers  # [n]
-    rx_slope: Floats  # [n]
-    rx_point: Integers  # [n]
-
-
-class Hull(NamedTuple):
-    """Upper convex hull of a curve's first points."""
-
-    x: Floats  # [n]
     y: Floats  # [n]
-    slope: Floats  # [n] from the vertex before; infinite at the first
+    tx_slope: Floats  # [n] to the points from 1 on [m a step]; -inf at 0
+    hull_x: Floats  # [n]
+    hull_y: Floats  # [n]
+    hull_slope: Floats  # [n] from the vertex before; infinite at the first
 
 
 class Zones(NamedTuple):
@@ -89,101 +91,41 @@ class Zones(NamedTuple):
     rx_coast: Floats  # [n]
 
 
-class RayWork(NamedTuple):
-    """Places to work in along a ray."""
+class Ray(NamedTuple):
+    """What is carried along a ray, and places to work in."""
 
+    round: Curve  # the ground on a round Earth
+    flat: Curve  # on a flattened one
+    over: Curve  # the same with clutter
+    over_beta: Curve
+    tx_point: Floats  # [n] the point that `flat.tx_slope` belongs to
+    total: Floats  # [n] running sums of h_i and i h_i from 1 on
+    weighted: Floats  # [n]
+    zones: Zones
+    tops: Integers  # [4] the hulls' last vertices
+    passed: Integers  # [1] the last point on the hulls
+    ends: Ends  # of a block of paths
     block: Floats
     packed: Floats
     which: Integers  # [BLOCK]
-    point: Integers  # [n] the points at which a loss is needed
-    hull: Hull
-    bare: Sight
-    flat: Sight  # the ground on the flattened Earth
-    over: Sight  # the same with clutter
-    flat_beta: Sight
-    over_beta: Sight
-    obstruction: Floats  # [n] largest height above the direct line
-    v1: Floats  # [n] running sums of eqs 85 and 86
-    v2: Floats  # [n]
-    zones: Zones
+    terrain_m: Floats  # [n] of one path
+    flat_m: Floats  # [n]
 
 
 @compiled
-def _new_sight(n):
-    return Sight(np.empty(n), np.empty(n), np.empty(n, np.int64), np.empty(n), np.empty(n, np.int64))
+def _new_curve(n):
+    return Curve(np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n))
 
 
 @compiled
-def ray_work(n):
-    """Places to work in along rays of up to `n` points."""
-    return RayWork(
-        rows.new_block(), rows.new_block(), np.empty(BLOCK, np.int64), np.empty(n, np.int64),
-        Hull(np.empty(n), np.empty(n), np.empty(n)), _new_sight(n), _new_sight(n), _new_sight(n), _new_sight(n),
-        _new_sight(n), np.empty(n), np.empty(n), np.empty(n),
-        Zones(np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n)),
+def ray_work(n, own):
+    """Places to work in along rays of up to `n` points, whose paths have `own` points before their end."""
+    return Ray(
+        _new_curve(n), _new_curve(n), _new_curve(n), _new_curve(n), np.empty(n), np.empty(n), np.empty(n),
+        Zones(np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n)), np.empty(4, np.int64),
+        np.empty(1, np.int64), ends.new_ends(own), rows.new_block(), rows.new_block(),
+        np.empty(BLOCK, np.int64), np.empty(n), np.empty(n),
     )  # fmt: skip
-
-
-@compiled
-def _look_ahead(sight, bare, near, tx_m, inverse_km):
-    """Fill what the transmitter sees highest before each point; within `near` points of it `bare` counts."""
-    y, best, point = sight.y, -np.inf, 0
-    for k in range(1, y.size):
-        i = k - 1 - near
-        if i > 0:
-            slope = (y[i] - tx_m) * inverse_km[i]
-            if slope > best:
-                best, point = slope, i
-        highest = best
-        for i in range(max(k - near, 1), k):
-            highest = max(highest, (bare[i] - tx_m) * inverse_km[i])
-        sight.tx_slope[k], sight.tx_point[k] = highest, point
-
-
-@inlined
-def _push(hull, top, i, y, rise):
-    """Push point `i`, `rise` above the one before, on the hull whose last vertex is `top`; returns the new `top`."""
-    run = 1.0
-    while rise >= hull.slope[top] * run:
-        top -= 1
-        rise, run = y - hull.y[top], i - hull.x[top]
-    top += 1
-    hull.x[top], hull.y[top], hull.slope[top] = i, y, rise / run
-    return top
-
-
-@compiled
-def _look_back(sight, bare, near, tx_m, rx_agl_m, needed, step_km, inverse_km, hull, obstruction):
-    """Fill what each point sees highest before it, as `_look_ahead`; ties go to the nearest.
-
-    `obstruction` (may be empty) takes the largest height above the direct line.
-    """
-    y = sight.y
-    top = 0
-    for k in range(2, y.size):
-        i = k - 1 - near
-        if i == 1:
-            hull.x[0], hull.y[0], hull.slope[0] = 1.0, y[1], np.inf
-        elif i > 1:
-            top = _push(hull, top, float(i), y[i], y[i] - y[i - 1])
-        rx_m = bare[k] + rx_agl_m
-        direct = (rx_m - tx_m) * inverse_km[k]
-        if not needed[k] or sight.tx_slope[k] < direct:
-            continue
-        slope, j = -np.inf, top
-        if i > 0:
-            while rx_m > hull.y[j] + hull.slope[j] * (k - hull.x[j]):
-                j -= 1
-            slope = (hull.y[j] - rx_m) * inverse_km[k - int(hull.x[j])]
-            sight.rx_point[k] = int(hull.x[j])
-        for i in range(max(k - near, 1), k):
-            slope = max(slope, (bare[i] - rx_m) * inverse_km[k - i])
-        sight.rx_slope[k] = slope
-        if obstruction.size > 0:
-            direct *= step_km
-            while hull.slope[j] < direct:
-                j -= 1
-            obstruction[k] = hull.y[j] - tx_m - direct * hull.x[j]
 
 
 @compiled
@@ -219,162 +161,236 @@ def _fill_zones(zone, step_km, link, zones):
 
 
 @compiled
-def _fill_curves(terrain_m, clutter_m, near, step_km, link, work):
-    """Fill the curves of the sights and the running sums."""
-    with_clutter, with_beta = clutter_m.size > 0, link.times.time_pct < 50.0
-    drop = 500.0 / link.effective_radius_km * step_km * step_km
-    drop_beta = 500.0 / (K_BETA * EARTH_RADIUS_KM) * step_km * step_km
-    n = terrain_m.size
-    for i in range(n):
-        square = np.float64(i) * np.float64(i)
-        work.bare.y[i], work.flat.y[i] = terrain_m[i], terrain_m[i] - drop * square
-    if with_beta:
-        for i in range(n):
-            work.flat_beta.y[i] = terrain_m[i] - drop_beta * (np.float64(i) * np.float64(i))
-    if with_clutter:
-        for i in range(n):
-            cover = clutter_m[i] if i > near else 0.0
-            work.over.y[i] = work.flat.y[i] + cover
-            if with_beta:
-                work.over_beta.y[i] = work.flat_beta.y[i] + cover
-    v1 = v2 = 0.0
-    for k in range(1, n):
-        total, d0 = k * step_km, (k - 1) * step_km
-        h, h0 = terrain_m[k], terrain_m[k - 1]
-        v1 += step_km * (h + h0)
-        v2 += step_km * (h * (2.0 * total + d0) + h0 * (total + 2.0 * d0))
-        work.v1[k], work.v2[k] = v1, v2
+def start_ray(terrain_m, clutter_m, zone, near, tables, link, ray):
+    """Fill what is carried along a ray; returns its first point that is not inland.
+
+    `clutter_m` (no clutter) and `zone` (inland throughout) may be empty; clutter within `near` points of the mast is
+    taken off.
+    """
+    inverse, tx = tables.steps.inverse, terrain_m[0] + link.tx_agl_m
+    drop = 500.0 / link.effective_radius_km * tables.step_km * tables.step_km
+    clutter_m[: near + 1] = 0.0
+    flat, round_, over, beta = ray.flat, ray.round, ray.over, ray.over_beta
+    for curve in (flat, round_, over, beta):
+        curve.y[0], curve.tx_slope[0] = terrain_m[0], -np.inf
+    ray.tx_point[0] = ray.total[0] = ray.weighted[0] = 0.0
+    best_flat = best_round = best_over = -np.inf
+    point = total = weighted = 0.0
+    for i in range(1, terrain_m.size):
+        h, at = terrain_m[i], np.float64(i)
+        y = h - drop * (at * at)
+        slope, round_slope = (y - tx) * inverse[i], (h - tx) * inverse[i]
+        point = at if slope > best_flat else point
+        best_flat = slope if slope > best_flat else best_flat
+        best_round = round_slope if round_slope > best_round else best_round
+        total, weighted = total + h, weighted + at * h
+        flat.y[i], flat.tx_slope[i], round_.y[i], round_.tx_slope[i] = y, best_flat, h, best_round
+        ray.tx_point[i], ray.total[i], ray.weighted[i] = point, total, weighted
+    for i in range(1, clutter_m.size):
+        y = flat.y[i] + clutter_m[i]
+        slope = (y - tx) * inverse[i]
+        best_over = slope if slope > best_over else best_over
+        over.y[i], over.tx_slope[i] = y, best_over
+    if link.times.time_pct < 50.0:
+        drop = 500.0 / (K_BETA * EARTH_RADIUS_KM) * tables.step_km * tables.step_km
+        best_over = -np.inf
+        for i in range(1, terrain_m.size):
+            y = terrain_m[i] - drop * (np.float64(i) * np.float64(i))
+            y += clutter_m[i] if clutter_m.size > 0 else 0.0
+            slope = (y - tx) * inverse[i]
+            best_over = slope if slope > best_over else best_over
+            beta.y[i], beta.tx_slope[i] = y, best_over
+    ray.passed[0] = 0
+    return _fill_zones(zone, tables.step_km, link, ray.zones) if zone.size > 0 else terrain_m.size
 
 
 @inlined
-def _put_obstacle(w, earth, count, first, sight, bare, near, tx_m, rx_agl_m, radius_km, tables, point):
-    """Put what makes `bullington_nu` of the samples in the block; `bare` is the curve without clutter."""
-    step_km, root = tables.step_km, tables.steps.root
-    bulge = 500.0 / radius_km
-    for m in range(np.uint64(count)):
-        k = point[first + np.int64(m)]
-        total = w[rows.DISTANCE + m]
-        w[earth + rows.NU + m] = np.nan
-        w[earth + rows.TX_SLOPE + m] = sight.tx_slope[k] + bulge * total
-        w[earth + rows.RX_SLOPE + m] = sight.rx_slope[k] - bulge * total
-        direct = (bare[k] + rx_agl_m - tx_m) * tables.inverse_km[k]
-        if sight.tx_slope[k] < direct:  # line of sight over clutter and terrain
-            slope, first_near = direct * step_km, max(k - near, 1)
-            nu = steepest(bare, root, root, first_near, k, k, tx_m, slope) if first_near < k else -np.inf
-            if first_near > 1:
-                nu = max(nu, steepest(sight.y, root, root, 1, first_near, k, tx_m, slope))
-            w[earth + rows.NU + m] = nu * math.sqrt(0.002 * k / step_km)
-            w[earth + rows.TX_SLOPE + m] = w[earth + rows.RX_SLOPE + m] = 1.0
+def _pass(curve, top, first, stop):
+    """Push the points from `first` to `stop` - 1 on the hull whose last vertex is `top`; returns the new `top`."""
+    x, y, slope = curve.hull_x, curve.hull_y, curve.hull_slope
+    for i in range(first, stop):
+        if i == 1:
+            x[0], y[0], slope[0], top = 1.0, curve.y[1], np.inf, 0
+            continue
+        rise, run = curve.y[i] - curve.y[i - 1], 1.0
+        while rise >= slope[top] * run:
+            top -= 1
+            rise, run = curve.y[i] - y[top], i - x[top]
+        top += 1
+        x[top], y[top], slope[top] = i, curve.y[i], rise / run
+    return top
 
 
 @inlined
-def _put_horizons(w, count, first, tables, tx_m, link, work):
-    """Put horizons (eqs 76 to 83), obstruction (eqs 89 to 89c) and running sums of the samples in the block."""
-    bulge = 500.0 / link.effective_radius_km
-    flat, bare = work.flat, work.bare
-    for m in range(np.uint64(count)):
-        k = work.point[first + np.int64(m)]
-        for field in range(rows.REACH_ROWS):
-            w[np.uint64(BLOCK * field) + m] = tables.reach[k, field]
-        total, inverse = tables.reach[k, 0], tables.inverse_km[k]
-        w[rows.STEP + m], w[rows.STEPS + m] = tables.step_km, k
-        w[rows.V1 + m], w[rows.V2 + m], w[rows.ROUGHNESS + m] = work.v1[k], work.v2[k], np.nan
-        w[rows.RX_GROUND + m] = bare.y[k]
-        rise = (bare.y[k] + link.rx_agl_m - tx_m) * inverse
-        direct = (flat.y[k] + link.rx_agl_m - tx_m) * inverse
-        is_in_sight = flat.tx_slope[k] <= direct  # the horizons are found later, where ducting asks for them
-        w[rows.IN_SIGHT + m] = 1.0 if is_in_sight else 0.0
-        w[rows.TX_HORIZON_SLOPE + m] = direct if is_in_sight else flat.tx_slope[k]
-        w[rows.RX_HORIZON_SLOPE + m] = -rise - bulge * total if is_in_sight else flat.rx_slope[k] - 2.0 * bulge * total
-        w[rows.TX_HORIZON + m] = 0.0 if is_in_sight else flat.tx_point[k] * tables.step_km
-        w[rows.RX_HORIZON + m] = 0.0 if is_in_sight else total - flat.rx_point[k] * tables.step_km
-        is_obstructed = bare.tx_slope[k] > rise
-        w[rows.OBSTRUCTION + m] = work.obstruction[k] if is_obstructed else 0.0
-        w[rows.TX_OBSTRUCTION_SLOPE + m] = bare.tx_slope[k] - rise
-        w[rows.RX_OBSTRUCTION_SLOPE + m] = bare.rx_slope[k] + rise if is_obstructed else 0.0
+def _tangent(curve, start, top, k, rx_m):
+    """Vertex of a hull that a receiver at point `k` sees highest, looked for from `start` on; the nearest of equals."""
+    x, y, slope, at = curve.hull_x, curve.hull_y, curve.hull_slope, start
+    while at < top and rx_m <= y[at + 1] + slope[at + 1] * (k - x[at + 1]):
+        at += 1
+    while rx_m > y[at] + slope[at] * (k - x[at]):
+        at -= 1
+    return at
 
 
 @inlined
-def _put_zones(w, count, first, zones, point, inverse_km):
-    for m in range(np.uint64(count)):
-        k = point[first + np.int64(m)]
-        w[rows.SEA_FRACTION + m] = zones.sea[k] * inverse_km[k]
-        w[rows.LAND + m], w[rows.INLAND + m] = zones.land[k], zones.inland[k]
-        w[rows.TX_COAST + m], w[rows.RX_COAST + m] = zones.tx_coast[k], zones.rx_coast[k]
+def _steeper(curve, start, top, direct):
+    """Vertex of a hull highest over a line of the slope `direct`, looked for from `start` on."""
+    slope, at = curve.hull_slope, start
+    while at < top and slope[at + 1] >= direct:
+        at += 1
+    while slope[at] < direct:
+        at -= 1
+    return at
 
 
 @compiled
-def _fill_losses(first, count, terrain_m, terms, tables, link, work, corrects_zones, loss):
-    """Fill `loss` at the points `work.point[first : first + count]`, which stand in the block."""
-    w = work.block
-    tx_m = terrain_m[0] + link.tx_agl_m
+def _look_back(curve, tops, hull, passed, own, count, sees, e, inverse):
+    """Correct what the receivers of a block see by the points on a curve before their own.
+
+    `sees` says what of: the ground on a flattened Earth, on a round one, or the cover over one Earth. `tops[hull]` is
+    the hull's last vertex; neighbours see nearly the same vertices.
+    """
+    top, at, highest_at = tops[hull], 0, 0
+    for m in range(np.uint64(count)):
+        k = int(e[K + m])
+        stop = k - own
+        if stop > passed + 1:
+            top = _pass(curve, top, passed + 1, stop)
+            passed = stop - 1
+        direct = e[sees + DIRECT + m]
+        if stop <= 1 or e[sees + FROM_TX + m] < direct:
+            continue
+        rx_m = e[sees + RX_M + m]
+        at = _tangent(curve, min(at, top), top, k, rx_m)
+        x = curve.hull_x[at]
+        slope = (curve.hull_y[at] - rx_m) * inverse[k - int(x)]
+        if slope > e[sees + FROM_RX + m]:
+            e[sees + FROM_RX + m], e[sees + RX_POINT + m] = slope, x
+        if sees == ROUND:
+            highest_at = _steeper(curve, min(highest_at, top), top, direct)
+            highest = curve.hull_y[highest_at] - e[TX_M] - direct * curve.hull_x[highest_at]
+            e[sees + HIGHEST + m] = max(e[sees + HIGHEST + m], highest)
+    tops[hull] = top
+
+
+@compiled
+def _look_over(curve, own, count, earth, e, root):
+    """Correct the knife-edge parameter over cover of the paths in line of sight by the points before their own."""
+    for m in range(np.uint64(count)):
+        k, direct = int(e[K + m]), e[earth + DIRECT + m]
+        if k - own > 1 and e[earth + FROM_TX + m] < direct:
+            nu = steepest(curve.y, root, root, 1, k - own, k, e[TX_M], direct)
+            e[earth + HIGHEST + m] = max(e[earth + HIGHEST + m], nu)
+
+
+@compiled
+def put_ends(count, own, near, with_clutter, first_coast, tables, link, ray):
+    """Put the paths whose ends stand in `ray.ends` in the block; `K` never falls from one to the next on a ray."""
+    e, ground_m, cover_m, w = ray.ends.rows, ray.ends.ground_m, ray.ends.cover_m, ray.block
+    passed, inverse, root = ray.passed[0], tables.steps.inverse, tables.steps.root
+    ends.begin(e, ground_m[0], count, ray.round.y[0], link)
+    ends.take_stems(e, count, own, ray.tx_point, ray.total, ray.weighted)
+    ends.take_slopes(e, count, own, FLAT, ray.flat.tx_slope)
+    ends.take_slopes(e, count, own, ROUND, ray.round.tx_slope)
+    ends.scan_ground(e, ground_m, count)
+    _look_back(ray.round, ray.tops, 0, passed, own, count, ROUND, e, inverse)
+    _look_back(ray.flat, ray.tops, 1, passed, own, count, FLAT, e, inverse)
+    over = ray.over if with_clutter else ray.flat
+    ends.take_slopes(e, count, own, MEDIAN, over.tx_slope)
+    ends.scan_cover(e, ground_m, cover_m, count, near, MEDIAN)
+    if with_clutter:
+        _look_back(over, ray.tops, 2, passed, own, count, MEDIAN, e, inverse)
+    else:
+        ends.copy_from_rx(e, count, FLAT, MEDIAN)
+    _look_over(over, own, count, MEDIAN, e, root)
+    ends.put_reach(w, e, count, tables.reach)
+    ends.put_horizons(w, e, ground_m[0], count)
+    ends.put_obstacle(w, rows.MEDIAN_EARTH, e, MEDIAN, count)
+    if link.times.time_pct < 50.0:
+        ends.take_slopes(e, count, own, BETA, ray.over_beta.tx_slope)
+        ends.scan_cover(e, ground_m, cover_m, count, near, BETA)
+        _look_back(ray.over_beta, ray.tops, 3, passed, own, count, BETA, e, inverse)
+        _look_over(ray.over_beta, own, count, BETA, e, root)
+        ends.put_obstacle(w, rows.BETA_EARTH, e, BETA, count)
+    last = int(e[K + np.uint64(count - 1)])
+    ray.passed[0] = max(last - own - 1, passed)
+    if first_coast <= last:
+        _put_zones(count, first_coast, ray)
+    else:
+        rows.put_inland(w)
+
+
+@compiled
+def _put_zones(count, first_coast, ray):
+    w, zones = ray.block, ray.zones
+    for m in range(np.uint64(count)):
+        k = int(ray.ends.rows[K + m])
+        mixed = k >= first_coast
+        total = w[rows.DISTANCE + m]
+        w[rows.SEA_FRACTION + m] = zones.sea[k] / total if mixed else 0.0
+        w[rows.LAND + m], w[rows.INLAND + m] = zones.land[k] if mixed else total, zones.inland[k] if mixed else total
+        w[rows.TX_COAST + m] = zones.tx_coast[k] if mixed else NO_COAST_KM
+        w[rows.RX_COAST + m] = zones.rx_coast[k] if mixed else NO_COAST_KM
+
+
+@compiled
+def _put_roughness(m, own, tables, link, ray):
+    """`_block.put_roughness` of a path, whose own points follow those of the ray."""
+    w = ray.block
+    k, step_km = int(w[rows.STEPS + m]), w[rows.STEP + m]
+    drop = 500.0 / link.effective_radius_km * step_km * step_km
+    start = max(k - own, 0)
+    for i in range(start, k + 1):
+        ray.terrain_m[i] = ray.ends.ground_m[k - i, m]
+        ray.flat_m[i] = ray.terrain_m[i] - drop * (np.float64(i) * np.float64(i))
+    rows.put_roughness(
+        w, m, ray.round.y, ray.flat.y, max(start, 1), ray.terrain_m, ray.flat_m, ray.ends.rows[TX_M], link, tables.steps
+    )
+
+
+@compiled
+def fill_end_losses(count, own, with_sea, terrain_m, terms, tables, link, ray, loss):
+    """Fill `loss[n_freq, count]` with the losses of the paths in the block."""
+    w = ray.block
     full = rows.fill_up(w, count)
-    if corrects_zones:
+    if with_sea:
         rows.fill_zones(w, full, link)
     rows.complete(w, full, terrain_m[0], link)
     for j in range(terms.shape[0]):
         band = band_of(terms[j])
-        n_ducting = rows.diffract(w, full, terrain_m[0], band, link, corrects_zones, work.which)
+        n_ducting = rows.diffract(w, full, terrain_m[0], band, link, with_sea, ray.which)
         for q in range(n_ducting):
-            m = np.uint64(work.which[q])
-            if math.isnan(w[rows.ROUGHNESS + m]):
-                rows.put_roughness(w, m, terrain_m, work.flat.y, tx_m, link, tables.steps)
-        rows.combine(w, work.packed, full, terrain_m[0], band, link, work.which, n_ducting)
+            m = np.uint64(ray.which[q])
+            if m < np.uint64(count) and math.isnan(w[rows.ROUGHNESS + m]):
+                _put_roughness(m, own, tables, link, ray)
+        rows.combine(w, ray.packed, full, terrain_m[0], band, link, ray.which, n_ducting)
         for place in range(count):
-            loss[j, work.point[first + place]] = w[rows.LOSS_DB + np.uint64(place)]
-
-
-@inlined
-def _cut(sight, n):
-    """The same places for a shorter ray."""
-    return Sight(sight.y[:n], sight.tx_slope[:n], sight.tx_point[:n], sight.rx_slope[:n], sight.rx_point[:n])
+            loss[j, place] = w[rows.LOSS_DB + np.uint64(place)]
 
 
 @compiled
-def ray_loss(terrain_m, clutter_m, zone, needed, terms, tables, link, work, loss):
+def ray_loss(terrain_m, clutter_m, zone, needed, terms, tables, link, ray, loss):
     """Fill `loss[n_freq, n]` at every point that is `needed`; the others are left as they are.
 
     `clutter_m` may be empty (no clutter on the ray), and so may `zone` (inland throughout).
     """
-    n = terrain_m.size
-    tx_m, rx_agl_m, inverse_km, hull = terrain_m[0] + link.tx_agl_m, link.rx_agl_m, tables.inverse_km, work.hull
-    near = int((link.clear_km + TOLERANCE_KM) / tables.step_km) if clutter_m.size > 0 else 0
-    _fill_curves(terrain_m, clutter_m, near, tables.step_km, link, work)
-    bare, flat, flat_beta = _cut(work.bare, n), _cut(work.flat, n), _cut(work.flat_beta, n)
-    over, over_beta = flat, flat_beta
-    nothing = inverse_km[:0]
-    _look_ahead(bare, bare.y, 0, tx_m, inverse_km)
-    _look_back(bare, bare.y, 0, tx_m, rx_agl_m, needed, tables.step_km, inverse_km, hull, work.obstruction)
-    _look_ahead(flat, flat.y, 0, tx_m, inverse_km)
-    _look_back(flat, flat.y, 0, tx_m, rx_agl_m, needed, tables.step_km, inverse_km, hull, nothing)
-    if clutter_m.size > 0:
-        over, over_beta = _cut(work.over, n), _cut(work.over_beta, n)
-        _look_ahead(over, flat.y, near, tx_m, inverse_km)
-        _look_back(over, flat.y, near, tx_m, rx_agl_m, needed, tables.step_km, inverse_km, hull, nothing)
-    if link.times.time_pct < 50.0:
-        _look_ahead(over_beta, flat_beta.y, near, tx_m, inverse_km)
-        _look_back(over_beta, flat_beta.y, near, tx_m, rx_agl_m, needed, tables.step_km, inverse_km, hull, nothing)
-    first_coast = _fill_zones(zone, tables.step_km, link, work.zones)
-
-    w = work.block
-    rows.put_inland(w)
-    n_points = 0
+    n, e, near = terrain_m.size, ray.ends.rows, ends.near_points(tables.step_km, link)
+    own = ends.own_points(near)
+    clutter_m, values, points = clutter_m.copy(), np.empty((terms.shape[0], BLOCK)), np.empty(BLOCK, np.int64)
+    first_coast = start_ray(terrain_m, clutter_m, zone, near, tables, link, ray)
+    count = 0
     for k in range(MIN_POINTS - 1, n):
-        work.point[n_points] = k
-        n_points += 1 if needed[k] else 0
-    for first in range(0, n_points, BLOCK):
-        count = min(BLOCK, n_points - first)
-        _put_horizons(w, count, first, tables, tx_m, link, work)
-        _put_obstacle(
-            w, rows.MEDIAN_EARTH, count, first, over, flat.y, near, tx_m, rx_agl_m, link.effective_radius_km, tables,
-            work.point,
-        )  # fmt: skip
-        if link.times.time_pct < 50.0:
-            _put_obstacle(
-                w, rows.BETA_EARTH, count, first, over_beta, flat_beta.y, near, tx_m, rx_agl_m,
-                K_BETA * EARTH_RADIUS_KM, tables, work.point,
-            )  # fmt: skip
-        reaches_coast = zone.size > 0 and first_coast <= work.point[first + count - 1]
-        if reaches_coast:
-            _put_zones(w, count, first, work.zones, work.point, inverse_km)
-        _fill_losses(first, count, terrain_m, terms, tables, link, work, reaches_coast, loss)
+        if needed[k]:
+            m = np.uint64(count)
+            e[K + m], e[ends.STEP + m], points[count] = k, tables.step_km, k
+            for j in range(own + 1):
+                ray.ends.ground_m[j, m] = terrain_m[max(k - j, 0)]
+                ray.ends.cover_m[j, m] = clutter_m[max(k - j, 0)] if clutter_m.size > 0 else 0.0
+            count += 1
+        if count == BLOCK or (count > 0 and k == n - 1):
+            put_ends(count, own, near, clutter_m.size > 0, first_coast, tables, link, ray)
+            fill_end_losses(count, own, first_coast <= k, terrain_m, terms, tables, link, ray, values)
+            for j in range(terms.shape[0]):
+                for place in range(count):
+                    loss[j, points[place]] = values[j, place]
+            count = 0

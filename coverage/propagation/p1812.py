@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from phusong.coverage.propagation._ends import near_points, own_points
 from phusong.coverage.propagation._formulas import (
     LIGHT_SPEED_GHZ_M,
     Link,
@@ -177,7 +178,8 @@ end_clearance_km
     n = profile[0].size
     loss = np.full((terms.shape[0], n), np.nan)
     tables = ray_tables(float(spacing_km), n, link)
-    ray_loss(*profile, np.ones(n, dtype=np.bool_), terms, tables, link, ray_work(n), loss)
+    own = own_points(near_points(float(spacing_km), link))
+    ray_loss(*profile, np.ones(n, dtype=np.bool_), terms, tables, link, ray_work(n, own), loss)
     return loss
 
 

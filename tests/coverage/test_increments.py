@@ -105,7 +105,7 @@ def edit(rng, workspace):
         path = workspace.path / "phusong.toml"
         path.write_text(edit_settings(rng, path.read_text(encoding="utf-8")), encoding="utf-8")
     elif kind == "cache":
-        shutil.rmtree(workspace.cache_dir)
+        shutil.rmtree(workspace.cache_dir, ignore_errors=True)  # perhaps the edit before took it away
     else:
         change = {"stations": edit_stations, "communes": edit_communes, "settlements": edit_settlements}[kind]
         workspace.write_layer(str(kind), change(rng, workspace.read_layer(str(kind))))

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from phusong.coverage.propagation._block import BLOCK
+from phusong.coverage.propagation._ends import near_points, own_points
 from phusong.coverage.propagation._path import fill_path_losses, path_work, put_path
 from phusong.coverage.propagation._ray import ray_loss, ray_tables, ray_work
 from phusong.coverage.propagation.errors import OutOfValidityError
@@ -107,7 +108,8 @@ def field_ray_difference_db(row: Row) -> float:
     needed = np.isin(np.arange(n), points)
     terms, made = make_link(numbers(row["freqs_ghz"]), **link(row))
     ours = np.full((len(terms), n), np.nan)
-    tables, work = ray_tables(float(row["spacing_km"]), n, made), ray_work(n + 1)
+    tables = ray_tables(float(row["spacing_km"]), n, made)
+    work = ray_work(n + 1, own_points(near_points(tables.step_km, made)))
     if zone.size == 0:  # the places to work in were last used over the sea
         ray_loss(terrain_m, cover_m, np.ones(n, np.uint8), needed, terms, tables, made, work, ours)
     ray_loss(terrain_m, cover_m, zone, needed, terms, tables, made, work, ours)
