@@ -150,25 +150,29 @@ def _text_sheet(
     text = decoded.text
     start = 1 if text.startswith("sep=") else 0  # a line that Excel writes for itself
     delimiter = text[4] if start and len(text) > 4 else _find_delimiter(text, words, mapped)
-    try:
-        records = _read_records(text, delimiter)
-    except (csv.Error, TypeError) as error:
-        raise InputError(
-            f"{file.name} is not readable as CSV: {error}.",
-            vi=f"{file.name} không đọc được dạng CSV: dấu nháy đặt sai, hoặc có ô quá dài; hãy xuất lại tệp.",
-        ) from error
+    records = _read_records(text, delimiter, file=file.name)
     records[:start] = [[]] * start
     sheet = without_reasons(Sheet(records, ragged=True))
     notes: tuple[Note, ...] = (decoded.note,) if decoded.note else ()
     return recover_sheet(sheet) if not text.isascii() and not notes else (sheet, notes)
 
 
-def _read_records(text: str, delimiter: str) -> list[list[str]]:
+def _read_records(text: str, delimiter: str, *, file: str) -> list[list[str]]:
     """Read all records, long fields cut; equal ones share one text, which spares most of the memory of a large file."""
     known: dict[str, str] = {}
     csv.field_size_limit(_FIELD_CHARACTERS)
-    reader = csv.reader(_lines(text), delimiter=delimiter, strict=True)
-    records = [[known.setdefault(cell, cell) for cell in record] for record in reader]
+    records: list[list[str]] = []
+    try:
+        for record in csv.reader(_lines(text), delimiter=delimiter, strict=True):
+            records.append([known.setdefault(cell, cell) for cell in record])
+    except (csv.Error, TypeError) as error:  # the latter for a delimiter that is none
+        row = len(records) + 1
+        raise InputError(
+            f"{file} is not readable as CSV from row {row} on ({error}): a quote there is not closed or stands inside "
+            "a cell, or a cell is too long; correct that row.",
+            vi=f"{file} không đọc được dạng CSV từ dòng {row}: có dấu nháy không khép hoặc nằm giữa ô, hoặc ô quá dài; "
+            "hãy sửa dòng đó.",
+        ) from error
     if any(len(cell) > LONGEST_CELL for cell in known):
         return [[cell[: LONGEST_CELL + 1] for cell in record] for record in records]
     return records

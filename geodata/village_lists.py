@@ -119,6 +119,8 @@ def _heading(row: Sequence[str | None], name: str | None, commune: str | None) -
     """The commune that a row is the heading of; None for any other row."""
     if name is not None:
         return name if commune is None and split_prefix(name)[0] in _UNIT_KINDS else None
+    if commune is not None:
+        return None
     texts = [text for text in row if text is not None]
     units = [text for text in texts if split_prefix(text)[0] in _UNIT_KINDS]
     return units[0] if len(units) == 1 and len(texts) <= _HEADING_CELLS else None

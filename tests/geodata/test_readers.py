@@ -104,7 +104,7 @@ def test_a_workbook_of_several_sheets_needs_a_name(tmp_path: Path) -> None:
         ("a.csv", b"\n1,2\n", "row 1 is empty"),
         ("a.csv", b"id,id\n1,2\n", "'id' appears more than once"),
         ("a.csv", b"id\n\xff\xfe\xfa\n", "in no encoding"),
-        ("a.csv", b'id\n"open\n', "not readable as CSV"), ("a.doc", b"x", "unknown kind of file"),
+        ("a.csv", b'id\nx\n"open\n', "not readable as CSV from row 3 on"), ("a.doc", b"x", "unknown kind of file"),
         ("a.gpkg", b"no database", "damaged"), ("a.geojson", b"{", "damaged"),
         ("a.xlsx", b"PK no", "damaged or no workbook"), ("a.xlsx", b"PK\x03\x04no", "no readable workbook"),
         ("a.shp", b"short", "damaged"),

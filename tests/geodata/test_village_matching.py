@@ -131,15 +131,15 @@ def test_bad_rows_of_a_list_are_refused_with_reason_and_row_and_none_is_lost(tmp
     path = write_list(
         tmp_path / "list.xlsx", ("TT", "Tên thôn", "Thuộc xã", "Hiện trạng", "Ghi chú"),
         (1, "=A1&B1", "Kim Phú", "trắng sóng"), (2, "Thôn 1", "Kim Phú", "maybe"), (3, None, "Kim Phú", "lõm sóng"),
-        (4, "#REF!", "Kim Phú"), (5, "Thôn 2", "Kim Phú", "trắng sóng", "gấp"), (None, "=A1"),
+        (4, "#REF!", "Kim Phú"), (5, None, "Xã Kim Phú"), (6, "Thôn 2", "Kim Phú", "trắng sóng", "gấp"), (None, "=A1"),
     )  # fmt: skip
     listed = read_village_list(path)
     assert [(issue.row, issue.field, issue.code) for issue in listed.report.rows] == [
         (2, "name", "formula_without_value"), (3, "value", "unknown_value"), (4, "name", "missing_value"),
-        (5, "name", "spreadsheet_error"), (7, "name", "formula_without_value"),
+        (5, "name", "spreadsheet_error"), (6, "name", "missing_value"), (8, "name", "formula_without_value"),
     ]  # fmt: skip
-    assert [(village.row, village.name, village.commune) for village in listed.villages] == [(6, "Thôn 2", "Kim Phú")]
-    assert listed.report.refused == 5
+    assert [(village.row, village.name, village.commune) for village in listed.villages] == [(7, "Thôn 2", "Kim Phú")]
+    assert listed.report.refused == 6
     assert "columns not used: TT, Ghi chú" in listed.report.notes
     assert "cột không dùng đến: TT, Ghi chú" in [note.vi for note in listed.report.notes]
 
