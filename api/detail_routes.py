@@ -1,6 +1,6 @@
 """The paths of answers on one settlement, one path, many points, one run and two runs."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -22,6 +22,8 @@ from phusong.api.served import RunCache
 from phusong.api.settlement_answer import PublicSettlementAnswer, settlement_answer
 from phusong.coverage.diff import compare_runs
 from phusong.coverage.profile import explain_path
+
+DiffLevel = Literal["province", "district", "commune", "old_commune"]
 
 
 def detail_routes(runs: RunCache) -> APIRouter:
@@ -77,10 +79,10 @@ def detail_routes(runs: RunCache) -> APIRouter:
         response_model=DiffAnswer,
     )
     @for_role("planner")
-    def difference(request: Request, run_a: str, run_b: str, f: Form = None) -> Response:
+    def difference(request: Request, run_a: str, run_b: str, level: DiffLevel = "commune", f: Form = None) -> Response:
         """What the second run has that the first has not."""
-        refuse_unknown(request, ("f",))
-        found = compare_runs(runs.run(run_a).results, runs.run(run_b).results)
+        refuse_unknown(request, ("level", "f"))
+        found = compare_runs(runs.run(run_a).results, runs.run(run_b).results, level=level)
         if choose_format(request, f) == "geojson":
             return Response(render_geojson(found), media_type=MEDIA_TYPES["geojson"])
         return Response(diff_answer(found).model_dump_json(), media_type=MEDIA_TYPES["json"])

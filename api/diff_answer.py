@@ -13,8 +13,10 @@ from shapely.geometry import mapping
 from phusong.api.answers import plain_rows
 from phusong.api.models import Text
 from phusong.coverage.diff import Difference
+from phusong.coverage.diff_units import NEEDS_NEW_RUNS
 from phusong.coverage.people import MICRO
 from phusong.coverage.results import Results
+from phusong.coverage.units import NEEDS_DISTRICTS, NEEDS_OLD_POLYGONS
 
 DEFINITIONS = {
     "people": Text(
@@ -23,6 +25,10 @@ DEFINITIONS = {
         vi="people_b - people_a = gained - lost + arrived - left, đúng đến một phần triệu; arrived và left là người "
         "thay đổi do dân số hoặc ranh giới",
     ),
+    "counts": Text(
+        en="settlements with service, as people: settlements_b - settlements_a = gained - lost + arrived - left",
+        vi="số điểm dân cư có sóng, như people: settlements_b - settlements_a = gained - lost + arrived - left",
+    ),
     "service": Text(en="weak = at least weak, good", vi="weak = từ yếu trở lên, good = tốt"),
     "cause": Text(
         en="new, gone, changed: what became of the station; ground: what its paths cross, the model or the engine; "
@@ -30,6 +36,13 @@ DEFINITIONS = {
         vi="new, gone, changed: trạm mới, bị bỏ, thay đổi; ground: địa hình, lớp phủ, mô hình hoặc phiên bản; "
         "settings: ngưỡng; settlement: điểm dân cư thêm, bớt hoặc dời chỗ",
     ),
+}
+
+
+_REASONS_VI = {
+    NEEDS_OLD_POLYGONS: "cần ranh giới các xã cũ",
+    NEEDS_DISTRICTS: "cần huyện cũ của từng xã (cột district_code, hoặc bảng chuyển đổi)",
+    NEEDS_NEW_RUNS: "cần hai lần tính của phiên bản này: hãy tính lại",
 }
 
 
@@ -48,9 +61,12 @@ class DiffAnswer(BaseModel):
 
     a: DiffRun
     b: DiffRun
+    level: str
+    not_available: Text | None = Field(description="why people cannot be told by the level")
     definitions: dict[str, Text] = Field(default_factory=lambda: dict(DEFINITIONS))
     settlements: list[dict[str, Any]]
     people: list[dict[str, Any]]
+    counts: list[dict[str, Any]]
     causes: list[dict[str, Any]]
     stations: list[dict[str, Any]]
 
@@ -62,11 +78,20 @@ def diff_answer(found: Difference) -> DiffAnswer:
     return DiffAnswer(
         a=_run(found.a),
         b=_run(found.b),
+        level=found.level,
+        not_available=_not_available(found.reason),
         settlements=plain_rows(found.settlements),
         people=plain_rows(in_persons(found.people)),
+        counts=plain_rows(found.counts),
         causes=plain_rows(in_persons(found.causes)),
         stations=plain_rows(stations),
     )
+
+
+def _not_available(reason: str) -> Text | None:
+    if not reason:
+        return None
+    return Text(en=f"not available: {reason}", vi=f"không có: {_REASONS_VI.get(reason, reason)}")
 
 
 def in_persons(table: pd.DataFrame) -> pd.DataFrame:
@@ -77,20 +102,20 @@ def in_persons(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def render_geojson(found: Difference) -> str:
-    """The settlements, communes and stations that changed, as one GeoJSON collection (WGS 84).
+    """The settlements, units and stations that changed, as one GeoJSON collection (WGS 84).
 
-    The property `kind` is `settlement`, `commune` or `station`; communes have the people who gained and lost at least
-    weak service by technology, like `gained_4G`.
+    The property `kind` is `settlement`, `station` or the level of the units; units have the people who gained and lost
+    at least weak service by technology, like `gained_4G`.
     """
     people = in_persons(found.people)
-    chosen = people[(people["level"] == "commune") & (people["service"] == "weak")]
+    chosen = people[(people["level"] == found.level) & (people["service"] == "weak")]
     by_technology = chosen.pivot(index="unit_code", columns="technology", values=["gained", "lost"]).fillna(0.0)
     by_technology.columns = ["_".join(pair) for pair in by_technology.columns]
-    units = found.units[(found.units["level"] == "commune") & found.units.geometry.notna()]
-    communes = units[["code", "name", "geometry"]].merge(by_technology, left_on="code", right_index=True)
+    units = found.units[(found.units["level"] == found.level) & found.units.geometry.notna()]
+    changed = units[["code", "name", "geometry"]].merge(by_technology, left_on="code", right_index=True)
     signal = found.settlements[(found.settlements["technology"] == "signal") & found.settlements["lon"].notna()]
     points = gpd.GeoDataFrame(signal, geometry=gpd.points_from_xy(signal["lon"], signal["lat"]), crs=4326)
-    tables = {"commune": communes, "settlement": points.drop(columns=["lon", "lat"]), "station": found.stations}
+    tables = {found.level: changed, "settlement": points.drop(columns=["lon", "lat"]), "station": found.stations}
     features = [feature for kind, table in tables.items() for feature in _features(kind, table)]
     collection = {"type": "FeatureCollection", "run_a": found.a.run_id, "run_b": found.b.run_id, "features": features}
     collection["sources"] = found.b.manifest.get("sources", [])

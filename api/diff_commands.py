@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -45,6 +45,7 @@ _CHANGES: dict[str, Heading] = {
     "added": ("added", "thêm"),
     "removed": ("removed", "bớt"),
 }
+DiffLevel = Literal["province", "district", "commune", "old_commune"]
 RUN_HELP = "Run: an id, current, or the name of a scenario."
 
 
@@ -52,6 +53,9 @@ def diff(
     folder: Folder,
     run_a: Annotated[str, typer.Argument(metavar="RUN_A", help=RUN_HELP)],
     run_b: Annotated[str, typer.Argument(metavar="RUN_B", help=RUN_HELP)],
+    level: Annotated[
+        DiffLevel, typer.Option(help="Units to tell people by, beside the province; district is the former district.")
+    ] = "commune",
     geojson: Annotated[Path | None, typer.Option(metavar="FILE", help="GeoJSON file to write.")] = None,
     as_json: JsonOption = False,
     language: LanguageOption = "en",
@@ -65,7 +69,7 @@ def diff(
     workspace = Workspace.open(folder)
     before, after = open_run(workspace, run_a), open_run(workspace, run_b)
     with working("comparing / đang so sánh"):
-        found = compare_runs(before, after)
+        found = compare_runs(before, after, level=level)
     if geojson is not None:
         _write(geojson, render_geojson(found))
     answer = diff_answer(found)
@@ -114,7 +118,7 @@ def _print_settlements(answer: "DiffAnswer", language: Language) -> None:
 
 
 def _print_people(answer: "DiffAnswer", language: Language) -> None:
-    """People with at least weak service: the province first, then communes by name."""
+    """People with at least weak service: the province first, then units by name."""
     every = [row for row in answer.people if row["service"] == "weak"]
     rows = [row for row in every if any(row[name] >= 0.5 for name in _COUNTS[:4])]
     rows.sort(key=lambda row: (row["level"] != "province", sort_key(row["unit_name"]), row["technology"]))
@@ -146,6 +150,8 @@ def _print_people(answer: "DiffAnswer", language: Language) -> None:
             f"{less} dòng khác thay đổi chưa đến nửa người (xem --json)",
             language=language,
         )
+    if answer.not_available:
+        print_line(f"{answer.level}: {answer.not_available.en}", answer.not_available.vi, language=language)
 
 
 def _place(row: dict[str, Any]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import json
 import os
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,6 +26,8 @@ Loss = npt.NDArray[np.int16]
 Arrays = dict[str, npt.NDArray[Any]]
 T = TypeVar("T")
 ALIGNMENT = 64  # of an array within its file [bytes]
+ARRAYS_SUFFIX = "arrays"
+HASHED_TOGETHER = 1 << 23  # bytes; the threads that hash large arrays share them in such pieces
 HASH_TAG = "PHUSONG_SHA256"
 
 
@@ -78,7 +81,7 @@ class Cache:
 
     def fetch_arrays(self, key: str, compute: Callable[[], Arrays]) -> Arrays:
         """Named arrays of a key, mapped from their file if it is there and whole, else computed and kept."""
-        path = self._arrays / f"{key}.bin"
+        path = self._arrays / f"{key}.{ARRAYS_SUFFIX}"
         kept = self._read(path, _read_arrays)
         if kept is not None:
             return kept
@@ -201,7 +204,14 @@ def _read_arrays(path: Path) -> Arrays | None:
 
 
 def _hash_of(arrays: list[npt.NDArray[Any]]) -> str:
-    digest = hashlib.sha256()
-    for array in arrays:
-        digest.update(array.data)
-    return digest.hexdigest()
+    """Hash of the hashes of pieces, which all processors make."""
+    whole = [array.data.cast("B") for array in arrays if array.size]
+    pieces = [part[start : start + HASHED_TOGETHER] for part in whole for start in range(0, len(part), HASHED_TOGETHER)]
+    if len(pieces) <= len(whole):  # small arrays
+        return hashlib.sha256(b"".join(map(_hash_piece, pieces))).hexdigest()
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return hashlib.sha256(b"".join(pool.map(_hash_piece, pieces))).hexdigest()
+
+
+def _hash_piece(piece: memoryview) -> bytes:
+    return hashlib.sha256(piece).digest()

@@ -22,7 +22,7 @@ from phusong.coverage.units import NEEDS_DISTRICTS, OUTSIDE, UnitIndex, build_un
 from phusong.geodata.crosswalks import check_crosswalk
 from phusong.geodata.errors import PhusongError
 from phusong.geodata.rasters import clutter_height
-from phusong.geodata.schemas import validate_layer
+from phusong.geodata.schema_checks import validate_layer
 from phusong.geodata.stated_communes import find_stated
 from phusong.geodata.workspace import RASTERS, Workspace
 

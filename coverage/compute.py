@@ -219,7 +219,7 @@ def _people_tiles(
     return store_people(
         population.residents,
         prepared.grid,
-        communes=prepared.units.levels["commune"].codes,
+        codes={base: prepared.units.levels[base].codes for base in population.residents.plot_unit},
         store_dir=workspace.store_dir,
     )
 

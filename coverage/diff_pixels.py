@@ -1,7 +1,7 @@
 """People who gained and lost service between two runs, counted pixel by pixel in whole micro-persons.
 
 Only tiles of other content are read, unless the runs judge levels differently. People who live elsewhere, or whose
-commune is another one, are counted apart: they changed, not their signal.
+unit is another one, are counted apart: they changed, not their signal.
 """
 
 import os
@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from phusong.coverage.diff_causes import PEOPLE, Judge, Roster, Rows, Seen, blame
+from phusong.coverage.diff_units import UnitRows, base_codes
 from phusong.coverage.people import Int64s
 from phusong.coverage.people_tiles import PeopleTile, read_people
 from phusong.coverage.results import Results
@@ -32,24 +33,33 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class Places:
-    """Populated pixels: their micro-persons and the row of their commune in both runs."""
+    """Populated pixels: their micro-persons and their row in the base layers in both runs."""
 
     micro: tuple[Int64s, Int64s]
-    commune: tuple[Rows, Rows]
+    unit: tuple[dict[str, Rows], dict[str, Rows]]
+
+    @classmethod
+    def of(cls, both: tuple[PeopleTile, PeopleTile], pixels: npt.NDArray[np.intp]) -> "Places":
+        """Some pixels of a tile."""
+        units = ({base: rows.ravel()[pixels] for base, rows in tile.unit.items()} for tile in both)
+        return cls(
+            (both[0].micro_people.ravel()[pixels], both[1].micro_people.ravel()[pixels]), (next(units), next(units))
+        )
 
 
 @dataclass(frozen=True, eq=False)
 class PixelDiff:
-    """Two runs on one grid, and how each judges the stations of both."""
+    """Two runs on one grid, how each judges the stations of both, and the units to tell the difference by."""
 
     runs: tuple[Results, Results]
     judges: tuple[Judge, Judge]
     roster: Roster
+    units: Sequence[UnitRows]
 
     @cached_property
-    def communes(self) -> list[str]:
-        """Codes of the communes of both runs."""
-        return sorted({str(code) for run in self.runs for code in run.units("commune")["code"]})
+    def codes(self) -> dict[str, list[str]]:
+        """Codes of the units of both runs by base layer."""
+        return base_codes(self.runs)
 
     @cached_property
     def labels(self) -> list[str]:
@@ -58,8 +68,8 @@ class PixelDiff:
 
     @cached_property
     def alike(self) -> bool:
-        """Whether both runs judge alike, so that equal tiles have equal answers."""
-        return self.judges[0].agrees(self.judges[1], self.roster)
+        """Whether both runs judge and divide alike, so that equal tiles have equal answers."""
+        return self.judges[0].agrees(self.judges[1], self.roster) and all(units.alike for units in self.units)
 
     def count(self) -> pd.DataFrame:
         """Micro-persons gained and lost by unit, technology, service and cause: `MOVES`.
@@ -99,11 +109,7 @@ class PixelDiff:
         if pixels.size == 0:
             return pd.DataFrame()
         seen |= {layer: self._read(stored, pixels) for layer, stored in signals.items() if layer not in seen}
-        places = Places(
-            (both[0].micro_people.ravel()[pixels], both[1].micro_people.ravel()[pixels]),
-            (both[0].commune.ravel()[pixels], both[1].commune.ravel()[pixels]),
-        )
-        rows = list(self._moves(places, seen))
+        rows = list(self._moves(Places.of(both, pixels), seen))
         return pd.concat(rows).groupby([*KEY, "station"], as_index=False).sum() if rows else pd.DataFrame()
 
     @cached_property
@@ -116,9 +122,8 @@ class PixelDiff:
 
     def _people(self, tile: StoredTile | None, box: Box) -> PeopleTile:
         if tile is None:
-            shape = (box.bottom - box.top, box.right - box.left)
-            return PeopleTile(np.zeros(shape, np.int64), np.full(shape, _NOWHERE, np.int32))
-        return read_people(tile, communes=self.communes, store_dir=self.runs[0].store_dir)
+            return PeopleTile.empty((box.bottom - box.top, box.right - box.left))
+        return read_people(tile, codes=self.codes, store_dir=self.runs[0].store_dir)
 
     def _read(self, stored: Sequence[StoredTile | None], pixels: npt.NDArray[np.intp]) -> Pair:
         first = self._seen(stored[0], pixels)
@@ -149,7 +154,7 @@ class PixelDiff:
                 for side, mask in ((1, served[1] & ~served[0]), (0, served[0] & ~served[1])):
                     if mask.any():
                         station[mask] = self._blame(seen, parts[side], mask, service, side)
-                yield from _by_unit(label, service, places, served, station, self.communes)
+                yield from _by_unit(label, service, places, served, station, self.units)
 
     def _blame(
         self, seen: Mapping[Layer, Pair], technologies: Sequence[str], mask: Mask, service: int, side: int
@@ -167,26 +172,26 @@ def _at(seen: Seen, mask: Mask) -> Seen:
 
 
 def _by_unit(
-    label: str, service: int, places: Places, served: tuple[Mask, Mask], station: Rows, communes: Sequence[str]
+    label: str, service: int, places: Places, served: tuple[Mask, Mask], station: Rows, levels: Sequence[UnitRows]
 ) -> Iterator[pd.DataFrame]:
-    """What changed for the communes, and for the province, in which a move between communes is no change."""
-    here = np.zeros(len(station), np.int32)
-    for level, units, codes in (("commune", places.commune, communes), ("province", (here, here), [""])):
-        stay = np.where(units[0] == units[1], np.minimum(*places.micro), 0)
+    """What changed for the units of every level; a move within a unit is no change."""
+    for units in levels:
+        first, second = (units.of(side, places.unit[side]) for side in range(2))
+        stay = np.where(first == second, np.minimum(*places.micro), 0)
         gone, come = places.micro[0] - stay, places.micro[1] - stay
         none = np.zeros_like(stay)
         changes = (
-            (units[0], served[0] != served[1], station, stay * served[1], stay * served[0]),
-            (units[0], served[0] & (gone > 0), np.full_like(station, _FROM_PEOPLE), none, gone),
-            (units[1], served[1] & (come > 0), np.full_like(station, _FROM_PEOPLE), come, none),
+            (first, served[0] != served[1], station, stay * served[1], stay * served[0]),
+            (first, served[0] & (gone > 0), np.full_like(station, _FROM_PEOPLE), none, gone),
+            (second, served[1] & (come > 0), np.full_like(station, _FROM_PEOPLE), come, none),
         )
         for unit, mask, row, gained, lost in changes:
-            chosen = mask & ((gained > 0) | (lost > 0))
+            chosen = mask & ((gained > 0) | (lost > 0)) & (unit != _NOWHERE)
             if chosen.any():
                 yield pd.DataFrame(
                     {
-                        "level": level, "unit_code": np.array(codes, object)[unit[chosen]], "technology": label,
-                        "service": CLASS_NAMES[service], "station": row[chosen],
+                        "level": units.level, "unit_code": np.array(units.codes, object)[unit[chosen]],
+                        "technology": label, "service": CLASS_NAMES[service], "station": row[chosen],
                         "gained_micro": gained[chosen], "lost_micro": lost[chosen],
                     }
                 )  # fmt: skip

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from phusong.coverage.cache import Arrays, Cache, content_key
 from phusong.coverage.people import Residents, index_residents
 from phusong.coverage.tiles import Box
-from phusong.coverage.units import IntArray, UnitIndex, burn_units
+from phusong.coverage.units import Burn, IntArray, UnitIndex, burn_units, describe_grid, polygons_key
 from phusong.geodata.errors import InputError, StoreError
 from phusong.geodata.grid import Grid, Raster
 from phusong.geodata.population import Allocation, allocate_population
@@ -97,13 +97,11 @@ def hash_squares(clutter_height_m: dict[str, float], digests: tuple[Digests, Dig
     return content_key(clutter_height_m, *(part[blocks] for part in digests))
 
 
-def burn_cached(cache: Cache) -> Any:
+def burn_cached(cache: Cache) -> Burn:
     """`units.burn_units` with its answers kept in a cache."""
 
     def burn(units: gpd.GeoDataFrame, grid: Grid) -> IntArray:
-        shapes = hashlib.sha256(b"".join(units.geometry.to_wkb())).hexdigest() if len(units) else ""
-        key = content_key({"stage": "units", "shapes": shapes, "crs": str(units.crs), **_place(grid)})
-        return cache.fetch_arrays(key, lambda: {"row": burn_units(units, grid)})["row"]
+        return cache.fetch_arrays(polygons_key(units, grid), lambda: {"row": burn_units(units, grid)})["row"]
 
     return burn
 
@@ -138,15 +136,16 @@ def read_ground(workspace: Workspace, cache: Cache, units: UnitIndex, hashes: di
 
     read = cache.fetch_arrays(content_key({name: hashes[name] for name in ("terrain", "clutter")}), rasters)
     terrain = Raster(read["terrain"], grid, unit="m")
-    inside = units.in_province()
     level_m = settings.sea.max_elevation_m
 
     def zones() -> Arrays:
+        inside = units.in_province()
         zone = zone_codes(terrain, inside, sea_max_elevation_m=level_m).values
         wanted = inside & (zone != SEA)
         return {"zone": zone, "wanted": wanted, "digests": hash_by_squares(zone, wanted)}
 
-    asked = cache.fetch_arrays(content_key({"terrain": hashes["terrain"], "sea": level_m}, inside), zones)
+    follows = {"terrain": hashes["terrain"], "sea": level_m, "communes": units.base_keys["commune"]}
+    asked = cache.fetch_arrays(content_key(follows), zones)
     table = settings.clutter_height_m if kind == "dtm" else settings.clutter_height_on_dsm_m
     return Ground(
         terrain=terrain,
@@ -155,7 +154,7 @@ def read_ground(workspace: Workspace, cache: Cache, units: UnitIndex, hashes: di
         wanted=Raster(asked["wanted"], grid),
         clutter_height_m=dict(table),
         digests=(read["digests"], asked["digests"]),
-        key=content_key({**table, **_place(grid)}, read["digests"], asked["digests"]),
+        key=content_key({**table, **describe_grid(grid)}, read["digests"], asked["digests"]),
     )
 
 
@@ -187,9 +186,9 @@ def read_population(
     levels = {name: [level.base, list(level.codes), level.parent.tolist()] for name, level in units.levels.items()}
     described = {
         "population": hashes["population"], "clutter": hashes["clutter"], "weights": settings.population_weight,
-        "min_people": settings.residential_cell_min_people, "levels": levels,
+        "min_people": settings.residential_cell_min_people, "levels": levels, "units": units.base_keys,
     }  # fmt: skip
-    key = content_key(described, ground.digests[1], *units.base_raster.values())
+    key = content_key(described, ground.digests[1])
 
     def count() -> Arrays:
         allocation = allocate_people(workspace.read_raster("population"), ground, settings)
@@ -233,10 +232,6 @@ def allocate_people(source: Raster, ground: Ground, settings: Settings) -> Alloc
         table[int(code)] = weight
     land: npt.NDArray[np.bool_] = ground.zone.values != SEA
     return allocate_population(source, ground.zone.grid, land, table[ground.clutter.values])
-
-
-def _place(grid: Grid) -> dict[str, Any]:
-    return {"crs": grid.crs, "transform": list(grid.transform)[:6], "shape": list(grid.shape)}
 
 
 def hash_by_squares(*rasters: npt.NDArray[Any]) -> Digests:

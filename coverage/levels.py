@@ -73,14 +73,19 @@ class Levels:
     def field_key(self, geometry: Geometry) -> str:
         """Hash of everything the field of a geometry depends on."""
         ground = geometry.window and self.prepared.ground.hash_window(*geometry.window.slices)
-        chosen = self.model.model_dump(include={"name", "environment", "clutter_loss"})
-        grid = self.prepared.grid
         return content_key(
-            {
-                **self._place(geometry), **asdict(path_terms(self.prepared, self.model)), **field_versions(),
-                "model": chosen, "ground": ground, "window": geometry.window, "grid": [grid.crs, *grid.transform],
-            }
-        )  # fmt: skip
+            {**self._place(geometry), **self._of_all_fields, "ground": ground, "window": geometry.window}
+        )
+
+    @cached_property
+    def _of_all_fields(self) -> dict[str, Any]:
+        """What fields depend on wherever their masts stand."""
+        grid = self.prepared.grid
+        return {
+            **asdict(path_terms(self.prepared, self.model)), **field_versions(),
+            "model": self.model.model_dump(include={"name", "environment", "clutter_loss"}),
+            "grid": [grid.crs, *grid.transform],
+        }  # fmt: skip
 
     def signal_key(self, code: int, field_key: str) -> str:
         """Hash of everything the level of a station depends on, at every pixel of its field."""

@@ -1,7 +1,8 @@
 """Stations grouped by position and height, and the pixels and tiles that each group can reach."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -33,12 +34,16 @@ class Geometry:
 
     def tiles(self) -> Iterator[tuple[Corner, Box]]:
         """The tiles that the window meets, and the part of each that lies in it."""
-        if self.window is None:
-            return
-        top, left, bottom, right = self.window
-        for row in range(top - top % TILE_PX, bottom, TILE_PX):
-            for col in range(left - left % TILE_PX, right, TILE_PX):
+        if self.window is not None:
+            for row, col in self.corners():
                 yield (row, col), self.window.cut(Box(row, col, row + TILE_PX, col + TILE_PX))
+
+    def corners(self) -> Iterable[Corner]:
+        """The tiles that the window meets."""
+        if self.window is None:
+            return ()
+        top, left, bottom, right = self.window
+        return product(range(top - top % TILE_PX, bottom, TILE_PX), range(left - left % TILE_PX, right, TILE_PX))
 
 
 def find_geometries(prepared: Prepared, radius_m: float, *, memory: Memory | None = None) -> list[Geometry]:

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -73,11 +73,11 @@ class MosaicMaker:
         layer = list(zip(stations["technology"].astype(str), stations["operator"].astype(str), strict=True))
         members = defaultdict(list)
         for geometry in geometries:
-            for corner, _ in geometry.tiles():
+            for corner in geometry.corners():
                 for code in geometry.stations:
                     members[layer[code], corner].append(code)
         floors = (repr(float(floor)) for floor in level_floor_dbm(stations, settings.uplink))
-        ids, bands_mhz = stations["station_id"].astype(str), stations["band_mhz"].astype(float)
+        ids, bands_mhz = stations["station_id"].astype(str).tolist(), stations["band_mhz"].astype(float).tolist()
         constants = list(zip(ids, bands_mhz, floors, strict=True))
         cases = make_cases(settings, stations, grid)
         return cls(grid, stations, population, cases, members, constants, cache, store_dir)
@@ -104,7 +104,7 @@ class MosaicMaker:
     def finish_tile(self, task: Unfinished) -> tuple[dict[Layer, StoredTile], list[Arrays]]:
         """Store a tile, and count its people by every case."""
         number, corner, box, given = task
-        names = self.stations["station_id"].astype(str).tolist()
+        names = self.station_ids
         stored = {}
         for layer, tile in given.items():
             kept = (
@@ -131,9 +131,16 @@ class MosaicMaker:
                     signals[layer] = SignalTile(tile.rsrp_cdbm.ravel()[inside], tile.server.ravel()[inside])
             return self._count(case, signals, here)
 
+        signal_key = self._signal_key(stored, corner)
         return stored, [
-            self.cache.fetch_arrays(self._key(case, stored, corner), partial(count, case)) for case in self.cases
+            self.cache.fetch_arrays(content_key({"case": case.described, "signal": signal_key}), partial(count, case))
+            for case in self.cases
         ]
+
+    @cached_property
+    def station_ids(self) -> list[str]:
+        """Station ids by code."""
+        return [name for name, _, _ in self.constants]
 
     def _count(self, case: Case, signals: Mapping[Layer, SignalTile], here: slice) -> Arrays:
         if case.indoor is not None:
@@ -142,13 +149,13 @@ class MosaicMaker:
         residents = self.population.residents
         return tally_pixels(signals, residents.plot[here], residents.micro_people[here], case.rules)
 
-    def _key(self, case: Case, stored: Mapping[Layer, StoredTile], corner: Corner) -> str:
-        """Hash of all that the people of a tile follow from."""
+    def _signal_key(self, stored: Mapping[Layer, StoredTile], corner: Corner) -> str:
+        """Hash of all that the people of a tile follow from, beside the case."""
         members = {
             "/".join(layer): [tile.sha256, [self.constants[code] for code in self.members[layer, corner]]]
             for layer, tile in stored.items()
         }
-        return content_key({"case": case.described, "people": self.population.key, "at": corner, "signal": members})
+        return content_key({"people": self.population.key, "at": corner, "signal": members})
 
 
 def make_cases(settings: Settings, stations: pd.DataFrame, grid: Grid) -> list[Case]:

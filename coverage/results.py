@@ -155,7 +155,7 @@ class Results:
         return self._read(name, read)
 
     def units(self, level: str) -> gpd.GeoDataFrame:
-        """Units of a level: level, code, name, reason, geometry (EPSG:4326).
+        """Units of a level: level, code, name, district_code, reason, geometry (EPSG:4326).
 
         Raises
         ------

@@ -5,9 +5,12 @@ province. Old communes are answered from their own polygons only; figures are ne
 without a polygon.
 """
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -15,12 +18,14 @@ import numpy.typing as npt
 import pandas as pd
 from rasterio.features import rasterize
 
+from phusong.coverage.cache import content_key
 from phusong.geodata.admin_units import CHANGE
 from phusong.geodata.crosswalks import former_name, national_crosswalk
 from phusong.geodata.errors import InputError, MissingLayerError
 from phusong.geodata.grid import Grid
 
 IntArray = npt.NDArray[np.int32]
+Burn = Callable[[gpd.GeoDataFrame, Grid], IntArray]
 
 LEVELS = ("province", "district", "commune", "old_commune")
 OUTSIDE = -1
@@ -57,14 +62,26 @@ class UnitLevel:
 class UnitIndex:
     """The units of every level on one grid.
 
-    `base_raster` holds per base layer an int32 array `[y, x]` of row positions (−1 outside). `geometries`
-    has a row per unit: level, code, name, reason, geometry (EPSG:4326).
+    `bases` holds the polygons of every base layer, `geometries` has a row per unit: level, code, name, district_code
+    (of those that districts are made of), reason, geometry (EPSG:4326). `burn` is `burn_units`, or gives its answers
+    from elsewhere.
     """
 
     grid: Grid
     levels: dict[str, UnitLevel]
-    base_raster: dict[str, IntArray]
+    bases: dict[str, gpd.GeoDataFrame]
     geometries: gpd.GeoDataFrame
+    burn: Burn
+
+    @cached_property
+    def base_raster(self) -> dict[str, IntArray]:
+        """Per base layer the row position of the unit of every pixel `[y, x]`, −1 outside; made at the first call."""
+        return {name: self.burn(polygons, self.grid) for name, polygons in self.bases.items()}
+
+    @cached_property
+    def base_keys(self) -> dict[str, str]:
+        """Hash of all that `base_raster` follows from, per base layer."""
+        return {name: polygons_key(polygons, self.grid) for name, polygons in self.bases.items()}
 
     def raster(self, level: str) -> IntArray:
         """Row position of the unit of every pixel `[y, x]`, −1 outside."""
@@ -106,7 +123,7 @@ def build_units(
     crosswalk: pd.DataFrame | None = None,
     settlements: pd.DataFrame | None = None,
     province_name: str = "",
-    burn: Callable[[gpd.GeoDataFrame, Grid], IntArray] | None = None,
+    burn: Burn | None = None,
 ) -> UnitIndex:
     """Put the units of every level on a grid.
 
@@ -160,8 +177,9 @@ def build_units(
     return UnitIndex(
         grid=grid,
         levels=levels,
-        base_raster={name: (burn or burn_units)(frame, grid) for name, frame in bases.items()},
+        bases=bases,
         geometries=_unit_geometries(levels, bases),
+        burn=burn or burn_units,
     )
 
 
@@ -236,19 +254,25 @@ def _province_level(placed: gpd.GeoDataFrame, name: str) -> UnitLevel:
 def _district_level(
     placed: gpd.GeoDataFrame, old_placed: gpd.GeoDataFrame, crosswalk: pd.DataFrame | None
 ) -> UnitLevel:
-    candidates = [("commune", _text(placed, "district_code"), _text(placed, "district_name"))]
-    if crosswalk is not None:
-        candidates.append(("commune", *_crosswalk_districts(placed["code"], crosswalk)))
-    candidates.append(("commune", *_crosswalk_districts(placed["code"], national_crosswalk(placed))))
-    if len(old_placed):
-        candidates.append(("old_commune", _text(old_placed, "district_code"), _text(old_placed, "district_name")))
-    for base, codes, names in candidates:
+    for base, codes, names in _district_names(placed, old_placed, crosswalk):
         if (codes != "").all():
             name_of = dict(zip(codes, names, strict=True))
             ordered = tuple(sorted(name_of))
             parent = np.searchsorted(np.array(ordered), codes.to_numpy(dtype=str)).astype(np.int32)
             return UnitLevel("district", ordered, tuple(name_of[code] for code in ordered), base, parent)
     return UnitLevel("district", (), (), "commune", np.full(len(placed), OUTSIDE, dtype=np.int32), NEEDS_DISTRICTS)
+
+
+def _district_names(
+    placed: gpd.GeoDataFrame, old_placed: gpd.GeoDataFrame, crosswalk: pd.DataFrame | None
+) -> Iterator[tuple[str, "pd.Series[str]", "pd.Series[str]"]]:
+    """Who may say the district of every unit of a base, the best first: base, codes and names."""
+    yield "commune", _text(placed, "district_code"), _text(placed, "district_name")
+    if crosswalk is not None:
+        yield "commune", *_crosswalk_districts(placed["code"], crosswalk)
+    yield "commune", *_crosswalk_districts(placed["code"], national_crosswalk(placed))
+    if len(old_placed):
+        yield "old_commune", _text(old_placed, "district_code"), _text(old_placed, "district_name")
 
 
 def _crosswalk_districts(codes: "pd.Series[str]", crosswalk: pd.DataFrame) -> tuple["pd.Series[str]", "pd.Series[str]"]:
@@ -287,15 +311,29 @@ def burn_units(units: gpd.GeoDataFrame, grid: Grid) -> IntArray:
     return raster
 
 
+def polygons_key(units: gpd.GeoDataFrame, grid: Grid) -> str:
+    """Hash of all that `burn_units` follows from."""
+    shapes = hashlib.sha256(b"".join(units.geometry.to_wkb())).hexdigest() if len(units) else ""
+    return content_key({"stage": "units", "shapes": shapes, "crs": str(units.crs), **describe_grid(grid)})
+
+
+def describe_grid(grid: Grid) -> dict[str, Any]:
+    """A grid as plain values."""
+    return {"crs": grid.crs, "transform": list(grid.transform)[:6], "shape": list(grid.shape)}
+
+
 def _unit_geometries(levels: dict[str, UnitLevel], bases: dict[str, gpd.GeoDataFrame]) -> gpd.GeoDataFrame:
     rows = []
+    districts = levels["district"]
     for level in levels.values():
         polygons = bases[level.base].geometry.to_crs("EPSG:4326")
+        makes_districts = level.level == districts.base and not districts.reason
         for row, (code, name) in enumerate(zip(level.codes, level.names, strict=True)):
             shape = None if level.without_area else polygons[level.parent == row].union_all()
-            rows.append((level.level, code, name, level.without_area, shape))
-        rows.extend((level.level, code, name, NEEDS_POLYGON, None) for code, name in level.without_polygon)
+            district = districts.codes[districts.parent[row]] if makes_districts else None
+            rows.append((level.level, code, name, district, level.without_area, shape))
+        rows.extend((level.level, code, name, None, NEEDS_POLYGON, None) for code, name in level.without_polygon)
         if level.reason:
-            rows.append((level.level, "", "", level.reason, None))
-    columns = ["level", "code", "name", "reason", "geometry"]
+            rows.append((level.level, "", "", None, level.reason, None))
+    columns = ["level", "code", "name", "district_code", "reason", "geometry"]
     return gpd.GeoDataFrame(pd.DataFrame(rows, columns=columns), geometry="geometry", crs="EPSG:4326")

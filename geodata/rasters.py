@@ -230,18 +230,18 @@ def clutter_height(clutter: Raster, table: Mapping[str, float], *, name: str = "
     heights = np.full(256, np.nan, dtype=np.float32)
     for code, height_m in table.items():
         heights[int(code)] = height_m
-    counts = np.bincount(clutter.values.ravel(), minlength=256)
-    unknown = np.flatnonzero((counts > 0) & np.isnan(heights))
-    if unknown.size:
-        codes = ", ".join(str(code) for code in unknown)
-        cells = int(counts[unknown].sum())
+    found = heights[clutter.values]
+    missing = np.isnan(found)
+    if missing.any():
+        codes = ", ".join(str(code) for code in np.unique(clutter.values[missing]))
+        cells = int(missing.sum())
         raise InputError(
             f"{name}: land-cover code {codes} ({cells} cells) has no height; correct the file, "
             "or add the code to clutter_height_m and clutter_height_on_dsm_m in phusong.toml",
             vi=f"{name}: mã lớp phủ {codes} ({cells} ô) chưa có chiều cao; hãy sửa tệp, "
             "hoặc thêm mã vào clutter_height_m và clutter_height_on_dsm_m trong phusong.toml",
         )
-    return Raster(heights[clutter.values], clutter.grid, None, "m")
+    return Raster(found, clutter.grid, None, "m")
 
 
 def _validate_terrain_options(name: str, kind: str, fill_sea_m: float | None, fill_interpolate_px: int | None) -> None:

@@ -27,7 +27,7 @@ from phusong.geodata.layer_stores import (
 )
 from phusong.geodata.raster_files import grid_of
 from phusong.geodata.raster_files import read_raster as read_raster_file
-from phusong.geodata.schemas import find_layer, validate_layer
+from phusong.geodata.schemas import find_layer
 from phusong.geodata.settings import SETTINGS_FILE, Settings, parse_settings, read_settings, render_settings
 from phusong.geodata.writing import LOCK_FILE, replacing, writing
 
@@ -213,6 +213,8 @@ class Workspace:
         BusyError
             Another process is writing the workspace.
         """
+        from phusong.geodata.schema_checks import validate_layer  # its library takes as long to load as all others
+
         typed = with_storage_types(name, frame)
         validate_layer(name, typed)
         with writing(self.path, "import"):

@@ -6,7 +6,7 @@ import pytest
 from phusong.api.models import RunsAnswer
 from phusong.geodata.workspace import Workspace
 
-from .conftest import run
+from .conftest import local_client, run
 
 PLAN = "Quy hoạch 2027"
 DAY = "2027-06-30"
@@ -43,6 +43,16 @@ def test_diff_json_reconciles_and_names_the_planned_stations(planned):
     for row in found["people"]:
         change = row["gained"] - row["lost"] + row["arrived"] - row["left"]
         assert row["people_b"] - row["people_a"] == pytest.approx(change, abs=1e-7)
+
+
+def test_the_service_and_the_command_tell_former_districts_alike(planned):
+    told = json.loads(run("diff", planned.path, "current", PLAN, "--level", "district", "--json").stdout)
+    asked = local_client(planned).get(f"/v1/runs/current/diff/{PLAN}", params={"level": "district"})
+    assert asked.json() == told
+    assert (
+        {row["level"] for row in told["people"]} == {row["level"] for row in told["counts"]} == {"province", "district"}
+    )
+    assert told["not_available"] is None
 
 
 @pytest.mark.parametrize(("language", "words"), [("en", ["gained", "new"]), ("vi", ["thêm", "mới", "ngày 30/06/2027"])])

@@ -75,7 +75,7 @@ def test_trimming_forgets_what_was_used_longest_ago(tmp_path):
     for key in ("a", "b", "c"):
         cache.fetch_arrays(key, lambda: {"x": np.zeros(1000)})
     for age, key in enumerate(("b", "c", "a")):
-        os.utime(tmp_path / "arrays" / f"{key}.bin", (1e9 - age, 1e9 - age))
+        os.utime(tmp_path / "arrays" / f"{key}.arrays", (1e9 - age, 1e9 - age))
     cache.fetch_arrays("a", forbidden)
     assert 16_000 < cache.trim(20_000) < 20_000
     assert sorted(path.stem for path in files_of(tmp_path)) == ["a", "b"]

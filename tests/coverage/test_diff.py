@@ -75,18 +75,23 @@ def edited(base, folder, *, thresholds=None, **changes):
     return Results.open(workspace, before), Results.open(workspace, after)
 
 
-def published_micro(run):
-    """Whole micro-persons by unit, technology and service as the figures of a run have them."""
+def published(run, level, indicator):
+    """Numerators by unit, technology and service as the figures of a run have them."""
     figures = run.figures.query(
-        "indicator == 'people' and operator == 'any' and level in ('commune', 'province') and profile == @name",
-        local_dict={"name": next(iter(run.profiles))},
+        "indicator == @indicator and operator == 'any' and level in (@level, 'province') and profile == @name",
+        local_dict={"name": next(iter(run.profiles)), "level": level, "indicator": indicator},
     )
-    return np.rint(figures.set_index(KEY)["numerator"] * MICRO).astype(np.int64)
+    return figures.set_index(KEY)["numerator"]
 
 
 def assert_reconciled(found):
     """Every unit of both runs, whether or not the difference has a row of it."""
-    a, b = published_micro(found.a), published_micro(found.b)
+    first, second = (published(run, found.level, "settlements") for run in (found.a, found.b))
+    settlements = found.counts.set_index(KEY)
+    counted = settlements["gained"] - settlements["lost"] + settlements["arrived"] - settlements["left"]
+    assert second.sub(first, fill_value=0).sub(counted, fill_value=0).eq(0).all()
+    assert (counted == settlements["settlements_b"] - settlements["settlements_a"]).all()
+    a, b = (np.rint(published(run, found.level, "people") * MICRO).astype(np.int64) for run in (found.a, found.b))
     people = found.people.set_index(KEY)
     change = b.sub(a, fill_value=0)
     counted = people["gained_micro"] - people["lost_micro"] + people["arrived_micro"] - people["left_micro"]
@@ -105,6 +110,24 @@ def test_what_stations_change_reconciles_and_names_them(state, base, tmp_path):
     assert set(found.causes["station_id"]) <= set(found.stations["station_id"])
     assert (found.people[["arrived_micro", "left_micro"]] == 0).all(axis=None)
     assert found.people[{"new": "gained_micro"}.get(state, "lost_micro")].sum() > 0
+
+
+@pytest.mark.parametrize("level", ["district", "old_commune", "province"])
+def test_former_units_reconcile_too(level, base, tmp_path):
+    found = compare_runs(*edited(base, tmp_path / "w", stations=without, communes=with_a_border_moved), level=level)
+    assert_reconciled(found)
+    assert set(found.people["level"]) == set(found.counts["level"]) == {"province", level}
+    assert found.reason == ""
+
+
+def test_a_level_without_polygons_says_what_it_needs(base, tmp_path):
+    def current(communes):
+        return communes[communes["valid_to"].isna() | (communes["valid_to"] == "")].reset_index(drop=True)
+
+    found = compare_runs(*edited(base, tmp_path / "w", communes=current, stations=without), level="old_commune")
+    assert found.reason == "needs polygons of the old communes"
+    assert set(found.people["level"]) == {"province"}
+    assert set(found.counts["level"]) == {"province", "old_commune"}
 
 
 def test_the_way_back_gains_what_the_way_there_lost(base, tmp_path):

@@ -3,6 +3,7 @@
 `PHUSONG_SEQUENCES` says how many sequences are tried (default 2), `PHUSONG_SEED` where they begin.
 """
 
+import json
 import os
 import re
 import shutil
@@ -16,7 +17,7 @@ import shapely
 
 from phusong.coverage.compute import compute
 from phusong.coverage.memory import Memory
-from phusong.coverage.results import Results
+from phusong.coverage.results import Results, current_run_id
 from phusong.geodata.workspace import Workspace
 from tests.coverage.conftest import AS_OF, small_workspace
 
@@ -173,6 +174,19 @@ def test_a_damaged_tile_of_the_published_run_is_made_again(small, tmp_path):
     assert (
         Results.open(workspace).rsrp("4G").values == Results.open(Workspace.open(tmp_path / "full")).rsrp("4G").values
     ).all()
+
+
+def test_a_run_of_an_older_version_is_no_base(small, tmp_path):
+    shutil.copytree(small.path, tmp_path / "copy")
+    workspace = Workspace.open(tmp_path / "copy")
+    folder = workspace.runs_dir / current_run_id(workspace)
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    (folder / "signals.parquet").unlink()
+    for older in (manifest["tables"].pop("signals"), *map(manifest.pop, ("ground", "people", "population"))):
+        assert older
+    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    found = compute(workspace, as_of=AS_OF)
+    assert found.run_id == from_nothing(workspace, tmp_path / "full", as_of=AS_OF).run_id
 
 
 def test_the_people_of_the_two_runs_differ_by_what_changed(small, tmp_path):

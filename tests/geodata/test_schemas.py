@@ -2,7 +2,8 @@ import pandas as pd
 import pytest
 
 from phusong.geodata.errors import InputError, UnknownNameError
-from phusong.geodata.schemas import LAYERS, find_layer, validate_layer
+from phusong.geodata.schema_checks import validate_layer
+from phusong.geodata.schemas import LAYERS, find_layer
 
 
 def station(**changes: object) -> pd.DataFrame:
