@@ -16,6 +16,7 @@ from phusong.api import (
     keys_commands,
     layer_commands,
     match_command,
+    operation_commands,
     path_commands,
     reconcile_command,
     run_commands,
@@ -66,6 +67,9 @@ app.command("map")(run_commands.map_)
 app.command("export")(database_commands.export)
 app.command("watch")(watch_command.watch)
 app.command("serve")(serve_command.serve)
+app.command("backup")(operation_commands.backup)
+app.command("restore")(operation_commands.restore)
+app.command("prune")(operation_commands.prune)
 app.add_typer(database_commands.database, name="database")
 app.add_typer(keys_commands.keys, name="keys")
 
