@@ -6,13 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from phusong.geodata.cell_text import find_word
 from phusong.geodata.headers import Words, find_words
 from phusong.geodata.joins import choose_columns
 from phusong.geodata.matching import complete_mapping, refuse_bare_formulas, refuse_errors, require_columns
 from phusong.geodata.names import split_prefix
-from phusong.geodata.readers import read_table
+from phusong.geodata.readers import Table, read_table
 from phusong.geodata.reports import ImportReport, IssueLog, count_rows
 from phusong.geodata.schemas import Column, Layer
 from phusong.geodata.tables import is_total
@@ -88,6 +89,15 @@ def read_village_list(
     for column in VILLAGE_LIST.columns:
         if column.name in frame.columns:
             refuse_long(frame[column.name].to_list(), column.name, log)
+    villages = _take_villages(table, frame, words, log)
+    issues = tuple(sorted((*table.issues, *log.issues), key=lambda issue: issue.row))
+    notes = (*table.notes, *found, *unused)
+    report = ImportReport(VILLAGE_LIST.name, file, len(villages), count_rows(issues), rows=issues, notes=notes)
+    return VillageList(villages, report)
+
+
+def _take_villages(table: Table, frame: pd.DataFrame, words: Words, log: IssueLog) -> list[Village]:
+    """The rows that are settlements; those without a name or with an unknown value are refused."""
     cells = {
         name: frame[name].to_list() if name in frame else [None] * len(frame) for name in VILLAGE_LIST.column_names
     }
@@ -95,24 +105,21 @@ def read_village_list(
     headings = [
         _heading(row, name, commune) for row, name, commune in zip(rows, cells["name"], cells["commune"], strict=True)
     ]
-    data = np.array([one is None and not is_total(row, words) for one, row in zip(headings, rows, strict=True)])
-    data &= ~log.refused
+    plain = [one is None and not is_total(row, words) for one, row in zip(headings, rows, strict=True)]
+    data = np.array(plain, dtype=bool) & ~log.refused
     values = _read_values(cells["value"], words, data, log)
+    nameless = data & np.array([name is None for name in cells["name"]], dtype=bool)
     log.refuse(
-        data & np.array([name is None for name in cells["name"]]), field="name", values=None, code="missing_value",
+        nameless, field="name", values=None, code="missing_value",
         reason="name is empty; it must be given", reason_vi="name trống; bắt buộc phải có",
     )  # fmt: skip
-    villages = [
+    return [
         Village(
             int(table.row_numbers[row]), str(cells["name"][row]), cells["commune"][row] or heading,
             cells["settlement_id"][row], values[row], None if table.sheets is None else str(table.sheets[row]),
         )
         for row, heading in enumerate(_last_of(headings)) if data[row] and not log.refused[row]
     ]  # fmt: skip
-    issues = tuple(sorted((*table.issues, *log.issues), key=lambda issue: issue.row))
-    notes = (*table.notes, *found, *unused)
-    report = ImportReport(VILLAGE_LIST.name, file, len(villages), count_rows(issues), rows=issues, notes=notes)
-    return VillageList(villages, report)
 
 
 def _heading(row: Sequence[str | None], name: str | None, commune: str | None) -> str | None:

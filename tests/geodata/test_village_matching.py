@@ -160,6 +160,11 @@ def test_observations_may_name_their_settlement(workspace: Workspace, tmp_path: 
     assert "T2 Thôn 1, Xã Minh Hóa; T4 Thôn 1, Xã Kim Phú" in report.rows[0].reason
 
 
+def test_a_list_of_nothing_but_formulas_is_refused_row_by_row(tmp_path: Path) -> None:
+    listed = read_village_list(write_list(tmp_path / "list.xlsx", ("Tên thôn", "Xã"), ("=A1", "=B1"), ("=A2", "=B2")))
+    assert ([issue.row for issue in listed.report.rows], listed.villages) == ([2, 3], [])
+
+
 @pytest.mark.parametrize(
     "header",
     ["Thuộc xã", "Thuộc phường/xã/đặc khu", "Xã (phường)", "Tên xã, phường, thị trấn", "Xã sau sáp nhập",
