@@ -16,7 +16,6 @@ from phusong.coverage.propagation._compile import compiled, inlined
 from phusong.coverage.propagation._formulas import EARTH_RADIUS_KM, K_BETA
 from phusong.coverage.propagation._math import log
 from phusong.coverage.propagation._profile import TOLERANCE_KM
-from phusong.coverage.propagation._sample import bilinear, nearest
 
 OWN_POINTS = 16  # before its end that a path has of its own
 
@@ -31,7 +30,7 @@ FLAT, ROUND, MEDIAN, BETA = (np.uint64(BLOCK * row) for row in (6, 14, 22, 30))
     HIGHEST,  # over the direct line: the height on a round Earth, the knife-edge parameter over cover
 ) = (np.uint64(BLOCK * row) for row in range(8))  # fmt: skip
 
-COL, ROW, COL_STEP, ROW_STEP, _RIGHT, _BELOW = (np.uint64(BLOCK * row) for row in range(38, 44))
+COL, ROW, COL_STEP, ROW_STEP, RIGHT, BELOW = (np.uint64(BLOCK * row) for row in range(38, 44))
 _ROWS = 44
 _NOTHING = -1e300
 
@@ -52,9 +51,9 @@ def near_points(step_km, link):
 
 
 @compiled
-def own_points(near):
-    """How many points before its end a path has of its own: at least those that are bare of clutter."""
-    return max(OWN_POINTS, near)
+def own_points(near, n):
+    """How many points before its end a path of up to `n` has of its own: at least the `near` ones, bare of clutter."""
+    return min(max(OWN_POINTS, near), n)
 
 
 @compiled
@@ -208,45 +207,3 @@ def put_obstacle(w, earth, e, sees, count):
         w[earth + rows.NU + m] = e[sees + HIGHEST + m] * math.sqrt(0.002 * k / step_km) if is_in_sight else np.nan
         w[earth + rows.TX_SLOPE + m] = 1.0 if is_in_sight else (e[sees + FROM_TX + m] + rise) / step_km
         w[earth + rows.RX_SLOPE + m] = 1.0 if is_in_sight else (e[sees + FROM_RX + m] - rise) / step_km
-
-
-@compiled
-def sample_ends(terrain, clutter, count, ends):
-    """Fill ground and cover of the own points from rasters, from `COL`, `ROW` on back by `COL_STEP`, `ROW_STEP`."""
-    e, cell, own = ends.rows, ends.cell, ends.ground_m.shape[0] - 1
-    n_down, n_across = terrain.shape[0] - 1.0, terrain.shape[1] - 1.0
-    is_inside = terrain.size < 2**31
-    for m in range(np.uint64(count)):
-        back = min(np.float64(own), e[K + m])
-        for part in (0.0, back):
-            col, row = e[COL + m] - part * e[COL_STEP + m], e[ROW + m] - part * e[ROW_STEP + m]
-            is_inside &= col >= 0.0 and row >= 0.0 and col < n_across and row < n_down
-    width, wide = np.int32(terrain.shape[1]), np.uint64(terrain.shape[1])
-    heights, covers = terrain.ravel(), clutter.ravel()
-    for j in range(own + 1):
-        ground_m, cover_m = ends.ground_m[j], ends.cover_m[j]
-        if not is_inside:
-            for m in range(np.uint64(count)):
-                back = min(np.float64(j), e[K + m])
-                col, row = e[COL + m] - back * e[COL_STEP + m], e[ROW + m] - back * e[ROW_STEP + m]
-                ground_m[m] = bilinear(terrain, col, row)
-                cover_m[m] = nearest(clutter, col, row) if clutter.size > 0 else 0.0
-            continue
-        for m in range(np.uint64(count)):
-            back = min(np.float64(j), e[K + m])
-            col, row = e[COL + m] - back * e[COL_STEP + m], e[ROW + m] - back * e[ROW_STEP + m]
-            across, down = np.int32(col), np.int32(row)
-            e[_RIGHT + m], e[_BELOW + m], cell[m] = col - across, row - down, down * width + across
-        for m in range(np.uint64(count)):
-            first = np.uint64(cell[m])
-            north_west, north_east = np.float64(heights[first]), np.float64(heights[first + np.uint64(1)])
-            south_west = np.float64(heights[first + wide])
-            south_east = np.float64(heights[first + wide + np.uint64(1)])
-            west = north_west + (south_west - north_west) * e[_BELOW + m]
-            east = north_east + (south_east - north_east) * e[_BELOW + m]
-            ground_m[m] = west + (east - west) * e[_RIGHT + m]
-        if covers.size > 0:
-            for m in range(np.uint64(count)):
-                right = np.int32(1) if e[_RIGHT + m] >= 0.5 else np.int32(0)
-                below = width if e[_BELOW + m] >= 0.5 else np.int32(0)
-                cover_m[m] = covers[np.uint64(cell[m] + right + below)]

@@ -18,7 +18,7 @@ from phusong.coverage.propagation._compile import compiled
 from phusong.coverage.propagation._formulas import slant_db
 from phusong.coverage.propagation._path import fill_path_losses, path_work, put_path
 from phusong.coverage.propagation._ray import MIN_POINTS, fill_end_losses, put_ends, ray_work, start_ray
-from phusong.coverage.propagation._sample import bilinear, line_work, sample_line
+from phusong.coverage.propagation._sample import bilinear, line_work, sample_ends, sample_line
 
 NEAR_KM = 0.25  # P.1812-7 §1: paths from 0.25 km
 RAYS_APART_PX = 1.5  # at most, where pixels take them
@@ -184,7 +184,7 @@ def sweep_losses(
     cover = np.empty(longest if clutter.size > 0 else 0)
     zones = np.empty(longest if zone.size > 0 else 0, np.uint8)
     near = ends.near_points(tables.step_km, link)
-    own = ends.own_points(near)
+    own = ends.own_points(near, longest)
     line, ray = line_work(longest), ray_work(longest, own)
     places, pixels = np.empty(longest + 1, np.int64), np.empty((start[1:] - start[:-1]).max(), np.int32)
     e, values = ray.ends.rows, np.empty((terms.shape[0], BLOCK))
@@ -212,7 +212,7 @@ def sweep_losses(
                 e[ends.COL + m], e[ends.ROW + m], e[ends.K + m] = cols[p], rows[p], k
                 e[ends.COL_STEP + m], e[ends.ROW_STEP + m] = col_step, row_step
                 e[ends.STEP + m] = math.sqrt(col_step * col_step + row_step * row_step) * pixel_km
-            ends.sample_ends(terrain, clutter, stop - first, ray.ends)
+            sample_ends(terrain, clutter, stop - first, ray.ends)
             put_ends(stop - first, own, near, clutter.size > 0, first_coast, tables, link, ray)
             with_sea = first_coast <= sample[pixels[stop - 1]]
             fill_end_losses(stop - first, own, with_sea, ground, terms, tables, link, ray, values)

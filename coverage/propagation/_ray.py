@@ -375,7 +375,7 @@ def ray_loss(terrain_m, clutter_m, zone, needed, terms, tables, link, ray, loss)
     `clutter_m` may be empty (no clutter on the ray), and so may `zone` (inland throughout).
     """
     n, e, near = terrain_m.size, ray.ends.rows, ends.near_points(tables.step_km, link)
-    own = ends.own_points(near)
+    own = ray.ends.ground_m.shape[0] - 1
     clutter_m, values, points = clutter_m.copy(), np.empty((terms.shape[0], BLOCK)), np.empty(BLOCK, np.int64)
     first_coast = start_ray(terrain_m, clutter_m, zone, near, tables, link, ray)
     count = 0

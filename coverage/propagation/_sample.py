@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from phusong.coverage.propagation._compile import compiled, inlined
+from phusong.coverage.propagation._ends import BELOW, COL, COL_STEP, RIGHT, ROW, ROW_STEP, K
 
 Floats = npt.NDArray[np.float64]
 
@@ -137,3 +138,45 @@ def sample_line(terrain, clutter, zone, col, row, col_step, row_step, ground_m, 
     if zone.size > 0:
         for i in range(1, n):
             zones[i] = nearest(zone, col + i * col_step, row + i * row_step)
+
+
+@compiled
+def sample_ends(terrain, clutter, count, ends):
+    """Fill ground and cover of the own points from rasters, from `COL`, `ROW` on back by `COL_STEP`, `ROW_STEP`."""
+    e, cell, own = ends.rows, ends.cell, ends.ground_m.shape[0] - 1
+    n_down, n_across = terrain.shape[0] - 1.0, terrain.shape[1] - 1.0
+    is_inside = terrain.size < 2**31
+    for m in range(np.uint64(count)):
+        back = min(np.float64(own), e[K + m])
+        for part in (0.0, back):
+            col, row = e[COL + m] - part * e[COL_STEP + m], e[ROW + m] - part * e[ROW_STEP + m]
+            is_inside &= col >= 0.0 and row >= 0.0 and col < n_across and row < n_down
+    width, wide = np.int32(terrain.shape[1]), np.uint64(terrain.shape[1])
+    heights, covers = terrain.ravel(), clutter.ravel()
+    for j in range(own + 1):
+        ground_m, cover_m = ends.ground_m[j], ends.cover_m[j]
+        if not is_inside:
+            for m in range(np.uint64(count)):
+                back = min(np.float64(j), e[K + m])
+                col, row = e[COL + m] - back * e[COL_STEP + m], e[ROW + m] - back * e[ROW_STEP + m]
+                ground_m[m] = bilinear(terrain, col, row)
+                cover_m[m] = nearest(clutter, col, row) if clutter.size > 0 else 0.0
+            continue
+        for m in range(np.uint64(count)):
+            back = min(np.float64(j), e[K + m])
+            col, row = e[COL + m] - back * e[COL_STEP + m], e[ROW + m] - back * e[ROW_STEP + m]
+            across, down = np.int32(col), np.int32(row)
+            e[RIGHT + m], e[BELOW + m], cell[m] = col - across, row - down, down * width + across
+        for m in range(np.uint64(count)):
+            first = np.uint64(cell[m])
+            north_west, north_east = np.float64(heights[first]), np.float64(heights[first + np.uint64(1)])
+            south_west = np.float64(heights[first + wide])
+            south_east = np.float64(heights[first + wide + np.uint64(1)])
+            west = north_west + (south_west - north_west) * e[BELOW + m]
+            east = north_east + (south_east - north_east) * e[BELOW + m]
+            ground_m[m] = west + (east - west) * e[RIGHT + m]
+        if covers.size > 0:
+            for m in range(np.uint64(count)):
+                right = np.int32(1) if e[RIGHT + m] >= 0.5 else np.int32(0)
+                below = width if e[BELOW + m] >= 0.5 else np.int32(0)
+                cover_m[m] = covers[np.uint64(cell[m] + right + below)]

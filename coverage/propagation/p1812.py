@@ -178,7 +178,7 @@ end_clearance_km
     n = profile[0].size
     loss = np.full((terms.shape[0], n), np.nan)
     tables = ray_tables(float(spacing_km), n, link)
-    own = own_points(near_points(float(spacing_km), link))
+    own = own_points(near_points(float(spacing_km), link), n)
     ray_loss(*profile, np.ones(n, dtype=np.bool_), terms, tables, link, ray_work(n, own), loss)
     return loss
 

@@ -109,7 +109,7 @@ def field_ray_difference_db(row: Row) -> float:
     terms, made = make_link(numbers(row["freqs_ghz"]), **link(row))
     ours = np.full((len(terms), n), np.nan)
     tables = ray_tables(float(row["spacing_km"]), n, made)
-    work = ray_work(n + 1, own_points(near_points(tables.step_km, made)))
+    work = ray_work(n + 1, own_points(near_points(tables.step_km, made), n))
     if zone.size == 0:  # the places to work in were last used over the sea
         ray_loss(terrain_m, cover_m, np.ones(n, np.uint8), needed, terms, tables, made, work, ours)
     ray_loss(terrain_m, cover_m, zone, needed, terms, tables, made, work, ours)
