@@ -5,7 +5,7 @@ import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
-from phusong.geodata.errors import InputError
+from phusong.geodata.errors import InputError, words_of
 
 UNPACKED_LIMIT_MB = 2048
 RATIO_LIMIT = 250  # DEFLATE reaches 1032; sheets of one repeated row about 150
@@ -130,6 +130,6 @@ def _refused(file: Path, what: str, what_vi: str) -> InputError:
 
 def _damaged(file: Path, error: Exception) -> InputError:
     return InputError(
-        f"{file.name} is no readable workbook or archive ({error}); save it again as .xlsx.",
+        f"{file.name} is no readable workbook or archive ({words_of(error)}); save it again as .xlsx.",
         vi=f"{file.name} không phải bảng tính hay tệp nén đọc được; hãy lưu lại dạng .xlsx.",
     )

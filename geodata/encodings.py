@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from phusong.geodata.errors import InputError
+from phusong.geodata.errors import InputError, words_of
 from phusong.geodata.reports import Note
 
 LEGACY = ("tcvn3", "vni")
@@ -169,7 +169,7 @@ def _decode_as(content: bytes, encoding: str, file: str) -> str:
         return content.decode(encoding)
     except (UnicodeDecodeError, LookupError) as error:
         raise InputError(
-            f"{file} is not {encoding} text ({error}); save it as UTF-8 or name its encoding.",
+            f"{file} is not {encoding} text ({words_of(error)}); save it as UTF-8 or name its encoding.",
             vi=f"{file} không phải văn bản {encoding}; hãy lưu lại dạng UTF-8 hoặc nêu bảng mã.",
         ) from error
 

@@ -1,7 +1,10 @@
 """The errors users meet: each says what, where and what to do, in English and in Vietnamese."""
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any
+
+_WORDS_LENGTH = 160
 
 
 class PhusongError(Exception):
@@ -22,6 +25,11 @@ class PhusongError(Exception):
     def __reduce__(self) -> tuple[Any, ...]:
         """How an error travels between processes."""
         return _error_again, (type(self), self.args, self.__dict__)
+
+
+def words_of(error: Exception) -> str:
+    """What another program says of a file, on one line and cut where it would bury the sentence around it."""
+    return textwrap.shorten(str(error), _WORDS_LENGTH, placeholder=" …")
 
 
 def _error_again(kind: type[PhusongError], args: tuple[Any, ...], state: dict[str, Any]) -> PhusongError:

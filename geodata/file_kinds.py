@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from xml.parsers import expat
 
-from phusong.geodata.errors import InputError
+from phusong.geodata.errors import InputError, words_of
 
 WORKBOOK_KINDS = ("xlsx", "xlsb", "ods", "xls")
 VECTOR_KINDS = ("gpkg", "geojson", "shp", "dbf", "tab", "mif", "kml", "kmz", "fgb")
@@ -91,7 +91,7 @@ def validate_database(file: Path) -> None:
             entries = database.execute("SELECT type, name, sql FROM sqlite_master").fetchall()
     except (sqlite3.Error, UnicodeDecodeError) as error:
         raise InputError(
-            f"{file.name} is damaged or no vector file ({error}); export it again.",
+            f"{file.name} is damaged or no vector file ({words_of(error)}); export it again.",
             vi=f"{file.name} hỏng hoặc không phải tệp vectơ; hãy xuất lại.",
         ) from error
     for kind, name, sql in entries:
@@ -139,8 +139,8 @@ def validate_xml(file: Path) -> None:
         raise
     except (expat.ExpatError, ValueError, LookupError) as error:  # the latter two for encodings
         raise InputError(
-            f"{file.name} is damaged XML ({error}); export it again.",
-            vi=f"{file.name} là XML hỏng ({error}); hãy xuất lại.",
+            f"{file.name} is damaged XML ({words_of(error)}); export it again.",
+            vi=f"{file.name} là XML hỏng ({words_of(error)}); hãy xuất lại.",
         ) from error
 
 

@@ -19,7 +19,7 @@ import pandas as pd
 from phusong.geodata.archives import archive_kind, unpack_kml, validate_archive
 from phusong.geodata.cells import LONGEST_CELL, clean_column, clean_text
 from phusong.geodata.encodings import decode_file
-from phusong.geodata.errors import InputError
+from phusong.geodata.errors import InputError, words_of
 from phusong.geodata.file_kinds import (
     DRIVERS,
     VECTOR_KINDS,
@@ -168,8 +168,8 @@ def _read_records(text: str, delimiter: str, *, file: str) -> list[list[str]]:
     except (csv.Error, TypeError) as error:  # the latter for a delimiter that is none
         row = len(records) + 1
         raise InputError(
-            f"{file} is not readable as CSV from row {row} on ({error}): a quote there is not closed or stands inside "
-            "a cell, or a cell is too long; correct that row.",
+            f"{file} is not readable as CSV from row {row} on ({words_of(error)}): a quote there is not closed or "
+            "stands inside a cell, or a cell is too long; correct that row.",
             vi=f"{file} không đọc được dạng CSV từ dòng {row}: có dấu nháy không khép hoặc nằm giữa ô, hoặc ô quá dài; "
             "hãy sửa dòng đó.",
         ) from error

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from phusong.geodata.errors import InputError
+from phusong.geodata.errors import InputError, words_of
 from phusong.geodata.file_kinds import DRIVERS, RASTER_KINDS, find_kind, require_kind
 
 PIXEL_BYTES_LIMIT = 4 << 30
@@ -40,7 +40,7 @@ def copy_raster(file: Path, folder: Path) -> None:
             _copy_band(source, folder)
     except (RasterioError, OSError) as error:
         raise InputError(
-            f"{file.name}: the file is damaged ({error})", vi=f"{file.name}: tệp bị hỏng, không đọc được"
+            f"{file.name}: the file is damaged ({words_of(error)})", vi=f"{file.name}: tệp bị hỏng, không đọc được"
         ) from error
 
 

@@ -13,7 +13,7 @@ import rasterio
 from pyproj import Transformer
 from rasterio.errors import RasterioIOError
 
-from phusong.geodata.errors import InputError, MissingLayerError
+from phusong.geodata.errors import InputError, MissingLayerError, words_of
 from phusong.geodata.grid import Grid, Raster
 from phusong.geodata.raster_copies import open_copy
 from phusong.geodata.reader_client import opened_apart
@@ -115,7 +115,7 @@ def read_floats(source: Any, path: Path) -> npt.NDArray[Any]:
         band = source.read(1, masked=True)
     except RasterioIOError as error:
         raise InputError(
-            f"{path.name}: the file is damaged ({error})", vi=f"{path.name}: tệp bị hỏng, không đọc được"
+            f"{path.name}: the file is damaged ({words_of(error)})", vi=f"{path.name}: tệp bị hỏng, không đọc được"
         ) from error
     values: npt.NDArray[Any] = band.astype(dtype).filled(np.nan)
     if (source.scales[0], source.offsets[0]) != (1.0, 0.0):

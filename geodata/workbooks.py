@@ -13,7 +13,7 @@ from xml.parsers import expat
 
 from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
-from phusong.geodata.errors import InputError
+from phusong.geodata.errors import InputError, words_of
 from phusong.geodata.tables import NOTES_SHEET, Sheet, without_reasons
 
 _SPREADSHEET = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
@@ -61,7 +61,7 @@ def read_sheets(file: Path, sheet: str | None = None) -> list[Sheet]:
             return [_read_sheet(book, name) for name in ([sheet] if sheet is not None else names)]
     except (CalamineError, OSError) as error:
         raise InputError(
-            f"{file.name} is no readable workbook ({error}); save it again as .xlsx.",
+            f"{file.name} is no readable workbook ({words_of(error)}); save it again as .xlsx.",
             vi=f"{file.name} không phải bảng tính đọc được; hãy lưu lại dạng .xlsx.",
         ) from error
 
@@ -84,7 +84,7 @@ def read_formulas(file: Path, sheet: str) -> Formulas:
             return _scan_cells(archive, part)
     except (zipfile.BadZipFile, expat.ExpatError, KeyError, OSError) as error:
         raise InputError(
-            f"{file.name}: sheet {sheet} is damaged ({error}); save the workbook again.",
+            f"{file.name}: sheet {sheet} is damaged ({words_of(error)}); save the workbook again.",
             vi=f"{file.name}: trang tính {sheet} hỏng; hãy lưu lại tệp.",
         ) from error
 

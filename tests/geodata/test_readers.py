@@ -1,4 +1,5 @@
 import datetime
+import zipfile
 from pathlib import Path
 
 import geopandas as gpd
@@ -118,6 +119,16 @@ def test_a_file_that_cannot_be_read_is_named_with_the_fault(
         read_table(tmp_path / name)
     assert "\n" not in str(caught.value)
     assert caught.value.vi
+
+
+def test_names_in_a_damaged_archive_do_not_bury_the_sentence(tmp_path: Path) -> None:
+    file, name = tmp_path / "a.xlsx", "xl/worksheets/" + 900 * "s"
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(name, b"x")
+    file.write_bytes(file.read_bytes().replace(name.encode(), 914 * b"\xfe", 1))
+    with pytest.raises(InputError, match="no readable workbook") as caught:
+        read_table(file)
+    assert len(str(caught.value)) < 400
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
