@@ -33,6 +33,7 @@ class Declared:
     body_limit_bytes: int = BODY_LIMIT_BYTES
     time_limit_s: float = TIME_LIMIT_S
     kept: Kept = "no"
+    reads: bool = False
 
     async def pass_on(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through to an application, or raise the error that refuses it."""
@@ -56,6 +57,7 @@ def for_role(
     kept: Kept = "no",
     body_limit_bytes: int = BODY_LIMIT_BYTES,
     time_limit_s: float = TIME_LIMIT_S,
+    reads: bool = False,
 ) -> Callable[[Endpoint], Endpoint]:
     """Declare the role that a route needs; stands right above the function, below `@app.get(…)`.
 
@@ -70,10 +72,12 @@ def for_role(
         The largest body that it reads.
     time_limit_s
         How long a request with a body may take to be sent and answered [s].
+    reads
+        Whether a request with a body changes nothing: a question too long for an address.
     """
 
     def declare(endpoint: Endpoint) -> Endpoint:
-        setattr(endpoint, _DECLARED, Declared(role, body_limit_bytes, time_limit_s, kept))
+        setattr(endpoint, _DECLARED, Declared(role, body_limit_bytes, time_limit_s, kept, reads))
         return endpoint
 
     return declare

@@ -171,7 +171,9 @@ class Audit:
 def is_noted(scope: Scope, status: int) -> bool:
     """Whether a request belongs in the audit log: no plain read of what everybody may see."""
     caller: Caller = scope.get(CALLER, ANYBODY)
-    return scope["method"] not in READS or status in (401, 403) or caller.kind != "anybody"
+    declared = getattr(scope.get("route"), "declared", None)
+    reads = scope["method"] in READS or (declared is not None and declared.reads)
+    return not reads or status in (401, 403) or caller.kind != "anybody"
 
 
 def _described(scope: Scope, status: int) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from phusong.api.problems import language_of
 from phusong.coverage.results import current_run_id, find_run
 from phusong.geodata.errors import UnknownNameError
 from phusong.geodata.settings import SETTINGS_FILE
-from phusong.geodata.workspace import Workspace
+from phusong.geodata.workspace import RASTERS, Workspace
 
 VARY = b"Accept, Accept-Language, Authorization, Cookie"
 PUBLIC = b"public, no-cache"  # kept, and asked for again each time
@@ -84,11 +84,11 @@ class Tags:
 
     def _layers(self) -> str | None:
         """Changes with every import; None for a database, where rows are edited without one."""
-        try:
-            state = self._workspace.layers_path.stat()
-        except FileNotFoundError:
+        files = [self._workspace.layers_path, *(self._workspace.raster_path(name) for name in RASTERS)]
+        states = [path.stat() if path.exists() else None for path in files]
+        if states[0] is None:
             return None
-        return f"{state.st_mtime_ns}-{state.st_size}-{state.st_ino}"
+        return repr([(state.st_mtime_ns, state.st_size, state.st_ino) for state in states if state is not None])
 
 
 def is_known(scope: Scope, tag: str) -> bool:

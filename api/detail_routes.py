@@ -43,7 +43,7 @@ def detail_routes(runs: RunCache) -> APIRouter:
         )
 
     @router.post("/points", responses=ERRORS, response_model=PointsAnswer)
-    @for_role("public")
+    @for_role("public", reads=True)
     async def points(request: Request, asked: PointsRequest, profile: Profile = None, run: RunId = None) -> Response:
         """Service at up to 1,000 points."""
         refuse_unknown(request, ("profile", "run"))

@@ -1,5 +1,6 @@
 """Every route, every role: who may ask, and what the public sees."""
 
+import itertools
 from datetime import date, timedelta
 
 import pytest
@@ -26,7 +27,19 @@ from .conftest import local_client, run
 # What locates masts: names of columns and indicators, and the ids of the sample province.
 SECRETS = ("rsrp", "margin", "station", "distance", "probability", "nearest", "mast", "endpoint", "level_dbm")
 IDS = ("TRAM-", "CQ0")
-PARAMETERS = {"/v1/point": "?lon=107&lat=19"}
+# A question that every route with parameters answers.
+ASKED = {
+    "/v1/point": ["/v1/point?lon=107.2&lat=19.05", "/v1/point?lon=107&lat=19"],
+    "/v1/settlements/{settlement_id}": ["/v1/settlements/TM022", "/v1/settlements/TM096?profile=ofcom"],
+    "/v1/runs/{run_id}": ["/v1/runs/current"],
+    "/v1/runs/{run_a}/diff/{run_b}": ["/v1/runs/current/diff/current"],
+    "/v1/profile": ["/v1/profile?from=TRAM-064-B-3G&to=107.29,19.08"],
+    "/v1/coverage": [f"/v1/coverage?f={form}&level={level}" for form in ("json", "csv", "geojson")
+                     for level in ("province", "commune", "old_commune", "settlement")],
+    "/v1/settlements": [f"/v1/settlements?f={form}&limit=1000{more}" for form in ("json", "csv", "geojson")
+                        for more in ("", "&profile=ofcom")],
+}  # fmt: skip
+BODIES = {"/v1/points": {"points": [{"lon": 107.2, "lat": 19.05}, {"lon": 107.29, "lat": 19.08}]}}
 
 
 @pytest.fixture(scope="module")
@@ -70,21 +83,29 @@ def hasid(text):
 def test_every_role_gets_what_the_route_says_and_no_more(callers, computed):
     for path, methods, needed in routes(computed):
         for role, client in callers.items():
-            for method in methods:
-                status = client.request(method, path + PARAMETERS.get(path, "")).status_code
-                refusal = 401 if role == "public" else 403
-                assert (status == refusal) == (role not in MAY[needed]), (path, method, role, status)
+            for method, asked in itertools.product(methods, ASKED.get(path, [path])[:2]):
+                status = client.request(method, asked, json=BODIES.get(path)).status_code
+                expected = 200 if role in MAY[needed] else 401 if role == "public" else 403
+                assert status == expected, (asked, method, role)
 
 
 def test_the_public_sees_nothing_that_locates_masts(callers, computed):
-    public_paths = [path for path, _, needed in routes(computed) if needed == "public" and path != "/openapi.json"]
-    further = ["/v1/coverage?level=commune", "/v1/coverage?level=settlement", "/v1/settlements?profile=ofcom"]
-    for path in [path + PARAMETERS.get(path, "") for path in public_paths] + further:
-        for role in ("public", "auditor"):
-            answer = callers[role].get(path)
-            page = answer.headers["content-type"].startswith("text/html")
-            assert not hasid(answer.text) if page else list(leaks(answer.json())) == [], path
-    assert list(leaks(callers["planner"].get("/v1/settlements").json()))
+    for path, methods, needed in routes(computed):
+        if needed == "public" and path != "/openapi.json":
+            for method, asked in itertools.product(methods, ASKED.get(path, [path])):
+                for role in ("public", "auditor"):
+                    answer = callers[role].request(method, asked, json=BODIES.get(path))
+                    assert answer.status_code == 200
+                    assert found_in(answer) == [], asked
+    assert all(found_in(callers["planner"].get(path)) for path in (*ASKED["/v1/settlements"], ASKED["/v1/point"][0]))
+
+
+def found_in(answer):
+    """What locates masts in an answer: JSON of any kind, CSV or a page."""
+    if "json" in answer.headers["content-type"]:
+        return list(leaks(answer.json()))
+    header = answer.text.partition("\n")[0] if "csv" in answer.headers["content-type"] else ""
+    return [*(word for word in SECRETS if word in header), *(start for start in IDS if start in answer.text)]
 
 
 def test_a_planner_sees_levels_where_the_public_sees_classes(callers):
