@@ -24,11 +24,11 @@ OWN_POINTS = 16  # before its end that a path has of its own
 K, STEP, TX_M, TX_GROUND, TOTAL, WEIGHTED = (np.uint64(BLOCK * row) for row in range(6))
 
 # What is seen of the ground on a flattened and on a round Earth, and of the cover on the median and the beta_0 % Earth
-FLAT, ROUND, MEDIAN, BETA = (np.uint64(BLOCK * row) for row in (6, 14, 22, 30))
+FLAT, ROUND, MEDIAN, BETA = (np.uint64(BLOCK * row) for row in (5, 13, 21, 29))
 (
     DROP, DIRECT, RX_M, FROM_TX, FROM_RX, TX_POINT, RX_POINT,
     HIGHEST,  # over the direct line: the height on a round Earth, the knife-edge parameter over cover
-) = (np.uint64(BLOCK * row) for row in range(8))  # fmt: skip
+) = (np.uint64(BLOCK * row) for row in range(1, 9))  # fmt: skip
 
 COL, ROW, COL_STEP, ROW_STEP, RIGHT, BELOW = (np.uint64(BLOCK * row) for row in range(38, 44))
 _ROWS = 44
@@ -74,7 +74,7 @@ def begin(e, last_m, count, tx_ground_m, link):
         k, square = e[K + m], e[STEP + m] * e[STEP + m]
         rx = last_m[m] + link.rx_agl_m
         rise = (rx - tx) / k
-        e[ROUND + DROP + m], e[ROUND + DIRECT + m], e[ROUND + RX_M + m] = 0.0, rise, rx
+        e[ROUND + DIRECT + m], e[ROUND + RX_M + m] = rise, rx
         drop = median * square
         e[FLAT + DROP + m] = e[MEDIAN + DROP + m] = drop
         e[FLAT + DIRECT + m] = e[MEDIAN + DIRECT + m] = rise - drop * k
