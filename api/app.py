@@ -19,10 +19,12 @@ from phusong.api.audit import AuditLog
 from phusong.api.caching import Tags
 from phusong.api.callers import caller_of
 from phusong.api.detail_routes import detail_routes
+from phusong.api.kernel_gate import KernelGate
 from phusong.api.middleware_metrics import ServiceMetrics
 from phusong.api.operation_routes import operation_routes
 from phusong.api.problems import add_error_handlers, refuse_unknown
 from phusong.api.served import RunCache
+from phusong.api.whatif_routes import whatif_routes
 from phusong.coverage.dictionary import INTERFERENCE_NOTE
 from phusong.coverage.results import current_run_id
 from phusong.coverage.versions import engine_version
@@ -66,6 +68,7 @@ def create_app(workspace_path: Path | str, *, access_control: bool = True) -> Fa
     runs = RunCache(workspace, prepare=prepare)
     app.include_router(answer_routes(runs))
     app.include_router(detail_routes(runs))
+    app.include_router(whatif_routes(runs, KernelGate()))
     _add_service(app, runs)
     app.include_router(operation_routes(app, workspace, metrics=metrics, audit=audit))
     app.include_router(people_routes(workspace, store))

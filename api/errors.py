@@ -25,6 +25,14 @@ class NoRunError(UnknownNameError):
     """Nothing has been computed and published yet."""
 
 
+class QueueFullError(BusyError):
+    """Too many computations wait already; `retry_after_s` says when to come again [s]."""
+
+    def __init__(self, message: str, *, vi: str, retry_after_s: int) -> None:
+        super().__init__(message, vi=vi)
+        self.retry_after_s = retry_after_s
+
+
 class UnknownParameterError(InputError):
     """A request has a parameter that the route does not know, or one twice."""
 

@@ -13,7 +13,14 @@ from starlette.responses import JSONResponse
 from starlette.types import Scope
 
 from phusong.api.callers import ANYBODY, CALLER, Caller
-from phusong.api.errors import USER_ERRORS, UnauthenticatedError, UnknownParameterError, problem_of, sentences_of
+from phusong.api.errors import (
+    USER_ERRORS,
+    QueueFullError,
+    UnauthenticatedError,
+    UnknownParameterError,
+    problem_of,
+    sentences_of,
+)
 from phusong.api.models import Problem
 from phusong.maps.text import Language
 
@@ -95,6 +102,8 @@ def error_response(error: Exception, scope: Scope) -> JSONResponse:
         log.error("%s: %s", kind, detail[0])
         detail = _HIDDEN
     headers = {"WWW-Authenticate": 'Bearer realm="phusong"'} if isinstance(error, UnauthenticatedError) else {}
+    if isinstance(error, QueueFullError):
+        headers["Retry-After"] = str(error.retry_after_s)
     return problem_response(status, kind, detail, scope=scope, headers=headers)
 
 

@@ -136,6 +136,20 @@ class Cache:
         return kept
 
 
+class LookOnly(Cache):
+    """A cache that is read and never written, for questions of which nothing is to stay."""
+
+    def fetch_field(self, key: str, _grid: Grid, compute: Callable[[], Loss]) -> Loss:
+        """The field of a key, read if it is there and whole, else computed."""
+        kept = self._read(self._field_path(key), _read_field)
+        return compute() if kept is None else kept
+
+    def fetch_arrays(self, key: str, compute: Callable[[], Arrays]) -> Arrays:
+        """Named arrays of a key, mapped from their file if it is there and whole, else computed."""
+        kept = self._read(self._arrays / f"{key}.bin", _read_arrays)
+        return compute() if kept is None else kept
+
+
 @contextmanager
 def _aside(path: Path) -> Iterator[Path]:
     """A file to write that takes the place of `path` at the end, or vanishes."""

@@ -157,7 +157,7 @@ def _compute(
         levels = Levels(prepared, settings.model, settings.calibration, cache)
         network = find_network(levels, find_geometries(prepared, 1e3 * settings.model.radius_km, memory=memory))
         claim.needed_bytes = partial(missing_bytes, prepared, levels, network)
-        base = Base() if full or before is None else _base_of(before, prepared)
+        base = Base() if full or before is None else base_of(before, prepared)
         points = find_points(prepared)
         if cluster:
             apart = share_levels(workspace, prepared, levels, cluster)
@@ -224,7 +224,7 @@ def _people_tiles(
     )
 
 
-def _base_of(before: Results, prepared: Prepared) -> Base:
+def base_of(before: Results, prepared: Prepared) -> Base:
     """What the published run knows that still holds."""
     if before.grid != prepared.grid or "signals" not in before.manifest["tables"]:
         return Base()
