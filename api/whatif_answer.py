@@ -22,7 +22,7 @@ from phusong.coverage.whatif import Planner, StationChanges, WhatIf
 from phusong.geodata.errors import InputError, UnknownNameError
 from phusong.geodata.grid import Grid, Raster
 from phusong.geodata.layer_stores import with_storage_types
-from phusong.geodata.schemas import validate_layer
+from phusong.geodata.schema_checks import validate_layer
 from phusong.geodata.settings import SETTINGS_FILE
 from phusong.maps.pictures import CLASS_PALETTE, encode_png
 
