@@ -109,7 +109,7 @@ def read_changes(asked: WhatIfRequest, results: Results) -> StationChanges:
     frame = gpd.GeoDataFrame(table, geometry=place, crs="EPSG:4326")
     if rows:
         stored = frame.reindex(columns=list(dict.fromkeys([*frame.columns, *results.stations.columns])))
-        frame = with_storage_types("stations", stored.assign(source_row=0))
+        frame = with_storage_types("stations", stored.assign(source="what if", source_row=range(1, len(rows) + 1)))
         validate_layer("stations", frame)
     return StationChanges(frame, asked.removed)
 

@@ -67,9 +67,11 @@ def test_what_is_moved_may_be_moved_where_it_stands_and_nothing_changes(client, 
     assert (found.people, found.settlements) == ([], [])
 
 
-def test_a_removed_station_loses_what_it_alone_served(client, own):
-    table = Results.open(own).settlements
-    gone = list(table.loc[table["class_4G"] != "none", "station_id_4G"].unique()[:3])
+def test_removed_stations_lose_what_they_alone_served(client, own):
+    results = Results.open(own)
+    place = results.settlements[results.settlements["signal"] == "good"].iloc[0]
+    away = np.hypot(results.stations.geometry.x - place["lon"], results.stations.geometry.y - place["lat"])
+    gone = list(results.stations["station_id"].iloc[np.argsort(away)[:50]])
     found = WhatIfAnswer.model_validate_json(asked(client, {"removed": gone}).content)
     assert found.picture is None
     assert {row.change for row in found.settlements} <= {"lost", "worse"}
