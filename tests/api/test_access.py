@@ -18,6 +18,7 @@ from phusong.api.app import create_app
 from phusong.api.callers import ANYBODY, ROLES
 from phusong.api.errors import UnauthenticatedError
 from phusong.api.keys import Keys
+from phusong.api.whatif_models import EXAMPLE
 from phusong.coverage.compute import compute
 from phusong.coverage.results import current_run_id
 from phusong.geodata.errors import SettingsError
@@ -39,7 +40,10 @@ ASKED = {
     "/v1/settlements": [f"/v1/settlements?f={form}&limit=1000{more}" for form in ("json", "csv", "geojson")
                         for more in ("", "&profile=ofcom")],
 }  # fmt: skip
-BODIES = {"/v1/points": {"points": [{"lon": 107.2, "lat": 19.05}, {"lon": 107.29, "lat": 19.08}]}}
+BODIES = {
+    "/v1/points": {"points": [{"lon": 107.2, "lat": 19.05}, {"lon": 107.29, "lat": 19.08}]},
+    "/v1/whatif": {"new": [EXAMPLE["new"][0] | {"lon": 107.2, "lat": 19.05}]},
+}
 
 
 @pytest.fixture(scope="module")
