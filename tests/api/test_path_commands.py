@@ -48,7 +48,7 @@ def test_the_suffix_of_the_figure_decides_its_format(path, tmp_path):
     ("change", "english"),
     [
         ({"--to": "106,35;17,52"}, "--to must be LON,LAT"),
-        ({"--to": "nan,17.5"}, "outside the terrain"),
+        ({"--to": "nan,17.5"}, "must be LON,LAT"),
         ({"--to": "10.0,50.0"}, "outside the terrain"),
         ({"--from": "nowhere"}, "there is no station 'nowhere'"),
         ({"--plot": "path.jpg"}, "must end in .png (for word processors) or .svg"),
