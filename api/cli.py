@@ -19,6 +19,7 @@ from phusong.api import (
     operation_commands,
     path_commands,
     reconcile_command,
+    report_commands,
     run_commands,
     serve_command,
     unit_commands,
@@ -64,6 +65,8 @@ app.command("reconcile")(reconcile_command.reconcile)
 app.command("runs")(run_commands.runs)
 app.command("diff")(diff_commands.diff)
 app.command("map")(run_commands.map_)
+app.command("report")(report_commands.report)
+app.command("sheet")(report_commands.sheet)
 app.command("export")(database_commands.export)
 app.command("watch")(watch_command.watch)
 app.command("serve")(serve_command.serve)

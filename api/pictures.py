@@ -23,16 +23,34 @@ def write_picture(path: Path, svg: str) -> None:
     InputError
         The file cannot be written.
     """
-    from phusong.geodata.writing import replacing
     from phusong.maps.path_png import print_png
 
-    content = svg.encode() if path.suffix.lower() == ".svg" else print_png(svg)
+    write_file(path, svg.encode() if path.suffix.lower() == ".svg" else print_png(svg), option="--plot")
+
+
+def write_file(path: Path, content: bytes, *, option: str) -> None:
+    """Write a file in one step.
+
+    Parameters
+    ----------
+    path, content
+        Where, and what.
+    option
+        The option that named the file.
+
+    Raises
+    ------
+    InputError
+        The file cannot be written.
+    """
+    from phusong.geodata.writing import replacing
+
     try:
         with replacing(path) as aside:
             aside.write_bytes(content)
     except OSError as error:
         raise InputError(
-            f"{path} cannot be written: {error.strerror}; choose another --plot.",
-            vi=f"Không ghi được {path}: {error.strerror}; hãy chọn --plot khác.",
+            f"{path} cannot be written: {error.strerror}; choose another {option}.",
+            vi=f"Không ghi được {path}: {error.strerror}; hãy chọn {option} khác.",
         ) from error
     log(f"Wrote {path}.", f"Đã ghi {path}.")

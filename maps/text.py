@@ -5,6 +5,7 @@ never round differently.
 """
 
 import json
+import re
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Literal
@@ -12,6 +13,14 @@ from typing import Literal
 Language = Literal["vi", "en"]
 
 _SCRIPT_ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+
+# what would turn the reading order or is no character at all; shown by its code in documents
+_UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufffe\uffff]")
+
+
+def round_count(value: float) -> int:
+    """A count as a whole number, halves up: the one rounding of map, answers and documents."""
+    return int(Decimal(value).to_integral_value(ROUND_HALF_UP))
 
 
 def format_count(value: float, language: Language) -> str:
@@ -24,8 +33,7 @@ def format_count(value: float, language: Language) -> str:
     language
         "vi" or "en".
     """
-    whole = int(Decimal(value).to_integral_value(ROUND_HALF_UP))
-    return _localise(f"{whole:,}", language)
+    return _localise(f"{round_count(value):,}", language)
 
 
 def format_number(value: float, decimals: int, language: Language) -> str:
@@ -74,6 +82,11 @@ def format_share(numerator: float, denominator: float, language: Language) -> st
 def format_date(day: date, language: Language) -> str:
     """A date as dd/mm/yyyy in Vietnamese and as yyyy-mm-dd in English."""
     return day.strftime("%d/%m/%Y") if language == "vi" else day.isoformat()
+
+
+def visible_text(text: str) -> str:
+    """A text of a layer for a document: characters that one cannot see, or that turn the reading order, as ⟨U+…⟩."""
+    return _UNSEEN.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", text)
 
 
 def json_for_script(value: object) -> str:
