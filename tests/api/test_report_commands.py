@@ -6,7 +6,8 @@ import pytest
 from openpyxl import load_workbook
 from pypdf import PdfReader
 
-from phusong.api.answers import coverage_answer, open_run
+from phusong.api.answers import open_run
+from phusong.api.coverage_answer import coverage_answer
 from phusong.maps.page import render_map
 from phusong.maps.text import format_count, format_share
 from tests.api.conftest import run
