@@ -1,13 +1,13 @@
 """The commands report and sheet: the figures are those of the other doors, to the last digit."""
 
 import io
+import json
 
 import pytest
 from openpyxl import load_workbook
 from pypdf import PdfReader
 
 from phusong.api.answers import open_run
-from phusong.api.coverage_answer import coverage_answer
 from phusong.maps.page import render_map
 from phusong.maps.text import format_count, format_share
 from tests.api.conftest import run
@@ -26,14 +26,11 @@ def books(computed, tmp_path_factory):
 def test_totals_are_equal_in_answer_map_workbook_and_pdf(books, computed):
     book, text = books
     results = open_run(computed)
-    people = next(
-        row
-        for row in coverage_answer(results, technology="4G").rows
-        if (row.indicator, row.service) == ("people", "weak")
-    )
+    figures = json.loads(run("coverage", computed.path, "--technology", "4G", "--json").stdout)["rows"]
+    people = next(row for row in figures if (row["indicator"], row["service"]) == ("people", "weak"))
     rows = [row for row in book["Tổng hợp toàn tỉnh"].iter_rows(values_only=True) if row[:2] == ("Dân số", "4G")]
-    share = format_share(people.numerator, people.denominator, "vi")
-    counts = [format_count(value, "vi") for value in (people.numerator, people.denominator)]
+    share = format_share(people["numerator"], people["denominator"], "vi")
+    counts = [format_count(value, "vi") for value in (people["numerator"], people["denominator"])]
     assert [format_count(value, "vi") for value in rows[0][2:4]] == counts
     assert rows[0][4] == share
     assert f"Dân số 4G {counts[0]} {counts[1]} {share}" in text
