@@ -1,4 +1,4 @@
-"""What a country costs, from measured figures: `python3 scripts/country.py [--us 0.5] [--cores 32] ...`.
+"""What a country costs, from measured figures: `python3 scripts/country.py [--us 0.63] [--cores 32] ...`.
 
 The defaults are Viet Nam and the figures measured on the Quảng Bình test data; `docs/how-to/country.md` says where each
 comes from.
@@ -13,7 +13,7 @@ FIGURES = {
     "radius-km": (20.0, "radius [km]"),
     "resolution-m": (30.0, "resolution [m]"),
     "wanted": (1.0, "part of the circle around a mast that is asked for; 1 is the bound"),
-    "us": (0.5, "processor time per wanted pixel and band [µs]"),
+    "us": (0.63, "processor time per wanted pixel and band [µs]"),
     "field-bytes": (1.39, "a cached field on disk, per wanted pixel [bytes]"),
     "store-kb-per-km2": (14.3, "tiles of one run per land area [kB/km²]"),
     "land-km2": (331_000, "land [km²]"),
