@@ -107,7 +107,8 @@ def restore_backup(file: Path, folder: Path) -> Backup:
         made = Path(aside) / "workspace"
         try:
             with tarfile.open(file, "r:") as archive:
-                archive.extractall(made, filter="data")
+                for member in archive:
+                    _extract(archive, member, made)
             contents = json.loads((made / CONTENTS).read_text(encoding="utf-8"))
         except (OSError, tarfile.TarError, ValueError) as error:
             raise InputError(
@@ -133,6 +134,17 @@ def _parts(folder: Path) -> Iterator[Path]:
         kept = name.parts[0] not in NOT_KEPT and not path.name.endswith(("-wal", "-shm", "-journal"))
         if kept and path.is_file() and not path.is_symlink():
             yield path
+
+
+def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
+    """Write a file of a backup below a folder; a backup holds nothing else."""
+    path, content = folder / member.name, archive.extractfile(member) if member.isfile() else None
+    if content is None or not path.resolve().is_relative_to(folder.resolve()):
+        raise tarfile.ExtractError(f"{member.name} is no file of a workspace")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with content, path.open("wb") as copy:
+        shutil.copyfileobj(content, copy)
+    path.chmod((member.mode | 0o600) & 0o755)
 
 
 def _add(archive: tarfile.TarFile, name: str, path: Path) -> tuple[str, int]:
