@@ -10,6 +10,7 @@ from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
+from phusong.geodata.cells import safe_cell
 from phusong.maps.decree30 import FONT
 from phusong.maps.documents import Cell, Report, Table
 from phusong.maps.office_files import fix_times
@@ -86,8 +87,7 @@ def _write_notes(sheet: Worksheet, report: Report) -> None:
 
 def _put(sheet: Worksheet, row: int, column: int, value: Cell) -> XlsxCell:
     cell = sheet.cell(row, column)
-    cell.value = visible_text(value) if isinstance(value, str) else value
-    cell.data_type = "n" if isinstance(value, int) else "s"  # "=…" is text too
+    cell.value = safe_cell(visible_text(value)) if isinstance(value, str) else value
     cell.font = Font(name=FONT, size=12)
     if isinstance(value, int):
         cell.number_format = "#,##0"
