@@ -10,13 +10,14 @@ from typing import Any, Literal, TypeVar
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
+from starlette.datastructures import QueryParams
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from phusong.api.caching import Tags, caching_headers, is_known, tagged
 from phusong.api.callers import Role, require_role
-from phusong.api.errors import LargeBodyError, SlowRequestError
+from phusong.api.errors import LargeBodyError, SlowRequestError, UnknownParameterError
 
 BODY_LIMIT_BYTES = 2**20
 TIME_LIMIT_S = 30.0
@@ -34,6 +35,7 @@ class Declared:
     time_limit_s: float = TIME_LIMIT_S
     kept: Kept = "no"
     reads: bool = False
+    others_add: bool = False
 
     async def pass_on(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through to an application, or raise the error that refuses it."""
@@ -58,6 +60,7 @@ def for_role(
     body_limit_bytes: int = BODY_LIMIT_BYTES,
     time_limit_s: float = TIME_LIMIT_S,
     reads: bool = False,
+    others_add: bool = False,
 ) -> Callable[[Endpoint], Endpoint]:
     """Declare the role that a route needs; stands right above the function, below `@app.get(…)`.
 
@@ -74,10 +77,12 @@ def for_role(
         How long a request with a body may take to be sent and answered [s].
     reads
         Whether a request with a body changes nothing: a question too long for an address.
+    others_add
+        Whether others add parameters of their own to the address; elsewhere unknown ones are refused.
     """
 
     def declare(endpoint: Endpoint) -> Endpoint:
-        setattr(endpoint, _DECLARED, Declared(role, body_limit_bytes, time_limit_s, kept, reads))
+        setattr(endpoint, _DECLARED, Declared(role, body_limit_bytes, time_limit_s, kept, reads, others_add))
         return endpoint
 
     return declare
@@ -97,13 +102,16 @@ class GuardedRoute(APIRoute):
             raise TypeError(f"route {path} declares no role; put @for_role(…) above {endpoint.__name__}")
         self.declared: Declared = getattr(endpoint, _DECLARED)
         super().__init__(path, endpoint, **options)
+        self._parameters = [field.alias for field in self.dependant.query_params]
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, or raise UnauthenticatedError, ForbiddenError, LargeBodyError or SlowRequestError."""
+        """Answer, or raise the error of the role, of unknown parameters, of a large body or of a slow request."""
         await self.declared.pass_on(self._answer, scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer with an entity tag; 304 and no body to those who have the answer."""
+        if not self.declared.others_add:
+            self._refuse_unknown(scope)
         if self.declared.kept == "no" or scope["method"] != "GET":
             await super().handle(scope, receive, send)
             return
@@ -115,6 +123,17 @@ class GuardedRoute(APIRoute):
             await response(scope, receive, send)
         else:
             await super().handle(scope, receive, tagged(scope, send, tag))
+
+    def _refuse_unknown(self, scope: Scope) -> None:
+        """Refuse parameters that the route does not have, and any that is given twice."""
+        given = [name for name, _ in QueryParams(scope["query_string"]).multi_items()]
+        for name in given:
+            if name not in self._parameters or given.count(name) > 1:
+                names = ", ".join(self._parameters) or "none"
+                raise UnknownParameterError(
+                    f"Parameter {name!r} is unknown here or given twice; the parameters are: {names}.",
+                    vi=f"Tham số {name!r} không có ở đây hoặc bị lặp; các tham số: {names}.",
+                )
 
 
 class Guarded:

@@ -14,7 +14,7 @@ from phusong.api.callers import caller_of
 from phusong.api.coverage_answer import coverage_listed, prepare_figures, unit_shape
 from phusong.api.formats import MEDIA_TYPES, OTHER_FORMS, Format, choose_format, send_listed
 from phusong.api.point_answer import point_json
-from phusong.api.problems import declared, refuse_unknown
+from phusong.api.problems import declared
 from phusong.api.runs_answer import runs_answer
 from phusong.api.served import RunCache, ServedRun
 from phusong.api.settlement_rows import SettlementQuery, Sort
@@ -51,7 +51,6 @@ def answer_routes(runs: RunCache) -> APIRouter:
         f: Form = None,
     ) -> Response:
         """People, residential cells and settlements covered, per unit."""
-        refuse_unknown(request, ("level", "unit", "technology", "operator", "profile", "run", "f"))
         if technology is not None:
             technology = technology.replace(" ", "+")  # an unescaped + of "3G+4G" arrives as a space
         answer = partial(
@@ -86,11 +85,6 @@ def answer_routes(runs: RunCache) -> APIRouter:
         f: Form = None,
     ) -> Response:
         """Settlements that meet every condition given."""
-        refuse_unknown(
-            request,
-            ("signal", "power", "broadband", "uncertain", "disagrees", "commune", "unit", "name", "q", "bbox", "sort",
-             "limit", "after", "profile", "run", "f"),
-        )  # fmt: skip
         query = SettlementQuery(
             signal=signal, power=power, broadband=broadband, uncertain=uncertain, disagrees=disagrees,
             commune=commune, unit=unit, name=name, q=q, bbox=None if bbox is None else read_bbox(bbox),
@@ -113,7 +107,6 @@ def answer_routes(runs: RunCache) -> APIRouter:
         run: RunId = None,
     ) -> Response:
         """Service at a point, per technology and operator, and the nearest fibre."""
-        refuse_unknown(request, ("lon", "lat", "profile", "run"))
         opened, public = await open_for(runs, request, run)
         found = point_json(opened, runs.fibre, lon=lon, lat=lat, profile=profile, public=public)
         return Response(found, media_type=MEDIA_TYPES["json"])
@@ -122,7 +115,6 @@ def answer_routes(runs: RunCache) -> APIRouter:
     @for_role("public")
     def published_runs(request: Request) -> BaseModel:
         """The published runs, the newest first."""
-        refuse_unknown(request, ())
         return views.shown(runs_answer(runs.workspace), caller_of(request))
 
     return router

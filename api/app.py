@@ -22,7 +22,7 @@ from phusong.api.detail_routes import detail_routes
 from phusong.api.kernel_gate import KernelGate
 from phusong.api.middleware_metrics import ServiceMetrics
 from phusong.api.operation_routes import operation_routes
-from phusong.api.problems import add_error_handlers, refuse_unknown
+from phusong.api.problems import add_error_handlers
 from phusong.api.served import RunCache
 from phusong.api.whatif_routes import whatif_routes
 from phusong.coverage.dictionary import INTERFERENCE_NOTE
@@ -81,7 +81,6 @@ def _add_service(app: FastAPI, runs: RunCache) -> None:
     @for_role("public", kept="layers")
     def page(request: Request, run: RunId = None) -> HTMLResponse:
         """The map of a run as one page that needs no network; with stations and levels for planners."""
-        refuse_unknown(request, ("run",))
         results = runs.run_for(caller_of(request), run).results
         audience: Audience = "internal" if caller_of(request).sees_levels else "public"
         # the page says itself which scripts are its own
@@ -91,9 +90,8 @@ def _add_service(app: FastAPI, runs: RunCache) -> None:
 
     @app.get("/", responses=PLAIN_ERRORS)
     @for_role("public")
-    def landing(request: Request) -> models.Landing:
+    def landing() -> models.Landing:
         """What is served here."""
-        refuse_unknown(request, ())
         names = (
             "/v1/coverage",
             "/v1/settlements",

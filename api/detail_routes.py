@@ -16,7 +16,6 @@ from phusong.api.diff_answer import DiffAnswer, diff_answer, render_geojson
 from phusong.api.formats import MEDIA_TYPES, choose_format
 from phusong.api.path_place import read_place
 from phusong.api.point_answer import points_json
-from phusong.api.problems import refuse_unknown
 from phusong.api.runs_answer import run_answer
 from phusong.api.served import RunCache
 from phusong.api.settlement_answer import PublicSettlementAnswer, settlement_answer
@@ -36,7 +35,6 @@ def detail_routes(runs: RunCache) -> APIRouter:
     @for_role("public", kept="layers")
     async def settlement(request: Request, settlement_id: str, profile: Profile = None, run: RunId = None) -> BaseModel:
         """One settlement, and why it has no or only weak signal."""
-        refuse_unknown(request, ("profile", "run"))
         opened, public = await open_for(runs, request, run)
         return await run_in_threadpool(
             settlement_answer, opened, runs.workspace, runs.fibre, settlement_id, profile=profile, public=public
@@ -46,7 +44,6 @@ def detail_routes(runs: RunCache) -> APIRouter:
     @for_role("public", reads=True)
     async def points(request: Request, asked: PointsRequest, profile: Profile = None, run: RunId = None) -> Response:
         """Service at up to 1,000 points."""
-        refuse_unknown(request, ("profile", "run"))
         opened, public = await open_for(runs, request, run)
         found = await run_in_threadpool(points_json, opened, runs.fibre, asked.points, profile=profile, public=public)
         return Response(found, media_type=MEDIA_TYPES["json"])
@@ -54,13 +51,11 @@ def detail_routes(runs: RunCache) -> APIRouter:
     @router.get("/profile", responses=ERRORS, response_model=dict[str, Any])
     @for_role("planner", kept="layers")
     def path(
-        request: Request,
         station: Annotated[str, Query(alias="from", description="id of a station, planned ones too")],
         to: Annotated[str, Query(description="the place: lon,lat [degrees, WGS 84]")],
         profile: Annotated[str | None, Query(description="a threshold profile; the first of the settings")] = None,
     ) -> JSONResponse:
         """The path of a station to a place: terrain, clearance, loss by parts, antenna, level and margin."""
-        refuse_unknown(request, ("from", "to", "profile"))
         lon, lat = read_place(to, name="to")
         return JSONResponse(explain_path(runs.workspace, station, lon=lon, lat=lat, profile=profile).to_dict())
 
@@ -68,7 +63,6 @@ def detail_routes(runs: RunCache) -> APIRouter:
     @for_role("public")
     async def one_run(request: Request, run_id: str) -> BaseModel:
         """One run."""
-        refuse_unknown(request, ())
         opened, public = await open_for(runs, request, run_id)
         found = await run_in_threadpool(run_answer, runs.workspace, opened.results)
         return views.public_view(found) if public else found
@@ -81,7 +75,6 @@ def detail_routes(runs: RunCache) -> APIRouter:
     @for_role("planner")
     def difference(request: Request, run_a: str, run_b: str, level: DiffLevel = "commune", f: Form = None) -> Response:
         """What the second run has that the first has not."""
-        refuse_unknown(request, ("level", "f"))
         found = compare_runs(runs.run(run_a).results, runs.run(run_b).results, level=level)
         if choose_format(request, f) == "geojson":
             return Response(render_geojson(found), media_type=MEDIA_TYPES["geojson"])

@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, FastAPI, Query, Request, Response
+from fastapi import APIRouter, FastAPI, Query, Response
 from fastapi.responses import JSONResponse
 
 from phusong.api import models
@@ -11,7 +11,7 @@ from phusong.api.access import GuardedRoute, for_role
 from phusong.api.answers import open_run
 from phusong.api.audit import AuditLog
 from phusong.api.middleware_metrics import CONTENT_TYPE, ServiceMetrics
-from phusong.api.problems import declared, refuse_unknown
+from phusong.api.problems import declared
 from phusong.coverage.results import current_run_id
 from phusong.geodata.workspace import Workspace
 
@@ -35,43 +35,37 @@ def operation_routes(app: FastAPI, workspace: Workspace, *, metrics: ServiceMetr
 
     @router.get("/healthz", responses=_ERRORS)
     @for_role("public")
-    async def health(request: Request) -> models.Health:
+    async def health() -> models.Health:
         """Whether the service answers."""
-        refuse_unknown(request, ())
         return models.Health(run_id=current_run_id(workspace))
 
     @router.get("/readyz", responses=_ERRORS)
     @for_role("public")
-    async def ready(request: Request) -> models.Health:
+    async def ready() -> models.Health:
         """Whether there is a run that can be read; 503 while there is none."""
-        refuse_unknown(request, ())
         return models.Health(run_id=open_run(workspace).run_id)
 
     @router.get("/metrics", response_class=Response, responses=_ERRORS)
     @for_role("auditor")
-    async def measured(request: Request) -> Response:
+    async def measured() -> Response:
         """Requests, durations and answers, in the text format of Prometheus."""
-        refuse_unknown(request, ())
         return Response(metrics.text(), headers={"Content-Type": CONTENT_TYPE})
 
     @router.get("/v1/audit", responses=_ERRORS)
     @for_role("auditor")
     def noted(
-        request: Request,
         since: Annotated[date | None, Query(description="first day, UTC; 31 days ago")] = None,
         caller: Annotated[str | None, Query(description="name of a key or person; all")] = None,
         limit: Annotated[int, Query(ge=1, le=10_000, description="entries at most")] = 100,
     ) -> models.AuditAnswer:
         """Who was answered what, the newest first."""
-        refuse_unknown(request, ("since", "caller", "limit"))
         first = since or datetime.now(UTC).date() - timedelta(days=AUDIT_DAYS)
         return models.AuditAnswer(since=first, entries=audit.entries(since=first, caller=caller, limit=limit))
 
     @router.get("/openapi.json", include_in_schema=False)
     @for_role("public")
-    def description(request: Request) -> JSONResponse:
+    def description() -> JSONResponse:
         """Description of the service."""
-        refuse_unknown(request, ())
         return JSONResponse(app.openapi())
 
     return router

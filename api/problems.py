@@ -17,7 +17,6 @@ from phusong.api.errors import (
     USER_ERRORS,
     QueueFullError,
     UnauthenticatedError,
-    UnknownParameterError,
     problem_of,
     sentences_of,
 )
@@ -110,24 +109,6 @@ def error_response(error: Exception, scope: Scope) -> JSONResponse:
 def declared(statuses: Iterable[int]) -> dict[int | str, dict[str, Any]]:
     """The statuses of errors as FastAPI describes them."""
     return {status: {"model": Problem, "content": {MEDIA_TYPE: {}}} for status in statuses}
-
-
-def refuse_unknown(request: Request, known: tuple[str, ...]) -> None:
-    """Refuse parameters that the route does not have, and any that is given twice.
-
-    Raises
-    ------
-    UnknownParameterError
-        There is one.
-    """
-    given = [name for name, _ in request.query_params.multi_items()]
-    for name in given:
-        if name not in known or given.count(name) > 1:
-            names = ", ".join(known) or "none"
-            raise UnknownParameterError(
-                f"Parameter {name!r} is unknown here or given twice; the parameters are: {names}.",
-                vi=f"Tham số {name!r} không có ở đây hoặc bị lặp; các tham số: {names}.",
-            )
 
 
 def add_error_handlers(app: FastAPI) -> None:

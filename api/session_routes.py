@@ -12,7 +12,7 @@ from phusong.api.access import GuardedRoute, for_role
 from phusong.api.access_middleware import LOGIN_COOKIE, SESSION_COOKIE, session_of
 from phusong.api.callers import caller_of
 from phusong.api.errors import ForbiddenError, UnauthenticatedError
-from phusong.api.problems import declared, language_of, refuse_unknown
+from phusong.api.problems import declared, language_of
 from phusong.api.sessions import LOGIN_S, Sessions, is_csrf_token
 
 if TYPE_CHECKING:
@@ -43,7 +43,6 @@ def session_routes(sessions: Sessions, provider: "Provider | None", *, hours: fl
     @for_role("public")
     def me(request: Request) -> models.Me:
         """Who the caller is, and the token that changes need in a session."""
-        refuse_unknown(request, ())
         caller, session = caller_of(request), session_of(request.scope)
         token = None if session is None else session.csrf_token
         return models.Me(name=caller.name, kind=caller.kind, roles=sorted(caller.roles), csrf_token=token)
@@ -58,18 +57,16 @@ def _add_sign_in(router: APIRouter, sessions: Sessions, provider: "Provider", ho
     @router.get("/login", response_class=RedirectResponse, status_code=303, responses=_ERRORS)
     @for_role("public")
     async def login(
-        request: Request,
         next_path: Annotated[str, Query(alias="next", description="path to go to afterwards", max_length=1000)] = "/",
     ) -> Response:
         """Go to the provider to sign in."""
-        refuse_unknown(request, ("next",))
         url, begun = await provider.begin(local_path(next_path))
         response = RedirectResponse(url, status_code=303)
         _set(response, LOGIN_COOKIE, sessions.begin(begun), LOGIN_S)
         return response
 
     @router.get("/callback", response_class=RedirectResponse, status_code=303, responses=_ERRORS)
-    @for_role("public")
+    @for_role("public", others_add=True)
     async def callback(
         request: Request,
         state: Annotated[str, Query(max_length=1000)] = "",
@@ -99,7 +96,6 @@ def _add_sign_out(router: APIRouter, sessions: Sessions, provider: "Provider") -
     @for_role("public")
     def page(request: Request) -> HTMLResponse:
         """Who is signed in, with a button to sign out."""
-        refuse_unknown(request, ())
         session = session_of(request.scope)
         if session is None:
             raise UnauthenticatedError("Nobody is signed in; begin at /login.", vi="Chưa đăng nhập; hãy vào /login.")

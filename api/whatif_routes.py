@@ -9,7 +9,6 @@ from phusong.api.access import GuardedRoute, for_role
 from phusong.api.answer_routes import ERRORS, RunId, open_for
 from phusong.api.formats import MEDIA_TYPES
 from phusong.api.kernel_gate import LONGEST_WAIT_S, KernelGate
-from phusong.api.problems import refuse_unknown
 from phusong.api.served import RunCache, ServedRun
 from phusong.api.whatif_answer import (
     PlannerRoom,
@@ -55,7 +54,6 @@ def whatif_routes(runs: RunCache, gate: KernelGate) -> APIRouter:
     @for_role("planner", time_limit_s=2 * LONGEST_WAIT_S)
     async def whatif(request: Request, asked: WhatIfRequest, run: RunId = None, f: Form = "json") -> Response:
         """What new, moved and removed stations would change of a run; nothing is stored."""
-        refuse_unknown(request, ("run", "f"))
         opened, _ = await open_for(runs, request, run)
         return await run_in_threadpool(compute, opened, asked, f)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from phusong.geodata.antenna_cuts import copy_cuts
-from phusong.geodata.errors import PhusongError
+from phusong.geodata.errors import PhusongError, words_of
 from phusong.geodata.file_tables import read_file_sheets, read_file_table
 from phusong.geodata.raster_copies import copy_raster
 
@@ -65,7 +65,7 @@ def answer(task: str, source: Path, folder: Path, options: dict[str, Any]) -> di
         vi = f"{source.name} cần nhiều bộ nhớ hơn mức cho phép để đọc; hãy chia nhỏ tệp."
         return {"error": {"class": "InputError", "en": en, "vi": vi}, "stays": False}
     except Exception as error:  # noqa: BLE001 - a file from elsewhere may break any reader: never a traceback
-        what = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        what = f"{type(error).__name__}: {words_of(error)}"
         en = f"{source.name} is damaged: it cannot be read ({what}); save or export it again."
         vi = f"{source.name} hỏng, không đọc được ({what}); hãy lưu hoặc xuất lại."
         return {"error": {"class": "InputError", "en": en, "vi": vi}, "unforeseen": what}

@@ -42,8 +42,8 @@ from phusong.geodata.joins import Join
 from phusong.geodata.layer_stores import GeoPackageLayers
 from phusong.geodata.rasters import import_clutter, import_population, import_terrain
 from phusong.geodata.reports import ImportReport
-from phusong.geodata.settings import Section, validate_toml
 from phusong.geodata.sources import Source, record_source
+from phusong.geodata.toml_models import Section, validate_toml
 from phusong.geodata.workspace import RASTERS, Workspace
 from phusong.geodata.writing import move_over, writing
 

@@ -5,7 +5,8 @@ from urllib.parse import urlsplit
 
 import pydantic
 from annotated_types import Ge, Gt, Le
-from pydantic import BaseModel, ConfigDict
+
+from phusong.geodata.toml_models import Section
 
 Rate = Annotated[str, pydantic.StringConstraints(pattern=r"^[1-9][0-9]{0,6}/(second|minute|hour|day)$")]
 Hours = Annotated[float, Gt(0), Le(168), pydantic.AllowInfNan(False)]
@@ -24,10 +25,8 @@ def _safe_url(value: str) -> str:
 Url = Annotated[str, pydantic.AfterValidator(_safe_url)]
 
 
-class SignIn(BaseModel):
+class SignIn(Section):
     """The OpenID Connect provider, and which of its groups hold which role; `roles_claim` is where it names groups."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
 
     issuer: Url
     client_id: str
@@ -37,15 +36,13 @@ class SignIn(BaseModel):
     session_hours: Hours = 8.0
 
 
-class ServiceSettings(BaseModel):
+class ServiceSettings(Section):
     """How the service answers.
 
     Headers of a proxy are believed only where it calls from one of `trusted_proxies` (addresses or networks).
     `rate_public` is how often one address may ask, `rate_known` one key or session; `public_url` is the address of the
     service as browsers see it; an audit log and keys that ended are kept for `kept_days`.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
 
     trusted_proxies: tuple[pydantic.IPvAnyNetwork, ...] = ()
     rate_public: Rate = "600/minute"

@@ -5,22 +5,20 @@ Thresholds, dates, heights and weights live in the file, each with its source; t
 """
 
 import datetime
-import difflib
 import json
-import tomllib
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Literal, Self
 
 import pydantic
 from annotated_types import Ge, Gt, Le
-from pydantic import BaseModel, ConfigDict
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from phusong.geodata.errors import SettingsError
 from phusong.geodata.service_settings import ServiceSettings
+from phusong.geodata.toml_models import Section, validate_toml
 
 SETTINGS_FILE = "phusong.toml"
 
@@ -28,13 +26,6 @@ Finite = Annotated[float, pydantic.AllowInfNan(False)]
 Positive = Annotated[Finite, Gt(0)]
 NotNegative = Annotated[Finite, Ge(0)]
 Percent = Annotated[Finite, Ge(50), Le(99)]
-Model = TypeVar("Model", bound=BaseModel)
-
-
-class Section(BaseModel):
-    """Base of every section: frozen, unknown keys refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
 
 
 class ModelSettings(Section):
@@ -345,58 +336,3 @@ def parse_settings(text: str, *, where: str) -> Settings:
         The text is no TOML, or holds an unknown key or a value out of range; all faults in one message.
     """
     return validate_toml(Settings, text, where=where)
-
-
-def validate_toml(model: type[Model], text: str, *, where: str) -> Model:
-    """Read TOML text into a pydantic model, all faults in one error.
-
-    Raises
-    ------
-    SettingsError
-        The text is no TOML, or does not fit the model.
-    """
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{where} is not valid TOML: {error}.", vi=f"{where} sai cú pháp TOML: {error}.") from error
-    try:
-        return model.model_validate(data)
-    except pydantic.ValidationError as error:
-        faults = [_describe(model, dict(fault)) for fault in error.errors()]
-        english, vietnamese = ("; ".join(texts) for texts in zip(*faults, strict=True))
-        raise SettingsError(
-            f"{where}: {english}" + ("" if english.endswith("?") else "."),
-            vi=f"{where}: {vietnamese}" + ("" if vietnamese.endswith("?") else "."),
-        ) from error
-
-
-def _describe(model: type[BaseModel], fault: dict[str, Any]) -> tuple[str, str]:
-    location = tuple(fault["loc"])
-    key = ".".join(str(part) for part in location)
-    if fault["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(str(location[-1]), sorted(_known_keys(model)), n=1, cutoff=0.5)
-        hint, goi_y = "; remove it", "; hãy bỏ đi"
-        if near:
-            hint, goi_y = f", did you mean {near[0]}?", f", ý bạn là {near[0]}?"
-        return f"unknown key {key}{hint}", f"khóa không biết {key}{goi_y}"
-    if fault["type"] == "missing":
-        return f"key {key} is missing; add it", f"thiếu khóa {key}; hãy bổ sung"
-    message = str(fault["msg"]).removeprefix("Value error, ")
-    got = "" if isinstance(fault["input"], Mapping) else f", got {fault['input']!r}"
-    if fault["type"] == "value_error":
-        got = ""
-    return f"{key or 'file'}: {message}{got}", f"{key or 'tệp'}: giá trị không hợp lệ ({message}{got})"
-
-
-def _known_keys(model: type[BaseModel]) -> set[str]:
-    """Names of all keys of a model and of the models inside it."""
-    keys: set[str] = set()
-    pending: list[Any] = [model]
-    while pending:
-        item = pending.pop()
-        if isinstance(item, type) and issubclass(item, BaseModel):
-            keys.update(item.model_fields)
-            pending.extend(field.annotation for field in item.model_fields.values())
-        else:
-            pending.extend(getattr(item, "__args__", ()))
-    return keys

@@ -113,11 +113,8 @@ def scan_ground(e, ground_m, count):
         for m in range(np.uint64(count)):
             i = e[K + m] - j
             flat = own_m[m] - e[FLAT + DROP + m] * (i * i)
-            slope, before, point = (
-                (flat - tx) / i if i >= 1.0 else _NOTHING,
-                e[FLAT + FROM_TX + m],
-                e[FLAT + TX_POINT + m],
-            )
+            slope = (flat - tx) / i if i >= 1.0 else _NOTHING
+            before, point = e[FLAT + FROM_TX + m], e[FLAT + TX_POINT + m]
             is_more = slope > before
             e[FLAT + FROM_TX + m], e[FLAT + TX_POINT + m] = slope if is_more else before, i if is_more else point
             slope = (flat - e[FLAT + RX_M + m]) * inverse if i >= 1.0 else _NOTHING

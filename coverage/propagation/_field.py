@@ -184,8 +184,7 @@ def sweep_losses(
     cover = np.empty(longest if clutter.size > 0 else 0)
     zones = np.empty(longest if zone.size > 0 else 0, np.uint8)
     near = ends.near_points(tables.step_km, link)
-    own = ends.own_points(near, longest)
-    line, ray = line_work(longest), ray_work(longest, own)
+    line, ray = line_work(longest), ray_work(longest, ends.own_points(near, longest))
     places, pixels = np.empty(longest + 1, np.int64), np.empty((start[1:] - start[:-1]).max(), np.int32)
     e, values = ray.ends.rows, np.empty((terms.shape[0], BLOCK))
     level, base = 0, 0
@@ -213,9 +212,9 @@ def sweep_losses(
                 e[ends.COL_STEP + m], e[ends.ROW_STEP + m] = col_step, row_step
                 e[ends.STEP + m] = math.sqrt(col_step * col_step + row_step * row_step) * pixel_km
             sample_ends(terrain, clutter, stop - first, ray.ends)
-            put_ends(stop - first, own, near, clutter.size > 0, first_coast, tables, link, ray)
+            put_ends(stop - first, near, clutter.size > 0, first_coast, tables, link, ray)
             with_sea = first_coast <= sample[pixels[stop - 1]]
-            fill_end_losses(stop - first, own, with_sea, ground, terms, tables, link, ray, values)
+            fill_end_losses(stop - first, with_sea, terms, tables, link, ray, values)
             for m in range(stop - first):
                 p = pixels[first + m]
                 for j in range(terms.shape[0]):

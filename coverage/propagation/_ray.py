@@ -284,10 +284,11 @@ def _look_over(curve, own, count, earth, e, root):
 
 
 @compiled
-def put_ends(count, own, near, with_clutter, first_coast, tables, link, ray):
+def put_ends(count, near, with_clutter, first_coast, tables, link, ray):
     """Put the paths whose ends stand in `ray.ends` in the block; `K` never falls from one to the next on a ray."""
     e, ground_m, cover_m, w = ray.ends.rows, ray.ends.ground_m, ray.ends.cover_m, ray.block
-    passed, inverse, root = ray.passed[0], tables.steps.inverse, tables.steps.root
+    own, passed = ground_m.shape[0] - 1, ray.passed[0]
+    inverse, root = tables.steps.inverse, tables.steps.root
     ends.begin(e, ground_m[0], count, ray.round.y[0], link)
     ends.take_stems(e, count, own, ray.tx_point, ray.total, ray.weighted)
     ends.take_slopes(e, count, own, FLAT, ray.flat.tx_slope)
@@ -334,12 +335,12 @@ def _put_zones(count, first_coast, ray):
 
 
 @compiled
-def _put_roughness(m, own, tables, link, ray):
+def _put_roughness(m, tables, link, ray):
     """`_block.put_roughness` of a path, whose own points follow those of the ray."""
     w = ray.block
     k, step_km = int(w[rows.STEPS + m]), w[rows.STEP + m]
     drop = 500.0 / link.effective_radius_km * step_km * step_km
-    start = max(k - own, 0)
+    start = max(k - ray.ends.ground_m.shape[0] + 1, 0)
     for i in range(start, k + 1):
         ray.terrain_m[i] = ray.ends.ground_m[k - i, m]
         ray.flat_m[i] = ray.terrain_m[i] - drop * (np.float64(i) * np.float64(i))
@@ -349,21 +350,21 @@ def _put_roughness(m, own, tables, link, ray):
 
 
 @compiled
-def fill_end_losses(count, own, with_sea, terrain_m, terms, tables, link, ray, loss):
+def fill_end_losses(count, with_sea, terms, tables, link, ray, loss):
     """Fill `loss[n_freq, count]` with the losses of the paths in the block."""
-    w = ray.block
+    w, tx_ground_m = ray.block, ray.ends.rows[ends.TX_GROUND]
     full = rows.fill_up(w, count)
     if with_sea:
         rows.fill_zones(w, full, link)
-    rows.complete(w, full, terrain_m[0], link)
+    rows.complete(w, full, tx_ground_m, link)
     for j in range(terms.shape[0]):
         band = band_of(terms[j])
-        n_ducting = rows.diffract(w, full, terrain_m[0], band, link, with_sea, ray.which)
+        n_ducting = rows.diffract(w, full, tx_ground_m, band, link, with_sea, ray.which)
         for q in range(n_ducting):
             m = np.uint64(ray.which[q])
             if m < np.uint64(count) and math.isnan(w[rows.ROUGHNESS + m]):
-                _put_roughness(m, own, tables, link, ray)
-        rows.combine(w, ray.packed, full, terrain_m[0], band, link, ray.which, n_ducting)
+                _put_roughness(m, tables, link, ray)
+        rows.combine(w, ray.packed, full, tx_ground_m, band, link, ray.which, n_ducting)
         for place in range(count):
             loss[j, place] = w[rows.LOSS_DB + np.uint64(place)]
 
@@ -375,7 +376,6 @@ def ray_loss(terrain_m, clutter_m, zone, needed, terms, tables, link, ray, loss)
     `clutter_m` may be empty (no clutter on the ray), and so may `zone` (inland throughout).
     """
     n, e, near = terrain_m.size, ray.ends.rows, ends.near_points(tables.step_km, link)
-    own = ray.ends.ground_m.shape[0] - 1
     clutter_m, values, points = clutter_m.copy(), np.empty((terms.shape[0], BLOCK)), np.empty(BLOCK, np.int64)
     first_coast = start_ray(terrain_m, clutter_m, zone, near, tables, link, ray)
     count = 0
@@ -383,13 +383,13 @@ def ray_loss(terrain_m, clutter_m, zone, needed, terms, tables, link, ray, loss)
         if needed[k]:
             m = np.uint64(count)
             e[K + m], e[ends.STEP + m], points[count] = k, tables.step_km, k
-            for j in range(own + 1):
+            for j in range(ray.ends.ground_m.shape[0]):
                 ray.ends.ground_m[j, m] = terrain_m[max(k - j, 0)]
                 ray.ends.cover_m[j, m] = clutter_m[max(k - j, 0)] if clutter_m.size > 0 else 0.0
             count += 1
         if count == BLOCK or (count > 0 and k == n - 1):
-            put_ends(count, own, near, clutter_m.size > 0, first_coast, tables, link, ray)
-            fill_end_losses(count, own, first_coast <= k, terrain_m, terms, tables, link, ray, values)
+            put_ends(count, near, clutter_m.size > 0, first_coast, tables, link, ray)
+            fill_end_losses(count, first_coast <= k, terms, tables, link, ray, values)
             for j in range(terms.shape[0]):
                 for place in range(count):
                     loss[j, points[place]] = values[j, place]
