@@ -1,6 +1,7 @@
 """The command serve: one web process, or several that share a port."""
 
 import os
+import socket
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -43,6 +44,7 @@ def serve(
             vi=f"Không kiểm soát truy cập thì dịch vụ chỉ phục vụ máy này; {host} mở cho máy khác. Hãy bỏ "
             "--no-access-control hoặc --host.",
         )
+    _require_free(host, port)
     _log_access(folder, not no_access_control)
     os.environ |= {SERVED_FOLDER: str(workspace.path.resolve()), SERVED_TO_ALL: "1" if no_access_control else ""}
     with tempfile.TemporaryDirectory(prefix="phusong-metrics-") as metrics:
@@ -68,6 +70,20 @@ def app_to_serve() -> "FastAPI":
     from phusong.api.app import create_app
 
     return create_app(os.environ[SERVED_FOLDER], access_control=not os.environ[SERVED_TO_ALL])
+
+
+def _require_free(host: str, port: int) -> None:
+    """Refuse an address at which this machine cannot listen, or somebody does already."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise InputError(
+            f"The service cannot listen at {host}, port {port}: {error.strerror}; choose another --port or --host.",
+            vi=f"Dịch vụ không mở được cổng {port} tại {host}: {error.strerror}; hãy chọn --port hoặc --host khác.",
+        ) from error
 
 
 def _log_access(folder: Path, access_control: bool) -> None:

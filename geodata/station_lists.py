@@ -119,7 +119,7 @@ def _take_part(frame: pd.DataFrame, position: int, part: int, technologies: Sequ
 
 
 def _masts(frame: pd.DataFrame, table: Table) -> list[str | None]:
-    """Name each station's mast after the first station at its position; a station without position has its own."""
+    """Name each station's mast after the first with an id at its position; a station without position has its own."""
     if table.geometry is not None:
         places: list[object] = [None if shape is None else shape.wkb for shape in table.geometry]
     else:
@@ -128,8 +128,9 @@ def _masts(frame: pd.DataFrame, table: Table) -> list[str | None]:
             return list(frame["station_id"])
         pairs = zip(frame[fields[0]], frame[fields[1]], strict=True)
         places = [None if None in pair else pair for pair in pairs]
-    first: dict[object, str | None] = {}
-    return [
-        station if place is None else first.setdefault(place, station)
-        for place, station in zip(places, frame["station_id"], strict=True)
-    ]
+    stations = list(frame["station_id"])
+    first: dict[object, str] = {}
+    for place, station in zip(places, stations, strict=True):
+        if place is not None and station is not None:
+            first.setdefault(place, station)
+    return [first.get(place, station) for place, station in zip(places, stations, strict=True)]

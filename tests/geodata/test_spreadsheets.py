@@ -255,6 +255,14 @@ def test_what_a_list_does_not_say_is_assumed_counted_and_noted(workspace: Worksp
     assert any(note.startswith("ASSUMED") for note in report.notes)
 
 
+def test_a_station_whose_id_is_damaged_takes_no_other_of_its_mast_with_it(workspace: Workspace, tmp_path: Path) -> None:
+    report = read(
+        workspace, simple(tmp_path / "a.xlsx", HEADER, ["#REF!", *ROW[1:]], ["B2", *ROW[1:]], ["B3", *ROW[1:]])
+    )
+    assert [(issue.row, issue.code) for issue in report.rows] == [(2, "spreadsheet_error")]
+    assert list(workspace.read_layer("stations")["mast_id"]) == ["B2", "B2"]
+
+
 def test_a_table_with_our_column_names_is_held_to_the_schema(workspace: Workspace, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no column for mast_id, band_mhz"):
         read(workspace, simple(tmp_path / "a.xlsx", ["station_id", *HEADER[1:]], ROW))
