@@ -25,6 +25,7 @@ from phusong.api import (
     unit_commands,
     validation_command,
     watch_command,
+    whatif_command,
 )
 from phusong.api.console import log_error
 from phusong.api.errors import USER_ERRORS
@@ -64,6 +65,7 @@ app.command("validate-model")(validation_command.validate_model)
 app.command("reconcile")(reconcile_command.reconcile)
 app.command("runs")(run_commands.runs)
 app.command("diff")(diff_commands.diff)
+app.command("whatif")(whatif_command.whatif)
 app.command("map")(run_commands.map_)
 app.command("report")(report_commands.report)
 app.command("sheet")(report_commands.sheet)

@@ -8,6 +8,7 @@ from phusong.api.models import Answer, ServiceClass
 
 Lon = Annotated[FiniteFloat, Field(ge=-180, le=180, description="longitude, WGS 84 [deg]")]
 Lat = Annotated[FiniteFloat, Field(ge=-90, le=90, description="latitude, WGS 84 [deg]")]
+Height = Annotated[FiniteFloat, Field(ge=1, le=1000, description="of the antennas above ground [m]")]
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 Values = Annotated[list[FiniteFloat], Field(min_length=1, max_length=12)]
 
@@ -32,9 +33,9 @@ class NewStation(_Asked):
     mast_id: Name | None = Field(None, description="the station's id")
     operator: Name
     technology: Literal["2G", "3G", "4G", "5G"]
-    band_mhz: FiniteFloat
-    bandwidth_mhz: FiniteFloat
-    height_agl_m: FiniteFloat
+    band_mhz: Annotated[FiniteFloat, Field(ge=30, le=6000)]
+    bandwidth_mhz: Annotated[FiniteFloat, Field(gt=0, le=400)]
+    height_agl_m: Height
     azimuths_deg: Values | None = Field(None, description="none is one omnidirectional sector")
     downtilt_deg: Values | None = None
     mechanical_tilt_deg: Values | None = None
@@ -50,7 +51,7 @@ class MovedStation(_Asked):
     station_id: Name
     lon: Lon
     lat: Lat
-    height_agl_m: FiniteFloat | None = None
+    height_agl_m: Height | None = None
 
 
 class WhatIfRequest(_Asked):

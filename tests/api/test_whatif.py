@@ -1,6 +1,7 @@
 """What stations would change, over HTTP: figures, picture, refusals, one at a time."""
 
 import io
+import json
 import shutil
 import threading
 
@@ -16,7 +17,7 @@ from phusong.coverage.compute import compute
 from phusong.coverage.results import Results
 from phusong.geodata.workspace import Workspace
 
-from .conftest import local_client
+from .conftest import local_client, run
 
 
 @pytest.fixture(scope="module")
@@ -136,3 +137,41 @@ def test_one_computes_eight_wait_and_the_next_is_told_to_come_again(tmp_path):
     with gate.turn():
         done.append(2)
     assert done == [1, 2]
+
+
+def command(own, **other):
+    place = station(own)
+    options = {"lon": place["lon"], "lat": place["lat"], "height": 60, "technology": "4G", "band": 1800, "eirp": 61}
+    return ["whatif", own.path, *(f"--{name}={value}" for name, value in (options | other).items())]
+
+
+def test_the_command_says_what_the_service_says(client, own):
+    place = station(own, station_id="what-if", operator="what-if", azimuths_deg=[0, 120, 240])
+    over_http = asked(client, {"new": [place]}).json()
+    printed = run(*command(own, azimuths="0,120,240", bandwidth=place["bandwidth_mhz"]), "--json")
+    assert printed.exit_code == 0, printed.stderr
+    assert json.loads(printed.stdout) == over_http
+
+
+def test_the_command_takes_the_usual_bandwidth_and_prints_what_is_gained(own):
+    printed = run(*command(own), "--lang", "vi")
+    assert printed.exit_code == 0, printed.stderr
+    assert "điểm dân cư có thêm sóng" in printed.stdout
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "english"),
+    [
+        ({"height": "nan"}, 2, "--height"),
+        ({"height": 0}, 2, "--height"),
+        ({"band": 1801}, 1, "give it with --bandwidth"),
+        ({"eirp": "loud"}, 1, "--eirp takes 1 to 12 numbers"),
+        ({"eirp": "61,inf"}, 1, "--eirp takes 1 to 12 numbers"),
+        ({"eirp": "61,60", "azimuths": "0,120,240"}, 1, "a list of 2 values for 3 sectors"),
+        ({"lon": 10, "lat": 50}, 1, "outside the terrain"),
+    ],
+)
+def test_what_the_command_cannot_do_is_one_sentence(own, change, code, english):
+    result = run(*command(own, **change))
+    assert result.exit_code == code
+    assert english in result.stderr
