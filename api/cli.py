@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from phusong.api import (
     answer_commands,
+    bench_command,
     database_commands,
     diff_commands,
     fetch_command,
@@ -72,6 +73,7 @@ app.command("sheet")(report_commands.sheet)
 app.command("export")(database_commands.export)
 app.command("watch")(watch_command.watch)
 app.command("serve")(serve_command.serve)
+app.command("bench")(bench_command.bench)
 app.command("backup")(operation_commands.backup)
 app.command("restore")(operation_commands.restore)
 app.command("prune")(operation_commands.prune)

@@ -14,11 +14,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from phusong.coverage.benchmark import describe_machine
 from scripts.bench_api import measure_api
 from scripts.bench_fields import measure_fields, measure_new_mast, measure_radii, measure_threads
 from scripts.bench_imports import measure_imports
 from scripts.bench_increments import computed_workspace, measure_increments
-from scripts.bench_machine import describe_machine
 from scripts.bench_mapping import measure_mapping, measure_masts
 from scripts.bench_operations import measure_operations
 from scripts.bench_peers import measure_peers

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from phusong.coverage.benchmark import ONE_BAND_GHZ, THREE_BANDS_GHZ, processor_seconds, wall_seconds
 from phusong.coverage.field import LossField, loss_field
 from phusong.geodata.grid import Raster
-from scripts.bench_machine import in_own_process, processor_seconds, wall_seconds
+from scripts.bench_machine import in_own_process
 from scripts.bench_sites import Site, line_of_sight_share, sites
 
-ONE_BAND_GHZ, THREE_BANDS_GHZ = (1.8,), (0.7, 1.8, 2.6)
 PATH_STRIDE = 4  # the path evaluator is measured on every fourth row
 RADII_KM = (5.0, 10.0, 15.0, 20.0, 30.0)
 # name, with clutter, bands, time percentage

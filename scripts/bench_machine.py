@@ -1,62 +1,14 @@
-"""What a figure was measured on, and how: processor time, wall time, and the peak memory of a process of its own."""
+"""Figures of a process of its own, and its peak memory."""
 
-import importlib.metadata
 import multiprocessing
-import os
-import platform
 import resource
-import statistics
 import sys
-import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
 Answer = TypeVar("Answer")
-PACKAGES = ("numba", "llvmlite", "numpy", "phusong")
-
-
-def describe_machine() -> dict[str, Any]:
-    """Cores, processor, memory and versions."""
-    return {
-        "cores": os.cpu_count(),
-        "processor": _processor(),
-        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        **{name: importlib.metadata.version(name) for name in PACKAGES},
-    }
-
-
-def _processor() -> str:
-    facts = Path("/proc/cpuinfo")
-    if not facts.exists():
-        return platform.processor() or platform.machine()
-    lines = facts.read_text().splitlines()
-    fields = dict(line.split("\t: ", 1) for line in lines if "\t: " in line)
-    fields = {name.strip(): value for name, value in fields.items()}
-    return f"{fields.get('model name', '?')}, family {fields.get('cpu family', '?')} model {fields.get('model', '?')}"
-
-
-def processor_seconds(run: Callable[[], object], repeat: int) -> float:
-    """Median processor time of all threads, after one run that is not counted (it compiles)."""
-    return _median(run, repeat, time.process_time)
-
-
-def wall_seconds(run: Callable[[], object], repeat: int) -> float:
-    """Median wall time after one run that is not counted."""
-    return _median(run, repeat, time.perf_counter)
-
-
-def _median(run: Callable[[], object], repeat: int, clock: Callable[[], float]) -> float:
-    run()
-    times = []
-    for _ in range(repeat):
-        begin = clock()
-        run()
-        times.append(clock() - begin)
-    return statistics.median(times)
 
 
 def in_own_process(run: Callable[..., Answer], *arguments: Any) -> tuple[Answer, float]:

@@ -16,11 +16,12 @@ from typing import Any
 
 import numpy as np
 
+from phusong.coverage.benchmark import processor_seconds
 from phusong.coverage.propagation import _math
 from phusong.coverage.propagation._compile import compiled
 from phusong.geodata.grid import Raster
 from scripts.bench_fields import ONE_BAND_GHZ, THREE_BANDS_GHZ, count_pixels, field_of
-from scripts.bench_machine import in_own_process, processor_seconds
+from scripts.bench_machine import in_own_process
 from scripts.bench_sites import Site, sites
 
 N_CALL = 1_000_000

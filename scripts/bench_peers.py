@@ -21,9 +21,9 @@ from pyproj import Transformer
 from rasterio.transform import from_origin
 from rasterio.warp import Resampling, reproject, transform_bounds
 
+from phusong.coverage.benchmark import processor_seconds
 from phusong.geodata.raster_files import write_raster
 from scripts.bench_fields import ONE_BAND_GHZ, count_pixels, field_of
-from scripts.bench_machine import processor_seconds
 from scripts.bench_sites import Site, sites
 from tests.coverage.terrain import LINK
 

@@ -18,15 +18,15 @@ from rasterio.transform import from_origin
 from rasterio.warp import Resampling, reproject
 from rasterio.windows import Window
 
+from phusong.coverage.benchmark import CELL_M, RELIEF_M_PER_KM
 from phusong.coverage.propagation._formulas import effective_radius_km
 from phusong.geodata.grid import Grid, Raster
 from phusong.geodata.raster_files import grid_of
 from phusong.geodata.rasters import clutter_height
+from phusong.geodata.sample.rough import patchy_clutter, rough_terrain
 from phusong.geodata.settings import parse_settings, render_settings
-from tests.coverage.terrain import LINK, middle, patchy_clutter, rough_terrain
+from tests.coverage.terrain import LINK, middle
 
-CELL_M = 30.0
-RELIEF_M_PER_KM = 60.0  # of the seeded terrain: 900 m within 15 km
 SRTM_TILE, SRTM_MIDDLE_LON_LAT, SRTM_CRS = "N27E086", (86.5, 27.5), "EPSG:32645"
 MOUNTAIN_MAST_LON_LAT = (105.739332, 17.736117)  # QBM0166: of all masts the one with the highest land within 15 km
 SEEN_SAMPLE = 2000  # pixels asked for their line of sight

@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
+from phusong.coverage.benchmark import describe_machine, measure_engine
 from phusong.coverage.field import LossField
 from phusong.coverage.plan import plan
 from phusong.geodata.grid import Grid
 from scripts.bench_fields import count_pixels, measure_fields
 from scripts.bench_increments import N_MANY, N_MANY_MASTS, _new_mast, _new_stations
-from scripts.bench_machine import describe_machine, in_own_process
+from scripts.bench_machine import in_own_process
 from scripts.bench_mapping import AS_OF, Errors, measure_masts
 from scripts.bench_province import _drop_half_the_masts, _size
 
@@ -71,3 +72,9 @@ def test_a_process_of_its_own_says_its_own_peak_memory():
     answer, peak_mb = in_own_process(describe_machine)
     assert answer["cores"] >= 1
     assert peak_mb > 10.0
+
+
+def test_the_engine_is_measured_without_any_data():
+    found = measure_engine(radius_km=1.0, repeat=1)
+    assert found["pixels"] > 0
+    assert all(value > 0.0 for value in found.values())

@@ -10,7 +10,8 @@ from phusong.coverage.propagation._ends import OWN_POINTS
 from phusong.coverage.propagation.errors import OutOfValidityError
 from phusong.coverage.propagation.p1812 import path_loss_db
 from phusong.geodata.grid import Grid, Raster
-from tests.coverage.terrain import LINK, middle, patchy_clutter, rough_terrain
+from phusong.geodata.sample.rough import patchy_clutter, rough_terrain
+from tests.coverage.terrain import LINK, middle
 
 RADIUS_M = 2200.0
 

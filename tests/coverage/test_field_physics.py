@@ -10,7 +10,8 @@ from phusong.coverage.field import loss_field, point_loss_db
 from phusong.coverage.propagation.errors import OutOfValidityError
 from phusong.coverage.propagation.p1812 import path_loss_db
 from phusong.geodata.grid import Raster
-from tests.coverage.terrain import LINK, middle, patchy_clutter, rough_terrain
+from phusong.geodata.sample.rough import patchy_clutter, rough_terrain
+from tests.coverage.terrain import LINK, middle
 
 CELL_M = 30.0
 ON_BARE_LAND = {"freqs_ghz": [1.8], "polarization": "vertical"}

@@ -19,8 +19,9 @@ from phusong.coverage.propagation.p2109 import building_entry_loss_db
 from phusong.coverage.results import Results
 from phusong.geodata.errors import InputError, SettingsError, UnknownNameError
 from phusong.geodata.grid import Grid, Raster
+from phusong.geodata.sample.rough import patchy_clutter, rough_terrain
 from tests.coverage.conftest import AS_OF
-from tests.coverage.terrain import LINK, middle, patchy_clutter, rough_terrain
+from tests.coverage.terrain import LINK, middle
 
 FREQ_GHZ = 1.8
 PARTS = ("free_space_db", "terrain_db", "clutter_db", "time_db", "ducting_db", "troposcatter_db", "model_db")
