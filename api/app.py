@@ -5,6 +5,7 @@ one at the next request. Every route declares its role, and what the public sees
 `access_views`. Errors are problem+json with the statuses of `errors.STATUS_OF`.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 from fastapi import FastAPI, Request
@@ -32,7 +33,9 @@ from phusong.geodata.workspace import Workspace
 from phusong.maps.data import Audience
 
 
-def create_app(workspace_path: Path | str, *, access_control: bool = True) -> FastAPI:
+def create_app(
+    workspace_path: Path | str, *, access_control: bool = True, opened: Callable[[], None] | None = None
+) -> FastAPI:
     """Make the service of a workspace.
 
     Parameters
@@ -41,6 +44,8 @@ def create_app(workspace_path: Path | str, *, access_control: bool = True) -> Fa
         Folder of the workspace.
     access_control
         Whether callers are told apart; without it everybody on this machine may do everything, and nobody else.
+    opened
+        Called after a run has been opened, in the thread that opened it.
 
     Raises
     ------
@@ -65,7 +70,7 @@ def create_app(workspace_path: Path | str, *, access_control: bool = True) -> Fa
     app.router.route_class = GuardedRoute
     app.state.tags = Tags(workspace)
     add_error_handlers(app)
-    runs = RunCache(workspace, prepare=prepare)
+    runs = RunCache(workspace, prepare=prepare, opened=opened)
     app.include_router(answer_routes(runs))
     app.include_router(detail_routes(runs))
     app.include_router(whatif_routes(runs, KernelGate()))

@@ -16,8 +16,10 @@ from starlette.datastructures import Headers
 from starlette.types import Message, Scope, Send
 
 from phusong.api.callers import ANYBODY, CALLER, Caller
+from phusong.api.fibre_answer import file_stamp
 from phusong.api.problems import language_of
-from phusong.coverage.results import current_run_id, find_run
+from phusong.coverage.results import find_run
+from phusong.coverage.run_stores import open_run_store
 from phusong.geodata.errors import UnknownNameError
 from phusong.geodata.settings import SETTINGS_FILE
 from phusong.geodata.workspace import RASTERS, Workspace
@@ -38,6 +40,8 @@ class Tags:
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
+        self._store = open_run_store(workspace)
+        self._files = [str(workspace.layers_path), *(str(workspace.raster_path(name)) for name in RASTERS)]
         made_by = _code() + (workspace.path / SETTINGS_FILE).read_bytes()
         self._key = hashlib.blake2b(made_by, digest_size=32).digest()
 
@@ -51,7 +55,7 @@ class Tags:
         of_layers
             Whether the answer depends on the layers as they are imported now.
         """
-        current = current_run_id(self._workspace)
+        current = self._store.current_id()
         layers = self._layers() if of_layers else ""
         if current is None or layers is None:
             return None
@@ -84,11 +88,8 @@ class Tags:
 
     def _layers(self) -> str | None:
         """Changes with every import; None for a database, where rows are edited without one."""
-        files = [self._workspace.layers_path, *(self._workspace.raster_path(name) for name in RASTERS)]
-        states = [path.stat() if path.exists() else None for path in files]
-        if states[0] is None:
-            return None
-        return repr([(state.st_mtime_ns, state.st_size, state.st_ino) for state in states if state is not None])
+        stamps = [file_stamp(path) for path in self._files]
+        return None if stamps[0] is None else repr(stamps)
 
 
 def is_known(scope: Scope, tag: str) -> bool:

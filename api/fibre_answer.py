@@ -1,6 +1,7 @@
 """The fibre endpoint that reaches a point, from the layer as it is imported now."""
 
 import math
+import os
 import threading
 import time
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ class FibreFinder:
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
+        self._path = str(workspace.layers_path)
         self._lock = threading.Lock()
         self._layer: _Layer | None = None
 
@@ -78,11 +80,16 @@ class FibreFinder:
 
     def stamp(self) -> object:
         """What changes when the layer may have changed."""
-        path = self._workspace.layers_path
-        if not path.exists():
-            return int(time.monotonic() / DATABASE_SECONDS)
-        state = path.stat()
-        return state.st_mtime_ns, state.st_size, state.st_ino
+        return file_stamp(self._path) or int(time.monotonic() / DATABASE_SECONDS)
+
+
+def file_stamp(path: str) -> tuple[int, int, int] | None:
+    """What changes when a file is written anew; None where there is none."""
+    try:
+        state = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return state.st_mtime_ns, state.st_size, state.st_ino
 
 
 def _read_layer(workspace: Workspace, stamp: object, crs: str) -> _Layer:

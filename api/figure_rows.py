@@ -101,8 +101,10 @@ class FigureRows:
 
     def _is(self, column: str, values: Iterable[str], found: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
         code_of, codes = self._code_of[column], self._codes[column][found]
-        wanted = [code_of[value] for value in values if value in code_of]
-        return np.isin(codes, wanted)
+        wanted = np.zeros(len(codes), dtype=bool)
+        for value in values:
+            wanted |= codes == code_of.get(value, -2)
+        return wanted
 
     def _json(self, position: int) -> bytes:
         sent = self._sent[position]

@@ -6,11 +6,10 @@ All are plain ASGI: nothing is buffered, and each costs a few microseconds.
 import ipaddress
 import math
 import time
+from bisect import bisect_right
 from collections.abc import Callable
 
 from limits import RateLimitItem, parse_many
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from phusong.api.callers import ANYBODY, CALLER, Caller
@@ -27,6 +26,7 @@ SECURITY_HEADERS: dict[bytes, bytes] = {
     b"cache-control": b"no-store",
     b"permissions-policy": b"geolocation=(), camera=(), microphone=()",
 }
+SWEEP_S = 60.0
 STRICT_TRANSPORT = (b"strict-transport-security", b"max-age=31536000")
 
 
@@ -82,6 +82,45 @@ class SecurityHeaders:
         await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)
 
 
+class MovingWindows:
+    """When callers asked, as far back as their limits look; used by one thread.
+
+    (The memory of `limits` keeps every address that ever asked, and starts a thread a hundred times a second.)
+
+    Parameters
+    ----------
+    clock
+        The time [s since 1970].
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._asked: dict[tuple[RateLimitItem, tuple[str, str]], list[float]] = {}
+        self._swept_s = clock()
+
+    def hit(self, limit: RateLimitItem, who: tuple[str, str]) -> float:
+        """Note that somebody asks; the time until a limit lets them ask again [s], 0 where it lets them now."""
+        now_s, window_s = self._clock(), limit.get_expiry()
+        if now_s - self._swept_s > SWEEP_S:
+            self._sweep(now_s)
+        times = self._asked.setdefault((limit, who), [])
+        del times[: bisect_right(times, now_s - window_s)]
+        if len(times) >= limit.amount:
+            return times[0] + window_s - now_s
+        times.append(now_s)
+        return 0.0
+
+    def __len__(self) -> int:
+        return len(self._asked)
+
+    def _sweep(self, now_s: float) -> None:
+        """Forget those whose windows are over."""
+        self._asked = {
+            key: times for key, times in self._asked.items() if times and times[-1] > now_s - key[0].get_expiry()
+        }
+        self._swept_s = now_s
+
+
 class RateLimit:
     """Refuses callers that ask too often: keys and sessions each by themselves, everybody else by address.
 
@@ -101,8 +140,7 @@ class RateLimit:
         self._app = app
         self._public = parse_many(public)
         self._known = parse_many(known)
-        self._clock = clock
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+        self._windows = MovingWindows(clock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer 429 with `Retry-After`."""
@@ -118,12 +156,8 @@ class RateLimit:
         caller: Caller = scope.get(CALLER, ANYBODY)
         known = caller.kind in ("key", "session", "local")
         who = (caller.kind, caller.name) if known else ("address", _network(scope))
-        exceeded = [limit for limit in (self._known if known else self._public) if not self._limiter.hit(limit, *who)]
-        return max((self._until(limit, who) for limit in exceeded), default=None)
-
-    def _until(self, limit: RateLimitItem, who: tuple[str, str]) -> int:
-        reset_s = self._limiter.get_window_stats(limit, *who).reset_time
-        return max(1, math.ceil(reset_s - self._clock()))
+        waits_s = [self._windows.hit(limit, who) for limit in (self._known if known else self._public)]
+        return max((max(1, math.ceil(wait_s)) for wait_s in waits_s if wait_s > 0), default=None)
 
 
 def _network(scope: Scope) -> str:

@@ -1,5 +1,6 @@
 """The command serve: one web process, or several that share a port."""
 
+import gc
 import os
 import socket
 import tempfile
@@ -34,6 +35,7 @@ def serve(
     import uvicorn
 
     from phusong.api.access_middleware import is_loopback
+    from phusong.api.http_protocol import LimitedHttp
     from phusong.geodata.workspace import Workspace
 
     workspace = Workspace.open(folder)
@@ -56,6 +58,8 @@ def serve(
             host=host,
             port=port,
             workers=processes,
+            http=LimitedHttp,
+            ws="none",
             proxy_headers=False,
             server_header=False,
             access_log=False,  # the audit log and the metrics say more, and the proxy has its own
@@ -69,7 +73,16 @@ def app_to_serve() -> "FastAPI":
     """Make the service in a web process; what it serves stands in its environment."""
     from phusong.api.app import create_app
 
-    return create_app(os.environ[SERVED_FOLDER], access_control=not os.environ[SERVED_TO_ALL])
+    return create_app(
+        os.environ[SERVED_FOLDER], access_control=not os.environ[SERVED_TO_ALL], opened=_spare_the_collector
+    )
+
+
+def _spare_the_collector() -> None:
+    """Keep a run that was opened out of the garbage collector's rounds, each of which would stop all requests."""
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
 
 
 def _require_free(host: str, port: int) -> None:

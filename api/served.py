@@ -88,14 +88,24 @@ class RunCache:
         Where the runs are.
     prepare
         Called once with every run that is opened, to make what its answers are made of.
+    opened
+        Called after that.
     keep
         How many runs and pages stay in memory.
     """
 
-    def __init__(self, workspace: Workspace, *, prepare: Callable[[ServedRun], None], keep: int = 4) -> None:
+    def __init__(
+        self,
+        workspace: Workspace,
+        *,
+        prepare: Callable[[ServedRun], None],
+        opened: Callable[[], None] | None = None,
+        keep: int = 4,
+    ) -> None:
         self.workspace = workspace
         self._store = open_run_store(workspace)
         self._prepare = prepare
+        self._opened = opened
         self.fibre = FibreFinder(workspace)
         self._keep = keep
         self._lock = threading.Lock()
@@ -149,6 +159,8 @@ class RunCache:
                 found = ServedRun(results)
                 self._prepare(found)
                 self._remember(self._runs, results.run_id, found)
+                if self._opened is not None:
+                    self._opened()
             return found
 
     def page(self, results: Results, *, audience: Audience) -> str:

@@ -146,7 +146,7 @@ class SettlementRows:
 
     def rank(self, sort: Sort) -> npt.NDArray[np.int64]:
         """Rank of every settlement in an order, by position."""
-        return np.argsort(self._orders[sort])
+        return self._ranks[sort]
 
     def total(self, column: str, positions: npt.NDArray[np.int64]) -> float | None:
         """Sum of a column over settlements, None where it is known of none."""
@@ -197,6 +197,10 @@ class SettlementRows:
         """What `q` searches, by settlement."""
         columns = [self.table[name] for name in ("settlement_id", "name", "commune_name", "district_name")]
         return [search_key(" ".join(str(part) for part in parts if part)) for parts in zip(*columns, strict=True)]
+
+    @cached_property
+    def _ranks(self) -> dict[Sort, npt.NDArray[np.int64]]:
+        return {sort: np.argsort(order) for sort, order in self._orders.items()}
 
     @cached_property
     def _orders(self) -> dict[Sort, npt.NDArray[np.int64]]:

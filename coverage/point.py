@@ -1,5 +1,6 @@
 """What a run says of one pixel: every technology and operator's level, server and service class, and the commune."""
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,7 +15,7 @@ from phusong.coverage.service import (
     CLASS_NAMES,
     NO_SIGNAL_CDBM,
     location_allowance_db,
-    location_probability,
+    location_probability_of_one,
     required_cdbm,
     station_sigma_db,
     technology_groups,
@@ -44,11 +45,15 @@ class PixelSignal:
 
 @dataclass(frozen=True, eq=False)
 class _Needed:
-    """Lowest levels of the weak and the good class by server row [0.01 dBm], and the weak threshold itself [dBm]."""
+    """Lowest levels of the weak and the good class by server row [0.01 dBm], and the weak threshold itself [dBm].
+
+    `allowance_db` is the location allowance by server row [dB].
+    """
 
     weak_cdbm: npt.NDArray[np.int16]
     good_cdbm: npt.NDArray[np.int16]
     weak_dbm: Floats
+    allowance_db: Floats
 
 
 class PointReader:
@@ -74,10 +79,12 @@ class PointReader:
 
     def pixel(self, x_m: float, y_m: float) -> tuple[int, int] | None:
         """Row and column of the pixel that holds a point in the CRS of the grid, None outside the grid."""
-        if not (np.isfinite(x_m) and np.isfinite(y_m) and self._results.grid.contains(x_m, y_m)):
+        if not (math.isfinite(x_m) and math.isfinite(y_m)):
             return None
-        row, col = (int(index) for index in self._results.grid.index(x_m, y_m))
-        return row, col
+        cols, rows = self._results.grid.pixel_position(x_m, y_m)
+        row, col = math.floor(rows + 0.5), math.floor(cols + 0.5)
+        height, width = self._results.grid.shape
+        return (row, col) if 0 <= row < height and 0 <= col < width else None
 
     def commune(self, row: int, col: int) -> tuple[str, str] | None:
         """Code and name of the commune of a pixel, whose centre decides; None outside the province."""
@@ -119,7 +126,6 @@ class PointReader:
         ids, x_m, y_m, sigma_l_db = self._stations
         rsrp_dbm = level_cdbm / 100
         over_weak_db = rsrp_dbm - float(needed.weak_dbm[server])
-        allowance_db = float(location_allowance_db(sigma_l_db[server], profile.location_pct))
         centre = self._centre(*pixel)
         apart_m = float(np.hypot(x_m[server] - centre[0], y_m[server] - centre[1]))
         return PixelSignal(
@@ -127,10 +133,10 @@ class PointReader:
             operator,
             CLASS_NAMES[(level_cdbm >= int(needed.weak_cdbm[server])) + (level_cdbm >= int(needed.good_cdbm[server]))],
             rsrp_dbm=rsrp_dbm,
-            margin_db=round(over_weak_db - allowance_db, 2),
+            margin_db=round(over_weak_db - float(needed.allowance_db[server]), 2),
             station_id=ids[server],
             distance_km=round(apart_m / 1000, 3),
-            probability=round(float(location_probability(over_weak_db, sigma_l_db[server])), 4),
+            probability=round(location_probability_of_one(over_weak_db, float(sigma_l_db[server])), 4),
         )
 
     def _required(self, technology: str, profile: ThresholdProfile) -> _Needed:
@@ -139,7 +145,8 @@ class PointReader:
             threshold, floor_dbm = profile.thresholds[technology], self._results.floor_dbm
             weak_dbm, good_dbm = np.maximum(threshold.weak_dbm, floor_dbm), np.maximum(threshold.good_dbm, floor_dbm)
             weak, good = (required_cdbm(dbm, self._stations[3], profile.location_pct) for dbm in (weak_dbm, good_dbm))
-            self._needed[key] = _Needed(weak, good, weak_dbm)
+            allowance_db = location_allowance_db(self._stations[3], profile.location_pct)
+            self._needed[key] = _Needed(weak, good, weak_dbm, allowance_db)
         return self._needed[key]
 
     @cached_property

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
@@ -15,6 +16,7 @@ from phusong.geodata.errors import StoreError
 from phusong.geodata.workspace import Workspace
 
 CURRENT = "current"
+LONGEST_ID = 4096  # bytes
 MANIFEST = "manifest.json"
 TABLES = ("settlements", "places", "figures", "stations", "signals", "units")
 
@@ -52,10 +54,20 @@ class FolderRuns:
 
     runs_dir: Path
 
+    @cached_property
+    def _pointer(self) -> str:
+        return str(self.runs_dir / CURRENT)
+
     def current_id(self) -> str | None:
         """Id of the published run, None before the first."""
-        pointer = self.runs_dir / CURRENT
-        return pointer.read_text(encoding="utf-8").strip() if pointer.is_file() else None
+        try:
+            descriptor = os.open(self._pointer, os.O_RDONLY)  # every request reads it, some several times
+        except FileNotFoundError:
+            return None
+        try:
+            return os.read(descriptor, LONGEST_ID).decode("utf-8").strip()
+        finally:
+            os.close(descriptor)
 
     def run_ids(self) -> list[str]:
         """Ids of the folders with a manifest."""

@@ -65,8 +65,20 @@ def location_probability(margin_db: npt.ArrayLike, sigma_l_db: npt.ArrayLike) ->
     margin, sigma = np.broadcast_arrays(np.asarray(margin_db, float), np.asarray(sigma_l_db, float))
     steps = np.where(margin >= 0, math.inf, -math.inf)
     deviates = np.divide(margin, sigma, out=steps, where=sigma > 0)
-    share = [0.5 * math.erfc(-deviate / math.sqrt(2.0)) for deviate in deviates.ravel()]
+    share = [_normal_share(deviate) for deviate in deviates.ravel()]
     return np.array(share, dtype=np.float64).reshape(deviates.shape)
+
+
+def location_probability_of_one(margin_db: float, sigma_l_db: float) -> float:
+    """`location_probability` of one place, without the cost of arrays."""
+    if sigma_l_db > 0:
+        return _normal_share(margin_db / sigma_l_db)
+    return 1.0 if margin_db >= 0 else 0.0
+
+
+def _normal_share(deviate: float) -> float:
+    """Φ of a standard normal deviate."""
+    return 0.5 * math.erfc(-deviate / math.sqrt(2.0))
 
 
 def required_cdbm(

@@ -4,13 +4,16 @@ from datetime import date
 import pytest
 from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
+from hypothesis import given
+from hypothesis import strategies as st
+from limits import parse_many
 
 from phusong.api.access import GuardedRoute, for_role
 from phusong.api.access_store import AccessStore
 from phusong.api.app import create_app
 from phusong.api.audit import AuditLog
 from phusong.api.keys import Keys
-from phusong.api.middleware import RateLimit
+from phusong.api.middleware import MovingWindows, RateLimit
 from phusong.api.problems import add_error_handlers, language_of
 
 from .conftest import local_client
@@ -94,6 +97,32 @@ def test_the_limit_is_over_when_the_window_is():
         return [status for status in sent if status]
 
     assert asyncio.run(statuses()) == [200, 429, 200]
+
+
+def test_callers_are_forgotten_when_their_windows_are_over():
+    now = [1000.0]
+    windows, (limit,) = MovingWindows(lambda: now[0]), parse_many("2/second")
+    for number in range(1000):
+        windows.hit(limit, ("address", str(number)))
+    assert len(windows) == 1000
+    now[0] += 61
+    assert [windows.hit(limit, ("address", "one")) for _ in range(3)] == [0, 0, 1]
+    assert len(windows) == 1
+
+
+@given(st.lists(st.floats(0, 2), min_size=1, max_size=60))
+def test_no_window_ever_holds_more_than_its_limit(pauses_s):
+    now, let_in = [0.0], []
+    windows, (limit,) = MovingWindows(lambda: now[0]), parse_many("3/5 second")
+    for pause_s in pauses_s:
+        now[0] += pause_s
+        wait_s = windows.hit(limit, ("address", "one"))
+        in_window = [then for then in let_in if then > now[0] - 5]
+        assert (wait_s == 0) == (len(in_window) < 3)
+        if wait_s:
+            assert wait_s == in_window[0] + 5 - now[0]
+        else:
+            let_in.append(now[0])
 
 
 def test_a_body_that_is_too_large_is_refused_whether_it_says_so_or_not(bare):

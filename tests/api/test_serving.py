@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -83,6 +83,22 @@ def test_what_is_being_answered_at_the_end_is_answered(computed):
         assert answer.startswith(b"HTTP/1.1 200")
         assert answer.rstrip().endswith(b"</html>")
         assert server.wait(60) in (0, -signal.SIGTERM)
+
+
+def test_headers_without_end_are_not_kept(computed):
+    with served(computed.path) as (address, _):
+        host, port = re.search(r"//(.*):(\d+)", address).groups()
+        with socket.create_connection((host, int(port)), timeout=60) as caller:
+            caller.sendall(b"GET /healthz HTTP/1.1\r\nHost: here\r\n\r\n")
+            while not caller.recv(65536).endswith(b"}"):
+                pass
+            caller.sendall(b"GET /healthz HTTP/1.1\r\nHost: here\r\n")
+            with suppress(ConnectionError):  # the service ends it at 64 KiB
+                for _ in range(4096):
+                    caller.sendall(b"X-Bomb: " + b"a" * 4096 + b"\r\n")
+            with suppress(ConnectionError):
+                assert b"headers are too long" in caller.recv(65536)
+        assert get(f"{address}/healthz")
 
 
 @pytest.mark.parametrize("words", [["--no-access-control"], []])

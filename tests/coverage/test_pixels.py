@@ -16,6 +16,15 @@ def test_single_pixels_are_those_of_the_rasters(sample, computed):
         assert reader.read(row, col) == [(level[row, col], server[row, col]) for level, server in rasters]
 
 
+def test_what_is_kept_of_tiles_is_bounded_and_the_answers_are_the_same(sample, computed, monkeypatch):
+    results = Results.open(sample, computed.run_id)
+    places = np.random.default_rng(2).integers((0, 0), results.grid.shape, size=(200, 2)).tolist()
+    reader, forgetful = PixelReader(results), PixelReader(results)
+    whole = [reader.read(*place) for place in places]
+    monkeypatch.setattr("phusong.coverage.pixels.KEPT_BYTES", 1)
+    assert [forgetful.read(*place) for place in places] == whole
+
+
 def test_a_tile_that_is_gone_or_cut_short_is_told(copied):
     results = Results.open(copied)
     tile = next(iter(results.tiles[PixelReader(results).layers[0]].values()))
