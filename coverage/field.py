@@ -14,9 +14,10 @@ import numpy.typing as npt
 
 from phusong.coverage.link import location_sigma_db
 from phusong.coverage.propagation import _field
-from phusong.coverage.propagation._formulas import Link
-from phusong.coverage.propagation._ray import MIN_POINTS, ray_tables
+from phusong.coverage.propagation._carried import ray_tables
+from phusong.coverage.propagation._ray import MIN_POINTS
 from phusong.coverage.propagation._sample import bilinear, line_work, sample_line
+from phusong.coverage.propagation._terms import Link
 from phusong.coverage.propagation.errors import OutOfValidityError
 from phusong.coverage.propagation.p1812 import ZONES, make_link
 from phusong.geodata.grid import Grid, Raster

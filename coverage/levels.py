@@ -20,8 +20,8 @@ from phusong.coverage.masts import Geometry
 from phusong.coverage.model import PathTerms
 from phusong.coverage.models import find_model
 from phusong.coverage.propagation._field import near_limit_km
-from phusong.coverage.propagation._formulas import effective_radius_km
 from phusong.coverage.propagation._sample import bilinear
+from phusong.coverage.propagation._terms import effective_radius_km
 from phusong.coverage.signal import Emitter, Sectors, SignalTile, compute_point_levels_dbm, quantise_cdb, sectors_of
 from phusong.coverage.stations import Station
 from phusong.coverage.tiles import Box, Corner

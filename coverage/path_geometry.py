@@ -11,17 +11,12 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from phusong.coverage.propagation._combine import loss_by_mechanism_db
 from phusong.coverage.propagation._field import near_limit_km
-from phusong.coverage.propagation._formulas import (
-    LIGHT_SPEED_GHZ_M,
-    Geometry,
-    Link,
-    loss_by_mechanism_db,
-    slant_db,
-)
 from phusong.coverage.propagation._profile import TOLERANCE_KM, profile_geometry
 from phusong.coverage.propagation._ray import MIN_POINTS
 from phusong.coverage.propagation._sample import bilinear, line_work, sample_line
+from phusong.coverage.propagation._terms import LIGHT_SPEED_GHZ_M, Geometry, Link, slant_db
 from phusong.coverage.propagation.errors import OutOfValidityError
 from phusong.geodata.grid import Raster
 

@@ -17,7 +17,7 @@ from phusong.coverage.field import loss_field
 from phusong.coverage.ground import read_population
 from phusong.coverage.people import compute_people
 from phusong.coverage.prepare import Prepared, prepare
-from phusong.coverage.propagation._formulas import effective_radius_km
+from phusong.coverage.propagation._terms import effective_radius_km
 from phusong.coverage.service import Classes, best_class, classify_levels, station_sigma_db
 from phusong.coverage.signal import Emitter, SignalTile, quantise_cdb, sectors_of
 from phusong.geodata.grid import Raster

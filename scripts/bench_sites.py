@@ -19,7 +19,7 @@ from rasterio.warp import Resampling, reproject
 from rasterio.windows import Window
 
 from phusong.coverage.benchmark import CELL_M, RELIEF_M_PER_KM
-from phusong.coverage.propagation._formulas import effective_radius_km
+from phusong.coverage.propagation._terms import effective_radius_km
 from phusong.geodata.grid import Grid, Raster
 from phusong.geodata.raster_files import grid_of
 from phusong.geodata.rasters import clutter_height

@@ -13,24 +13,10 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from phusong.coverage.propagation._combine import combined_loss_db, enhanced_loss_db
 from phusong.coverage.propagation._compile import compiled, inlined
-from phusong.coverage.propagation._formulas import (
-    EARTH_RADIUS_KM,
-    K_BETA,
-    Diffraction,
-    Geometry,
-    Reach,
-    combined_loss_db,
-    diffraction_loss_db,
-    ducting_loss_db,
-    ducting_matters,
-    enhanced_loss_db,
-    free_space_p_db,
-    reach_of,
-    slant_db,
-    spherical_clearance,
-    with_zones,
-)
+from phusong.coverage.propagation._diffraction import diffraction_loss_db, spherical_clearance
+from phusong.coverage.propagation._ducting import ducting_loss_db, ducting_matters, reach_of, with_zones
 from phusong.coverage.propagation._math import atan
 from phusong.coverage.propagation._profile import (
     NO_COAST_KM,
@@ -39,6 +25,15 @@ from phusong.coverage.propagation._profile import (
     smooth_surface_m,
 )
 from phusong.coverage.propagation._steps import last_point_of, smooth_nu, steepest
+from phusong.coverage.propagation._terms import (
+    EARTH_RADIUS_KM,
+    K_BETA,
+    Diffraction,
+    Geometry,
+    Reach,
+    free_space_p_db,
+    slant_db,
+)
 
 Floats = npt.NDArray[np.float64]
 BLOCK = 64  # samples: so many that all rows stay in the processor's nearest memory

@@ -13,9 +13,9 @@ import numpy.typing as npt
 from phusong.coverage.propagation import _block as rows
 from phusong.coverage.propagation._block import BLOCK
 from phusong.coverage.propagation._compile import compiled, inlined
-from phusong.coverage.propagation._formulas import EARTH_RADIUS_KM, K_BETA
 from phusong.coverage.propagation._math import log
 from phusong.coverage.propagation._profile import TOLERANCE_KM
+from phusong.coverage.propagation._terms import EARTH_RADIUS_KM, K_BETA
 
 OWN_POINTS = 16  # before its end that a path has of its own
 
@@ -166,7 +166,6 @@ def put_horizons(w, e, last_m, count):
     for m in range(np.uint64(count)):
         k, step_km, ground = e[K + m], e[STEP + m], last_m[m]
         total, rise, direct, drop = k * step_km, e[ROUND + DIRECT + m], e[FLAT + DIRECT + m], e[FLAT + DROP + m]
-        w[rows.LAND + m] = w[rows.INLAND + m] = total
         w[rows.STEP + m], w[rows.STEPS + m], w[rows.ROUGHNESS + m], w[rows.RX_GROUND + m] = step_km, k, np.nan, ground
         w[rows.V1 + m] = step_km * (2.0 * e[TOTAL + m] + first_m + ground)
         w[rows.V2 + m] = step_km * step_km * (6.0 * e[WEIGHTED + m] + first_m + (3.0 * k - 1.0) * ground)

@@ -14,11 +14,12 @@ import numpy.typing as npt
 
 from phusong.coverage.propagation import _ends as ends
 from phusong.coverage.propagation._block import BLOCK, SLANT_DB
+from phusong.coverage.propagation._carried import ray_work, start_ray
 from phusong.coverage.propagation._compile import compiled
-from phusong.coverage.propagation._formulas import slant_db
 from phusong.coverage.propagation._path import fill_path_losses, path_work, put_path
-from phusong.coverage.propagation._ray import MIN_POINTS, fill_end_losses, put_ends, ray_work, start_ray
+from phusong.coverage.propagation._ray import MIN_POINTS, fill_end_losses, put_ends
 from phusong.coverage.propagation._sample import bilinear, line_work, sample_ends, sample_line
+from phusong.coverage.propagation._terms import slant_db
 
 NEAR_KM = 0.25  # P.1812-7 §1: paths from 0.25 km
 RAYS_APART_PX = 1.5  # at most, where pixels take them

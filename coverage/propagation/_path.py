@@ -13,7 +13,6 @@ import numpy.typing as npt
 from phusong.coverage.propagation import _block as rows
 from phusong.coverage.propagation._block import BLOCK
 from phusong.coverage.propagation._compile import compiled, compiled_sum
-from phusong.coverage.propagation._formulas import EARTH_RADIUS_KM, K_BETA, band_of
 from phusong.coverage.propagation._profile import (
     COASTAL,
     NO_COAST_KM,
@@ -22,6 +21,7 @@ from phusong.coverage.propagation._profile import (
     zone_lengths,
 )
 from phusong.coverage.propagation._steps import StepTables, number_of, ordered, steepest, step_tables
+from phusong.coverage.propagation._terms import EARTH_RADIUS_KM, K_BETA, band_of
 
 Floats = npt.NDArray[np.float64]
 

@@ -1,7 +1,7 @@
 """The geometry of one path profile, by scanning it: the plain form, for any spacing of points.
 
 Rec. ITU-R P.1812-7, Annex 1, §4.3 and Attachment 1. The kernels of rays and of paths of equal
-steps (`_ray`, `_path`) find the same quantities in other ways; all end in `_formulas.Geometry`.
+steps (`_ray`, `_path`) find the same quantities in other ways; all end in `_terms.Geometry`.
 """
 
 import math
@@ -9,15 +9,9 @@ import math
 import numpy as np
 
 from phusong.coverage.propagation._compile import compiled, inlined
-from phusong.coverage.propagation._formulas import (
-    EARTH_RADIUS_KM,
-    K_BETA,
-    Diffraction,
-    Geometry,
-    reach_of,
-    slant_db,
-    spherical_clearance,
-)
+from phusong.coverage.propagation._diffraction import spherical_clearance
+from phusong.coverage.propagation._ducting import reach_of
+from phusong.coverage.propagation._terms import EARTH_RADIUS_KM, K_BETA, Diffraction, Geometry, slant_db
 
 SEA = 1
 COASTAL = 3

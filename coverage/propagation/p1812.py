@@ -12,18 +12,19 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from phusong.coverage.propagation._carried import ray_tables, ray_work
+from phusong.coverage.propagation._combine import loss_db
 from phusong.coverage.propagation._ends import near_points, own_points
-from phusong.coverage.propagation._formulas import (
+from phusong.coverage.propagation._profile import SEA, profile_geometry
+from phusong.coverage.propagation._ray import MIN_POINTS, ray_loss
+from phusong.coverage.propagation._terms import (
     LIGHT_SPEED_GHZ_M,
     Link,
     effective_radius_km,
     frequency_terms,
     inverse_normal,
-    loss_db,
     times_of,
 )
-from phusong.coverage.propagation._profile import SEA, profile_geometry
-from phusong.coverage.propagation._ray import MIN_POINTS, ray_loss, ray_tables, ray_work
 from phusong.coverage.propagation.errors import OutOfValidityError
 
 FREQ_RANGE_GHZ = (0.03, 6.0)  # P.1812-7 §1

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from phusong.coverage.propagation._block import BLOCK
+from phusong.coverage.propagation._carried import ray_tables, ray_work
 from phusong.coverage.propagation._ends import near_points, own_points
 from phusong.coverage.propagation._path import fill_path_losses, path_work, put_path
-from phusong.coverage.propagation._ray import ray_loss, ray_tables, ray_work
+from phusong.coverage.propagation._ray import ray_loss
 from phusong.coverage.propagation.errors import OutOfValidityError
 from phusong.coverage.propagation.p1812 import make_link, path_loss_db, ray_loss_db
 

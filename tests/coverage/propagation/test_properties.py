@@ -10,17 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from phusong.coverage.propagation._combine import combined_loss_db, enhanced_loss_db, loss_db
 from phusong.coverage.propagation._compile import compiled
-from phusong.coverage.propagation._formulas import (
-    band_of,
-    combined_loss_db,
-    diffraction_db,
-    ducting_loss_db,
-    enhanced_loss_db,
-    free_space_p_db,
-    loss_db,
-)
+from phusong.coverage.propagation._diffraction import diffraction_db
+from phusong.coverage.propagation._ducting import ducting_loss_db
 from phusong.coverage.propagation._profile import profile_geometry
+from phusong.coverage.propagation._terms import band_of, free_space_p_db
 from phusong.coverage.propagation.errors import OutOfValidityError
 from phusong.coverage.propagation.p1812 import make_link, path_loss_db, ray_loss_db
 
