@@ -244,21 +244,21 @@ def _add_ducting(w, packed, which, count, tx_m, band, link):
 def put_roughness(w, m, stem_m, stem_flat, start, terrain_m, flat, tx_m, link, tables):
     """Put the roughness (eq. 95) of a path in place `m`, and in line of sight its horizons (eq. 81).
 
-    Ground and ground on a flattened Earth are those of `stem_m` and `stem_flat` before point `start`, and those of
-    `terrain_m` and `flat` from there on.
+    Ground and ground on a flattened Earth are those of `stem_m` and `stem_flat` before point `start`, which is at
+    least 1, and those of `terrain_m` and `flat` from there on.
     """
     step_km, total, one, root = w[STEP + m], w[DISTANCE + m], tables.one, tables.root
     k = int(w[STEPS + m])
     rx_m = w[RX_GROUND + m] + link.rx_agl_m
     first, last = int(w[TX_HORIZON + m] / step_km + 0.5), k - int(w[RX_HORIZON + m] / step_km + 0.5)
     if w[IN_SIGHT + m] > 0.0:
-        slope, middle = w[TX_HORIZON_SLOPE + m] * step_km, max(start, 1)
-        before = steepest(stem_flat, root, root, 1, middle, k, tx_m, slope)
-        nu = steepest(flat, root, root, middle, k, k, tx_m, slope)
+        slope = w[TX_HORIZON_SLOPE + m] * step_km
+        before = steepest(stem_flat, root, root, 1, start, k, tx_m, slope)
+        nu = steepest(flat, root, root, start, k, k, tx_m, slope)
         if before > nu:
-            first = last_point_of(before, stem_flat, root, root, 1, middle, k, tx_m, slope)
+            first = last_point_of(before, stem_flat, root, root, 1, start, k, tx_m, slope)
         else:
-            first = last_point_of(nu, flat, root, root, middle, k, k, tx_m, slope)
+            first = last_point_of(nu, flat, root, root, start, k, k, tx_m, slope)
         last = first
         w[TX_HORIZON + m], w[RX_HORIZON + m] = first * step_km, total - first * step_km
     tx_surface, rx_surface = tx_m - w[TX_EFFECTIVE + m], rx_m - w[RX_EFFECTIVE + m]

@@ -216,7 +216,7 @@ def _put_roughness(m, terrain_m, tx_m, link, work):
     if w[rows.IN_SIGHT + m] > 0.0:
         drop = 500.0 / link.effective_radius_km * w[rows.STEP + m] * w[rows.STEP + m]
         _flatten(terrain_m, work.bare, drop, int(w[rows.STEPS + m]), work.row)
-    rows.put_roughness(w, m, terrain_m, work.row, 0, terrain_m, work.row, tx_m, link, work.tables)
+    rows.put_roughness(w, m, terrain_m, work.row, 1, terrain_m, work.row, tx_m, link, work.tables)
 
 
 @compiled

@@ -176,12 +176,12 @@ def _put_roughness(m, tables, link, ray):
     w = ray.block
     k, step_km = int(w[rows.STEPS + m]), w[rows.STEP + m]
     drop = 500.0 / link.effective_radius_km * step_km * step_km
-    start = max(k - ray.ends.ground_m.shape[0] + 1, 0)
+    start = max(k - ray.ends.ground_m.shape[0] + 1, 1)
     for i in range(start, k + 1):
         ray.terrain_m[i] = ray.ends.ground_m[k - i, m]
         ray.flat_m[i] = ray.terrain_m[i] - drop * (np.float64(i) * np.float64(i))
     rows.put_roughness(
-        w, m, ray.round.y, ray.flat.y, max(start, 1), ray.terrain_m, ray.flat_m, ray.ends.rows[TX_M], link, tables.steps
+        w, m, ray.round.y, ray.flat.y, start, ray.terrain_m, ray.flat_m, ray.ends.rows[TX_M], link, tables.steps
     )
 
 

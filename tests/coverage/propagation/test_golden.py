@@ -102,17 +102,31 @@ def field_profile(row: Row) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return terrain_m, clutter_m if clutter_m.any() else np.empty(0), zone
 
 
+def spoil(work: tuple) -> None:
+    """Leave in places to work in what no evaluator may make use of."""
+    for part in work:
+        if isinstance(part, tuple):
+            spoil(part)
+        else:
+            part.fill(np.nan if part.dtype.kind == "f" else 10**6)
+
+
 def field_ray_difference_db(row: Row) -> float:
-    """For the evaluator of rays in fields, which is asked for some points; infinite if it fills others."""
+    """For the evaluator of rays in fields, which is asked for some points; infinite if it fills others.
+
+    Beyond the last of them the ray goes on, over a wall and the sea.
+    """
     terrain_m, cover_m, zone = field_profile(row)
+    terrain_m = np.append(terrain_m, 9000.0)
+    cover_m = np.append(cover_m, 50.0) if cover_m.size else cover_m
+    zone = np.append(zone, np.uint8(1)) if zone.size else zone
     n, points = terrain_m.size, numbers(row["points"]).astype(int)
     needed = np.isin(np.arange(n), points)
     terms, made = make_link(numbers(row["freqs_ghz"]), **link(row))
     ours = np.full((len(terms), n), np.nan)
     tables = ray_tables(float(row["spacing_km"]), n, made)
     work = ray_work(n + 1, own_points(near_points(tables.step_km, made), n))
-    if zone.size == 0:  # the places to work in were last used over the sea
-        ray_loss(terrain_m, cover_m, np.ones(n, np.uint8), needed, terms, tables, made, work, ours)
+    spoil(work)
     ray_loss(terrain_m, cover_m, zone, needed, terms, tables, made, work, ours)
     if not np.isnan(ours[:, ~needed]).all():
         return math.inf
@@ -125,7 +139,7 @@ def field_path_difference_db(row: Row, *, times: int = 1) -> float:
     terms, made = make_link(numbers(row["freqs_ghz"]), **link(row))
     points = np.tile(numbers(row["points"]).astype(int)[::-1], times)  # the longest first
     work, ours = path_work(terrain_m.size), np.empty((len(terms), points.size))
-    work.ground_m[:] = np.nan
+    spoil((work.block, work.packed, work.which, work.ground_m, work.row))
     for place, k in enumerate(points):
         work.ground_m[place, : k + 1] = terrain_m[: k + 1]
         put_path(place, k, cover_m[: k + 1].copy(), zone[: k + 1], float(row["spacing_km"]), made, work)
