@@ -93,6 +93,16 @@ def _add_service(app: FastAPI, runs: RunCache) -> None:
             runs.page(results, audience=audience), headers={"Content-Security-Policy": "frame-ancestors 'none'"}
         )
 
+    @app.get("/whatif", response_class=HTMLResponse, responses=ERRORS)
+    @for_role("planner", kept="layers")
+    def planning(request: Request, run: RunId = None) -> HTMLResponse:
+        """The map of a run on which planners put stations: the page asks `/v1/whatif`."""
+        results = runs.run_for(caller_of(request), run).results
+        return HTMLResponse(
+            runs.page(results, audience="internal", whatif=True),
+            headers={"Content-Security-Policy": "frame-ancestors 'none'"},
+        )
+
     @app.get("/", responses=PLAIN_ERRORS)
     @for_role("public")
     def landing() -> models.Landing:

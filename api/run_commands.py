@@ -24,7 +24,6 @@ from phusong.geodata.errors import InputError
 from phusong.maps.text import Language, format_count, format_date, format_share
 
 if TYPE_CHECKING:
-    from phusong.coverage.results import Results
     from phusong.geodata.workspace import Workspace
 
 
@@ -60,7 +59,11 @@ def demo(
         language=language,
     )
     print_settlements(settlements_answer(opened, SettlementQuery(signal="none", power="no", broadband="no")), language)
-    _write_map(results, workspace, folder / "map.html", audience="internal")  # all of it is invented
+    from phusong.maps.page import render_map
+
+    with working("drawing the map / đang vẽ bản đồ"):
+        page = render_map(results, workspace, audience="internal")  # all of it is invented
+    write_page(page, folder / "map.html")
 
 
 def compute(
@@ -189,13 +192,35 @@ def map_(
         Literal["public", "internal"], typer.Option(help="internal: with masts, stations, levels, distances, fibre.")
     ] = "public",
     run: Annotated[str | None, typer.Option("--run", help="Run or scenario; the published one.")] = None,
+    unit: Annotated[str | None, typer.Option(metavar="CODE", help="The page of one commune.")] = None,
+    diff: Annotated[
+        tuple[str, str] | None, typer.Option("--diff", metavar="RUN_A RUN_B", help="What changed between two runs.")
+    ] = None,
+    index: Annotated[bool, typer.Option("--index", help="List the runs, and link the pages beside FILE.")] = False,
 ) -> None:
-    """Draw the map of a run as one HTML file that needs no network."""
+    """Draw the map of a run as one HTML file that needs no network; or one commune, two runs, or the list of runs."""
     from phusong.api.answers import open_run
     from phusong.geodata.workspace import Workspace
 
+    if sum((bool(unit or run), diff is not None, index)) > 1:
+        raise typer.BadParameter("--diff, --index and (--run, --unit) are different pages; choose one of them")
     workspace = Workspace.open(folder)
-    _write_map(open_run(workspace, run), workspace, out, audience=audience)
+    with working("drawing the map / đang vẽ bản đồ"):
+        if index:
+            from phusong.coverage.results import list_runs
+            from phusong.maps.runs_page import render_runs_page
+
+            page = render_runs_page(list_runs(workspace), name=workspace.settings.name, out=out, audience=audience)
+        elif diff is not None:
+            from phusong.maps.diff_page import render_diff_page
+
+            before, after = (open_run(workspace, name) for name in diff)
+            page = render_diff_page(before, after, workspace, audience=audience)
+        else:
+            from phusong.maps.page import render_map
+
+            page = render_map(open_run(workspace, run), workspace, audience=audience, unit=unit or "")
+    write_page(page, out)
 
 
 def compute_summary(
@@ -231,14 +256,16 @@ def _print_plan(planned: dict[str, Any], language: Language) -> None:
         print_line(f"{name}: {shown}{unit}", f"{_PLAN_VI[name]}: {shown}{unit}", language=language)
 
 
-def _write_map(
-    results: "Results", workspace: "Workspace", out: Path, *, audience: Literal["public", "internal"]
-) -> None:
-    from phusong.geodata.writing import replacing
-    from phusong.maps.page import render_map
+def write_page(page: str, out: Path) -> None:
+    """Write a page and say so.
 
-    with working("drawing the map / đang vẽ bản đồ"):
-        page = render_map(results, workspace, audience=audience)
+    Raises
+    ------
+    InputError
+        The file cannot be written.
+    """
+    from phusong.geodata.writing import replacing
+
     try:
         with replacing(out) as aside:
             aside.write_text(page, encoding="utf-8")

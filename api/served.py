@@ -15,8 +15,8 @@ from phusong.coverage.run_stores import FolderRuns, open_run_store
 from phusong.geodata.errors import BusyError, UnknownNameError
 from phusong.geodata.settings import ThresholdProfile
 from phusong.geodata.workspace import Workspace
-from phusong.maps.data import Audience
-from phusong.maps.page import render_map
+from phusong.maps.data import Audience, page_data
+from phusong.maps.page import render_page
 
 T = TypeVar("T")
 DRAWING_S = 5.0  # a map takes seconds: those who wait for another's are not to take all threads
@@ -111,7 +111,7 @@ class RunCache:
         self._lock = threading.Lock()
         self._drawing = threading.Lock()  # a map takes seconds: nothing else waits for it
         self._runs: dict[str, ServedRun] = {}
-        self._pages: dict[tuple[str, Audience], str] = {}
+        self._pages: dict[tuple[str, Audience, bool], str] = {}
 
     def run(self, run_id: str | None = None) -> ServedRun:
         """Open a run, or give the one that is open; None is the run published now.
@@ -163,15 +163,15 @@ class RunCache:
                     self._opened()
             return found
 
-    def page(self, results: Results, *, audience: Audience) -> str:
-        """Draw the map of a run for its readers, or give the page drawn before.
+    def page(self, results: Results, *, audience: Audience, whatif: bool = False) -> str:
+        """Draw the map of a run for its readers, or the what-if page, or give the page drawn before.
 
         Raises
         ------
         BusyError
             Maps of other runs are being drawn.
         """
-        key = results.run_id, audience
+        key = results.run_id, audience, whatif
         if key not in self._pages:
             if not self._drawing.acquire(timeout=DRAWING_S):
                 raise BusyError(
@@ -179,7 +179,8 @@ class RunCache:
                 )
             try:
                 if key not in self._pages:
-                    self._remember(self._pages, key, render_map(results, self.workspace, audience=audience))
+                    page = render_page(page_data(results, self.workspace, audience=audience), asks_service=whatif)
+                    self._remember(self._pages, key, page)
             finally:
                 self._drawing.release()
         return self._pages[key]

@@ -1,16 +1,22 @@
 """What the province page shows, as plain frames and arrays, and how a run's results become that."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Literal
 
 import geopandas as gpd
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
+import shapely
+from shapely.geometry import box
+from shapely.geometry.base import BaseGeometry
 
 from phusong.coverage.results import Results
 from phusong.coverage.service import ANY, technology_groups
 from phusong.coverage.uncovered import Uncovered, explain_uncovered
+from phusong.geodata.errors import UnknownNameError
 from phusong.geodata.grid import Raster
 from phusong.geodata.settings import Settings, ThresholdProfile
 from phusong.geodata.workspace import Workspace
@@ -19,6 +25,8 @@ Audience = Literal["public", "internal"]
 
 FORMER_LEVELS = ("district", "old_commune")
 BOTH_3G_4G = "3G+4G"
+# How far about a commune its page shows masts and fibre, as a share of its extent
+_ABOUT_SHARE = 0.15
 
 
 @dataclass(frozen=True)
@@ -87,6 +95,8 @@ class PageData:
         Former districts and communes that have polygons, by level, with the columns of `communes`.
     uncovered
         Why settlements are not covered, by id.
+    unit
+        Code of the commune that the page is about; "" where it is about the province.
     """
 
     name: str
@@ -103,6 +113,7 @@ class PageData:
     audience: Audience = "public"
     former_units: Mapping[str, gpd.GeoDataFrame] = field(default_factory=dict)
     uncovered: Mapping[str, Uncovered] = field(default_factory=dict)
+    unit: str = ""
 
 
 def page_data(results: Results, workspace: Workspace, *, audience: Audience = "public") -> PageData:
@@ -123,12 +134,12 @@ def page_data(results: Results, workspace: Workspace, *, audience: Audience = "p
     chosen = figures["level"].isin(["province", "commune", *FORMER_LEVELS]) & (figures["operator"] == ANY)
     return PageData(
         name=settings.name,
-        run=_run_info(results, workspace, profile),
+        run=run_info(results, workspace, profile),
         terrain=workspace.read_raster("terrain"),
-        classes={name: results.service_class(name) for name in _offered_technologies(profile)},
+        classes={name: results.service_class(name) for name in offered_technologies(profile)},
         communes=results.units("commune")[["code", "name", "geometry"]],
         figures=figures[chosen & (figures["profile"] == profile.name)],
-        settlements=results.settlements,
+        settlements=published_settlements(results.settlements),
         stations=_with_lon_lat(results.stations),
         fibre_endpoints=_optional_points(workspace, "fibre_endpoints"),
         places=results.places if len(results.places) else None,
@@ -137,6 +148,71 @@ def page_data(results: Results, workspace: Workspace, *, audience: Audience = "p
         former_units=_former_units(results),
         uncovered=explain_uncovered(workspace, results),
     )
+
+
+def commune_page_data(data: PageData, code: str) -> PageData:
+    """What the page of a province shows of one commune: its figures, and everything that lies in it.
+
+    Parameters
+    ----------
+    data
+        The province.
+    code
+        Code of the commune.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no such commune.
+    """
+    commune = data.communes[data.communes["code"].astype(str) == code]
+    if commune.empty or commune.geometry.isna().all():
+        raise UnknownNameError(
+            f"There is no commune {code!r} with a polygon; `phusong coverage --level commune` lists their codes.",
+            vi=f"Không có xã, phường mã {code!r} có ranh giới; xem mã bằng `phusong coverage --level commune`.",
+        )
+    shape = commune.geometry.iloc[0]
+    settlements = data.settlements[data.settlements["commune_code"].astype(str) == code]
+    kept = set(settlements["settlement_id"].astype(str))
+    former = {level: units[_lies_in(units, shape)] for level, units in data.former_units.items()}
+    figures = data.figures
+    own = figures[(figures["level"] == "commune") & (figures["unit_code"].astype(str) == code)]
+    return replace(
+        data,
+        name=f"{commune['name'].iloc[0] or code}, {data.name}",
+        communes=commune,
+        figures=pd.concat([own.assign(level="province"), own, figures[figures["level"].isin(FORMER_LEVELS)]]),
+        settlements=settlements,
+        stations=_about(data.stations, shape),
+        fibre_endpoints=_about(data.fibre_endpoints, shape),
+        places=_about(data.places, shape, share=0.0),
+        former_units={level: units for level, units in former.items() if len(units)},
+        uncovered={name: found for name, found in data.uncovered.items() if name in kept},
+        unit=code,
+    )
+
+
+def _lies_in(units: gpd.GeoDataFrame, shape: BaseGeometry) -> npt.NDArray[np.bool_]:
+    return np.asarray(shapely.covers(shape, units.geometry.representative_point().to_numpy()))
+
+
+def _about(points: pd.DataFrame | None, shape: BaseGeometry, *, share: float = _ABOUT_SHARE) -> pd.DataFrame | None:
+    """Points in a shape, or where a share of its extent is given, in a box that much wider."""
+    if points is None:
+        return None
+    if share:
+        west, south, east, north = shape.bounds
+        shape = box(west, south, east, north).buffer(share * max(east - west, north - south))
+    return points[shapely.intersects_xy(shape, points["lon"].to_numpy(float), points["lat"].to_numpy(float))]
+
+
+def published_settlements(table: pd.DataFrame) -> pd.DataFrame:
+    """The settlements of a run with their published status as `signal`, and the model's as `signal_modelled`.
+
+    Maps, lists and documents show the published status, as `phusong settlements` does; shares are always the model's.
+    """
+    published = table["signal_published"] if "signal_published" in table else table["signal"]
+    return table.assign(signal_modelled=table["signal"], signal=published)
 
 
 def _former_units(results: Results) -> dict[str, gpd.GeoDataFrame]:
@@ -149,13 +225,14 @@ def _former_units(results: Results) -> dict[str, gpd.GeoDataFrame]:
     return {level: units for level, units in found.items() if len(units)}
 
 
-def _offered_technologies(profile: ThresholdProfile) -> list[str]:
+def offered_technologies(profile: ThresholdProfile) -> list[str]:
     """Unions first, then every technology that the profile can answer."""
     groups = list(technology_groups(profile))
     return sorted(groups, key=lambda name: (name != ANY, name != BOTH_3G_4G, name))
 
 
-def _run_info(results: Results, workspace: Workspace, profile: ThresholdProfile) -> RunInfo:
+def run_info(results: Results, workspace: Workspace, profile: ThresholdProfile) -> RunInfo:
+    """What is said of a run under one of its profiles."""
     manifest = results.manifest
     as_of = date.fromisoformat(manifest["as_of"])
     return RunInfo(

@@ -16,6 +16,7 @@ from phusong.coverage.uncovered import Uncovered, explain_uncovered
 from phusong.geodata.names import sort_key
 from phusong.geodata.settings import Target, ThresholdProfile
 from phusong.geodata.workspace import Workspace
+from phusong.maps.data import published_settlements
 from phusong.maps.path_text import Words, say
 from phusong.maps.text import Language, format_date, format_share, round_count
 from phusong.maps.uncovered_text import CAUSE_WORDS, FUNDING_WORDS, format_quarter
@@ -86,8 +87,9 @@ def read_report(results: Results, workspace: Workspace, language: Language) -> R
     as_of = date.fromisoformat(results.manifest["as_of"])
     day = format_date(as_of, language)
     explained = explain_uncovered(workspace, results)
+    settlements = published_settlements(results.settlements)
     units = [
-        _unit_table(results, figures, level, words, language)
+        _unit_table(settlements, figures, level, words, language)
         for level, words in (
             ("commune", ("By commune", "Tổng hợp theo xã, phường")),
             ("district", ("By former district", "Tổng hợp theo huyện cũ")),
@@ -107,7 +109,7 @@ def read_report(results: Results, workspace: Workspace, language: Language) -> R
         tables=[
             _summary_table(figures, profile, language),
             *units,
-            lacking_table(results.settlements, explained, language),
+            lacking_table(settlements, explained, language),
             _target_table(figures, workspace.settings.report.targets, language),
         ],
         definitions=_definitions(results, profile, language),
@@ -180,10 +182,9 @@ def _summary_table(figures: pd.DataFrame, profile: ThresholdProfile, language: L
     return Table(say(("Summary of the province", "Tổng hợp toàn tỉnh"), language), _say_all(heads, language), rows)
 
 
-def _unit_table(results: Results, figures: pd.DataFrame, level: str, title: Words, language: Language) -> Table:
+def _unit_table(settlements: pd.DataFrame, figures: pd.DataFrame, level: str, title: Words, language: Language) -> Table:
     of_level = figures[(figures["level"] == level) & (figures["technology"] == ANY)]
     units = of_level[["unit_code", "unit_name"]].drop_duplicates()
-    settlements = results.settlements
     rows: list[tuple[Cell, ...]] = []
     for code, name in sorted(units.itertuples(index=False, name=None), key=lambda unit: (sort_key(unit[1]), unit[0])):
         own = of_level[of_level["unit_code"] == code]

@@ -32,6 +32,7 @@ _PUBLIC_COLUMNS = (
     "lon",
     "lat",
     "signal",
+    "signal_modelled",
     "uncertain",
     "signal_declared",
     "signal_measured",
@@ -59,8 +60,8 @@ def page_payload(data: PageData, overlays: dict[str, str]) -> dict[str, Any]:
     single = [name for name in technologies if f"class_{name}" in data.settlements.columns]
     payload = {
         "name": data.name,
-        "audience": data.audience,
-        "run": _run(data.run, data.audience),
+        "unit": data.unit,
+        "run": run_payload(data.run, data.audience),
         "technologies": technologies,
         "overlays": overlays,
         "header": _shares(data.figures[data.figures["level"] == "province"]),
@@ -82,7 +83,7 @@ def page_payload(data: PageData, overlays: dict[str, str]) -> dict[str, Any]:
     return payload
 
 
-def _run(run: RunInfo, audience: Audience) -> dict[str, Any]:
+def run_payload(run: RunInfo, audience: Audience) -> dict[str, Any]:
     """The run and its conditions; warnings name stations, so that only the internal edition tells them."""
     boundary = run.boundary_date
     told = run.warnings if audience == "internal" else ()
@@ -117,7 +118,7 @@ def _shares(figures: pd.DataFrame) -> dict[str, Any]:
 def _share(row: dict[Any, Any]) -> dict[str, Any]:
     numerator, denominator = float(row["numerator"]), float(row["denominator"])
     if not (math.isfinite(numerator) and math.isfinite(denominator) and denominator > 0):
-        return {"class": None, "reason": _plain(row.get("reason"))}
+        return {"class": None, "reason": plain_value(row.get("reason"))}
     return {
         "class": int(np.digitize(numerator / denominator, SHARE_CLASS_EDGES)),
         "share": [format_share(numerator, denominator, language) for language in LANGUAGES],
@@ -129,20 +130,26 @@ def _share(row: dict[Any, Any]) -> dict[str, Any]:
 
 def _units(units: gpd.GeoDataFrame, figures: pd.DataFrame, crs: str) -> list[dict[str, Any]]:
     by_code = {str(code): _shares(part) for code, part in figures.groupby("unit_code")}
+    return [unit | {"shares": by_code.get(unit["code"], {})} for unit in draw_units(units, crs)]
+
+
+def draw_units(units: gpd.GeoDataFrame, crs: str) -> list[dict[str, Any]]:
+    """Units as a page draws them, in the order of their names: code, name, place of the label, rings.
+
+    Parameters
+    ----------
+    units
+        Columns code, name, geometry.
+    crs
+        A projected CRS in metres, in which the borders are simplified.
+    """
     drawn = simplify_borders(units, crs)
     rows = []
     for code, name, shape in zip(drawn["code"], drawn["name"], drawn.geometry, strict=True):
         label = shape.representative_point()
-        rows.append(
-            {
-                "code": str(code),
-                "name": _plain(name),
-                "label": [round(label.y, 5), round(label.x, 5)],
-                "rings": _rings(shape),
-                "shares": by_code.get(str(code), {}),
-            }
-        )
-    return sorted(rows, key=lambda row: (*_name_key(row["name"]), row["code"]))
+        place = [round(label.y, 5), round(label.x, 5)]
+        rows.append({"code": str(code), "name": plain_value(name), "label": place, "rings": _rings(shape)})
+    return sorted(rows, key=lambda row: (*name_key(row["name"]), row["code"]))
 
 
 def _rings(shape: Any) -> list[list[list[list[float]]]]:
@@ -162,12 +169,13 @@ def _settlements(frame: pd.DataFrame, technologies: list[str], audience: Audienc
         technology_columns += _INTERNAL_TECHNOLOGY_COLUMNS
     rows = []
     for row in frame.to_dict("records"):
-        plain = [_plain(row.get(column)) for column in columns]
+        plain = [plain_value(row.get(column)) for column in columns]
         by_technology = [
-            [_plain(row.get(f"{column}_{technology}")) for column in technology_columns] for technology in technologies
+            [plain_value(row.get(f"{column}_{technology}")) for column in technology_columns]
+            for technology in technologies
         ]
         rows.append([*plain, by_technology])
-    rows.sort(key=lambda cells: (*_name_key(cells[1]), *_name_key(cells[3]), str(cells[0])))
+    rows.sort(key=lambda cells: (*name_key(cells[1]), *name_key(cells[3]), str(cells[0])))
     return {
         "columns": [*columns, "technologies"],
         "technologyColumns": technology_columns,
@@ -175,7 +183,8 @@ def _settlements(frame: pd.DataFrame, technologies: list[str], audience: Audienc
     }
 
 
-def _name_key(name: str | None) -> tuple[bool, Any]:
+def name_key(name: str | None) -> tuple[bool, Any]:
+    """What names are ordered by: the Vietnamese alphabet, things without a name last."""
     return name is None, sort_key(name or "")
 
 
@@ -184,14 +193,16 @@ def _masts(stations: pd.DataFrame) -> list[list[Any]]:
     rows = []
     for mast_id, part in stations.groupby("mast_id", sort=True):
         first = part.iloc[0]
-        cells = sorted({_cells(row, "operator", "technology", "band_mhz") for row in part.to_dict("records")}, key=str)
-        rows.append([str(mast_id), *_lat_lon(first), _plain(first.get("height_agl_m")), cells])
+        cells = sorted(
+            {plain_cells(row, "operator", "technology", "band_mhz") for row in part.to_dict("records")}, key=str
+        )
+        rows.append([str(mast_id), *_lat_lon(first), plain_value(first.get("height_agl_m")), cells])
     return rows
 
 
 def _fibre(frame: pd.DataFrame) -> list[list[Any]]:
     rows = frame.to_dict("records")
-    return [[*_cells(row, "endpoint_id", "operator", "reach_km"), *_lat_lon(row)] for row in rows]
+    return [[*plain_cells(row, "endpoint_id", "operator", "reach_km"), *_lat_lon(row)] for row in rows]
 
 
 def _places(frame: pd.DataFrame) -> list[list[Any]]:
@@ -199,28 +210,29 @@ def _places(frame: pd.DataFrame) -> list[list[Any]]:
     technologies = [column.removeprefix("class_") for column in frame.columns if column.startswith("class_")]
     return [
         [
-            *_cells(row, "name", "kind"),
+            *plain_cells(row, "name", "kind"),
             *_lat_lon(row),
-            [[technology, _plain(row[f"class_{technology}"])] for technology in technologies],
+            [[technology, plain_value(row[f"class_{technology}"])] for technology in technologies],
         ]
         for row in frame.to_dict("records")
     ]
 
 
-def _cells(row: Any, *columns: str) -> tuple[Any, ...]:
-    return tuple(_plain(row.get(column)) for column in columns)
+def plain_cells(row: Any, *columns: str) -> tuple[Any, ...]:
+    """Some values of a row, each as `plain_value` gives it."""
+    return tuple(plain_value(row.get(column)) for column in columns)
 
 
 def _lat_lon(row: Any) -> tuple[float, float]:
     return round(float(row["lat"]), 6), round(float(row["lon"]), 6)
 
 
-def _plain(value: Any) -> Any:
+def plain_value(value: Any) -> Any:
     """A value that JSON can hold: text, whole or rounded number, list, or None for anything missing."""
     if isinstance(value, str | bool):
         return value
     if isinstance(value, Iterable):
-        return [_plain(item) for item in value]
+        return [plain_value(item) for item in value]
     if value is None or pd.isna(value):
         return None
     number = float(value)

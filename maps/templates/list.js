@@ -22,11 +22,6 @@ function eightStateWords({ served, power, broadband }) {
   return [t(served ? "served" : "notServed"), t("power" + capital(power)), t("broadband" + capital(broadband))].join(" · ");
 }
 
-/** Lower case without tone marks and diacritics; đ becomes d. */
-function plainText(text) {
-  return text.normalize("NFD").replace(/[\u0300-\u036f]/g, "").toLowerCase().replace(/[đð]/g, "d").replace(/\s+/g, " ").trim();
-}
-
 function readSettlements({ columns, technologyColumns, rows }) {
   const named = (names, cells) => Object.fromEntries(names.map((column, position) => [column, cells[position]]));
   return rows.map((cells) => {
@@ -43,7 +38,6 @@ const ORDERS = {
   orderUnit: (one, other) => collator.compare(unitName(one), unitName(other)),
   orderPeople: (one, other) => (other.population ?? -1) - (one.population ?? -1),
 };
-const collator = new Intl.Collator("vi");
 const unitName = (settlement) => (chosen.level === "commune" ? settlement.commune_name
   : `${settlement.district_name || ""} ${settlement.old_commune_name || ""}`) || "";
 
@@ -98,14 +92,14 @@ class PlaceList {
     if (this.order.disabled) {
       const { rows, entry } = this.others[group.slice("layer-".length)];
       const shown = rows().map(entry).filter(({ searchText }) => searchText.includes(wanted));
-      this.list.replaceChildren(...shown.map((entry) => this.item(entry)));
+      this.list.replaceChildren(...shown.map(listItem));
       this.count.replaceChildren(shown.length ? t("itemCount", { n: number(shown.length) }) : t("listEmpty"));
       return;
     }
     const found = this.find(wanted);
     const shown = found.filter(LIST_GROUPS[group]);
     if (ORDERS[this.order.value]) shown.sort(ORDERS[this.order.value]);
-    this.list.replaceChildren(...shown.map((settlement) => this.item(this.entry(settlement))));
+    this.list.replaceChildren(...shown.map((settlement) => listItem(this.entry(settlement))));
     this.count.replaceChildren(shown.length ? t("listCount", { n: number(shown.length) }) : t("listEmpty"));
     if (wanted && found.length > shown.length) this.count.append(this.elsewhere(found.length - shown.length));
   }
@@ -131,19 +125,5 @@ class PlaceList {
       symbol: symbolSvg({ ...settlementStyle(settlement), color: settlement.broadband === "yes" ? "#9aa5b1" : "#111" }),
       title: settlement.name || t("unnamed"), where: settlementPlace(settlement), states, open: () => this.onChoose(settlement),
     };
-  }
-
-  item({ symbol, title, where, states, open }) {
-    const text = el("span", "", layerText(title), el("span", "where", ...where));
-    const button = el("button", "", symbol, text, states ? el("span", "hidden-label", states) : null);
-    button.type = "button";
-    if (states) button.title = states;
-    button.addEventListener("click", () => {
-      this.list.querySelector("[aria-current]")?.removeAttribute("aria-current");
-      button.setAttribute("aria-current", "true");
-      this.chosen = button;
-      open();
-    });
-    return el("li", "", button);
   }
 }

@@ -1,33 +1,14 @@
 "use strict";
 // The page itself: Folium has made the map and its pictures; here the vectors, the controls and the words are added.
 
-const map = window[page.map.name];
 const settlements = readSettlements(page.settlements);
 const INDICATORS = ["people", "residential_cells", "settlements"];
 const LABEL_ZOOM = 10;
-const GOTO_ZOOM = 13;
 const RADII = { none: 5, weak: 5, good: 3.4 };
 const HATCH = hatchPattern(SHARE_COLOURS[0]);
-const chosen = { technology: page.technologies[0], theme: "communes", indicator: "people", level: "commune" };
+const chosen = { technology: page.technologies[0], theme: page.unit ? "signal" : "communes", indicator: "people", level: "commune" };
 const layers = {};
 const units = {}; // by level, drawn when first shown: the polygons and their labels
-
-const isWide = map.getSize().x > 700; // else the panel begins closed: it would hide the map
-const popupOptions = {
-  maxWidth: Math.min(460, map.getSize().x - 60), minWidth: Math.min(290, map.getSize().x - 60), maxHeight: Math.max(220, Math.round(0.74 * map.getSize().y)),
-  autoPanPaddingTopLeft: [12, isWide ? 12 : 84], autoPanPaddingBottomRight: isWide ? [275, 12] : [12, 12],
-};
-
-function withPopup(layer, build, title) {
-  layer.bindPopup(() => build(), popupOptions);
-  if (title) layer.bindTooltip(() => layerText(title), { direction: "top", offset: [0, -6] });
-  return layer;
-}
-
-function point(lat, lon, style, build, title) {
-  const marker = new ShapeMarker([lat, lon], { fill: true, fillOpacity: 1, fillColor: style.fill, ...style });
-  return withPopup(marker, build, title);
-}
 
 function drawUnits(rows) {
   const polygons = L.featureGroup(rows.map((unit) => {
@@ -92,10 +73,6 @@ function showTheme() {
   document.getElementById("indicator").disabled = chosen.theme !== "communes";
   showThemeLegend();
   showCards();
-}
-
-function legendRow(symbol, text) {
-  return el("div", "legend-row", symbol, el("span", "", text));
 }
 
 function showThemeLegend() {
@@ -222,28 +199,17 @@ function showAbout() {
 }
 
 function translate() {
-  document.documentElement.lang = language;
-  for (const element of document.querySelectorAll("[data-text]")) element.textContent = t(element.dataset.text);
-  for (const element of document.querySelectorAll("[data-placeholder]")) element.placeholder = t(element.dataset.placeholder);
-  document.getElementById("area-name").textContent = page.name;
+  translateWords();
   document.getElementById("run-line").replaceChildren(...phrase("runLine", { asOf: page.run.asOf[language], profile: page.run.profile, id: page.run.id }));
-  document.getElementById("language").textContent = t("otherLanguage");
-  document.getElementById("panel-toggle").textContent = t("panel");
   showChoices();
   for (const option of document.getElementById("indicator").options) option.textContent = t(option.value);
-  document.title = `${t("title")} ${page.name}`;
-  map.closePopup();
-  showZoomControl();
+  translateFrame();
   list.translate();
   showLayerSwitches();
   showSettlementLegend();
   showAbout();
   showTheme();
-}
-
-function showZoomControl() {
-  layers.zoom?.remove();
-  layers.zoom = L.control.zoom({ zoomInTitle: t("zoomIn"), zoomOutTitle: t("zoomOut") }).addTo(map);
+  document.getElementById("unit-figures")?.replaceChildren(unitFigures(page.header));
 }
 
 /** The list's other layers: everything on the map that is no settlement, so that each popup opens from there too. */
@@ -267,13 +233,6 @@ function entryOf(layer, row, title, where) {
   return { symbol: layerSymbol(layer), title, where: [layerText(where)], searchText: plainText(`${title} ${where}`), open: () => openMarker(layer, row.marker) };
 }
 
-function openUnit(unit) {
-  map.closePopup();
-  map.fitBounds(unit.polygon.getBounds(), { animate: false, maxZoom: GOTO_ZOOM - 2 });
-  unit.polygon.openPopup(unit.label);
-  focusPopup();
-}
-
 function openMarker(layer, marker) {
   if (!map.hasLayer(layers[layer])) { setLayer(layer, true); showLayerSwitches(); }
   flyTo(marker.getLatLng(), () => marker.openPopup());
@@ -285,78 +244,25 @@ function goTo(settlement) {
   focusPopup();
 }
 
-function flyTo(place, then) {
-  map.closePopup();
-  const zoom = Math.max(map.getZoom(), GOTO_ZOOM);
-  const arrive = () => { then(); focusPopup(); };
-  if (matchMedia("(prefers-reduced-motion: reduce)").matches) {
-    map.setView(place, zoom, { animate: false });
-    arrive();
-    return;
-  }
-  map.once("moveend", arrive);
-  map.flyTo(place, zoom, { duration: 0.5 });
-}
-
-/** A popup that was opened from the list takes the focus; Escape closes it and gives the focus back to the list. */
-function focusPopup() {
-  const element = layers.popup.getElement();
-  element.setAttribute("role", "dialog");
-  element.setAttribute("aria-label", element.querySelector("h3")?.textContent || "");
-  element.tabIndex = -1;
-  element.focus({ preventScroll: true });
-  element.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape") return;
-    map.closePopup();
-    list.chosen?.focus();
-  });
-}
-
 function listenToControls() {
   for (const input of document.querySelectorAll('input[name="theme"]')) {
+    input.checked = input.value === chosen.theme;
     input.addEventListener("change", () => { chosen.theme = input.value; showTheme(); });
   }
   const indicator = document.getElementById("indicator");
   for (const name of INDICATORS) indicator.append(new Option("", name));
   indicator.addEventListener("change", () => { chosen.indicator = indicator.value; showTheme(); });
-  document.getElementById("language").addEventListener("click", () => {
-    language = language === "vi" ? "en" : "vi";
-    translate();
-  });
-  document.getElementById("panel-toggle").addEventListener("click", () => openPanel(document.getElementById("panel-body").hidden));
-  openPanel(isWide);
-  const about = document.getElementById("about");
-  document.getElementById("about-open").addEventListener("click", () => {
-    about.showModal();
-    about.scrollTop = 0; // focus goes to the button at the end
-  });
   map.on("zoomend", showLabels);
-  map.on("popupopen", ({ popup }) => { layers.popup = popup; });
-  map.on("popupopen", ({ popup }) => popup.getElement().querySelector(".leaflet-popup-close-button").setAttribute("aria-label", t("close")));
 }
 
-function openPanel(open) {
-  document.getElementById("panel-body").hidden = !open;
-  document.getElementById("panel-toggle").setAttribute("aria-expanded", String(open));
-}
-
-/** Fit the area beside the panel, and let nobody wander far from it. */
-function frameMap() {
-  const bounds = L.latLngBounds(page.map.bounds);
-  map.invalidateSize({ animate: false });
-  map.fitBounds(bounds, { animate: false, paddingTopLeft: [50, 10], paddingBottomRight: isWide ? [270, 10] : [10, 50] });
-  map.setMinZoom(Math.floor(map.getZoom() * 4) / 4 - 0.5);
-  map.setMaxBounds(bounds.pad(0.6));
-}
-
-chosen.labels = true;
+chosen.labels = !page.unit;
 for (const name of Object.values(page.overlays)) window[name].setOpacity(0.62);
-L.control.scale({ imperial: false, position: "bottomleft" }).addTo(map);
 drawPoints();
 const list = new PlaceList(settlements, Object.fromEntries(Object.entries(OTHER_LAYERS).filter(([name]) => name === "units" || page[name])), goTo);
 showLevel();
 listenToControls();
-listenToPrinting();
+listenToFrame(translate);
+listenToPrinting(() => [printedLegend(), printedUnits(), printedSettlements(), ...printedAbout()]);
 translate();
 frameMap();
 showLabels();

@@ -1,63 +1,5 @@
 "use strict";
-// Words and popups. Layer text reaches the page only through textContent.
-
-const page = JSON.parse(document.getElementById("page-data").textContent);
-const LANGUAGES = ["vi", "en"];
-let language = "vi";
-
-const languageIndex = () => LANGUAGES.indexOf(language);
-
-/** A text of the page in the present language, with {names} filled in. */
-function t(key, values = {}) {
-  return page.strings[language][key].replace(/\{(\w+)\}/g, (_, hole) => String(values[hole]));
-}
-
-/** A text of the page as nodes: every filled-in value stands in an element of its own, so that no bidi mark leaks. */
-function phrase(key, values) {
-  return page.strings[language][key].split(/\{(\w+)\}/).map((part, place) => (place % 2 ? layerText(values[part]) : part));
-}
-
-/** A text from a layer, kept apart from its neighbours. */
-const layerText = (text) => el("bdi", "", String(text));
-
-/** Nodes with a dot between those that are there. */
-const dotted = (...nodes) => nodes.filter((node) => node !== null).flatMap((node, place) => (place ? [" · ", node] : [node]));
-
-function number(value, digits = 0) {
-  return new Intl.NumberFormat(t("locale"), { maximumFractionDigits: digits, minimumFractionDigits: digits })
-    .format(value).replace("-", "−");
-}
-
-const technologyName = (technology) => (technology === "any" ? t("any") : technology);
-const capital = (word) => word.charAt(0).toUpperCase() + word.slice(1);
-const stateWord = (prefix, value) => t(prefix + capital(["yes", "no", "none", "weak", "good"].includes(value) ? value : "unknown"));
-const classWord = (value) => (value ? t("class" + capital(value)) : "–");
-
-/** An element with a class and children; strings become text nodes. */
-function el(tag, className, ...children) {
-  const element = document.createElement(tag);
-  if (className) element.className = className;
-  element.append(...children.filter((child) => child !== null && child !== undefined));
-  return element;
-}
-
-function facts(pairs) {
-  const list = el("dl");
-  for (const [term, value] of pairs) {
-    if (value === null) continue;
-    list.append(el("dt", "", term), el("dd", "", ...[value].flat()));
-  }
-  return list;
-}
-
-function table(heads, rows) {
-  const head = el("tr", "", ...heads.map((text) => el("th", "", text)));
-  const body = rows.map((cells) => el("tr", "", ...cells.map((cell) => el("td", "", cell))));
-  return el("table", "", el("thead", "", head), el("tbody", "", ...body));
-}
-
-const orUnknown = (value, digits, unit) => (value === null ? t("unknown") : `${number(value, digits)} ${unit}`);
-const kilometres = (value) => (value === null ? "–" : `${number(value, 1)} km`);
+// What the map tells of a thing that is clicked or chosen in the list.
 
 /** Units of a settlement, the present or the former ones first. */
 function settlementPlace({ commune_name: commune, district_name: district, old_commune_name: oldCommune }) {
@@ -66,8 +8,6 @@ function settlementPlace({ commune_name: commune, district_name: district, old_c
   }
   return dotted(oldCommune && layerText(oldCommune), district && layerText(district), commune && el("span", "", ...phrase("presentCommune", { name: commune })));
 }
-
-const isInternal = page.audience === "internal";
 
 function technologyRow(technology, cells) {
   const heads = [el("td", "", technology), el("td", "text", classWord(cells.class))];
@@ -106,6 +46,7 @@ function settlementPopup(settlement) {
       ...(isInternal ? networkFacts(settlement) : []),
       [t("population"), orUnknown(settlement.population, 0, t("persons"))],
       [t("households"), orUnknown(settlement.households, 0, t("householdsUnit"))],
+      [t("signalModelled"), settlement.signal_modelled === settlement.signal ? null : observedSignal(settlement.signal_modelled)],
       [t("declaredSignal"), observedSignal(settlement.signal_declared)],
       [t("measuredSignal"), observedSignal(settlement.signal_measured)],
       [t("disagrees"), settlement.signal_disagrees === "yes" ? t("disagreesText") : null],
@@ -136,8 +77,6 @@ function plannedText(planned) {
   return planned.station ? dotted(layerText(planned.station), kilometres(planned.km), quarter) : quarter;
 }
 
-const decibels = (margin) => (margin === null ? "–" : `${margin >= 0 ? "+" : ""}${number(margin, 1)} dB`);
-
 /** What only the internal edition knows: the nearest mast and the nearest fibre. */
 function networkFacts(settlement) {
   const near = (distance, id) => (distance === null ? t("unknown") : dotted(kilometres(distance), id && layerText(id)));
@@ -160,6 +99,15 @@ function unitPopup(unit) {
     el("h3", "", unit.name || t("unnamed")),
     el("p", "where", unit.code),
     table(["", ...indicators.map((indicator) => t(indicator))], rows));
+}
+
+/** All shares of one unit by technology, each with its counts and the share that is good. */
+function unitFigures(shares) {
+  const cell = ({ weak, good } = {}) => (weak?.share ? el("span", "", el("strong", "", weak.share[languageIndex()]), el("span", "counts", weak.counts[languageIndex()]),
+    good?.share ? el("span", "counts", `${t("classGood")} ${good.share[languageIndex()]}`) : null) : el("span", "counts", t("notAvailable")));
+  const indicators = ["people", "residential_cells", "settlements"];
+  return table(["", ...indicators.map((indicator) => t(indicator))],
+    page.technologies.map((technology) => [technologyName(technology), ...indicators.map((indicator) => cell(shares[technology]?.[indicator]))]));
 }
 
 function mastPopup([id, , , height, stations]) {

@@ -23,6 +23,7 @@ const SVG = "http://www.w3.org/2000/svg";
 function corners(shape, x, y, radius) {
   const r = radius * 1.2;
   if (shape === "triangle") return [[x, y - r], [x + r, y + 0.8 * r], [x - r, y + 0.8 * r]];
+  if (shape === "down") return [[x, y + r], [x + r, y - 0.8 * r], [x - r, y - 0.8 * r]];
   if (shape === "diamond") return [[x, y - r], [x + r, y], [x, y + r], [x - r, y]];
   if (shape === "square") return [[x - radius, y - radius], [x + radius, y - radius], [x + radius, y + radius], [x - radius, y + radius]];
   return null;

@@ -13,15 +13,9 @@ from shapely.geometry import box
 from phusong.coverage.uncovered import Planned, Uncovered
 from phusong.geodata.grid import Grid, Raster
 from phusong.maps.data import PageData, RunInfo, Source
+from tests.chromium import HOSTILE
 from tests.maps.test_path_figure import explanation
 
-HOSTILE = (
-    "</script><script>alert(1)</script>",
-    "{{ 7*7 }}{% raw %}",
-    "`${alert(1)}`",
-    "\"quotes\" & 'more' <img src=x onerror=alert(1)>",
-    "line\u2028separator \u202eright to left",
-)
 NAMES = ("Đồng Hới", "Bản Ăn", "Bản An", "Thôn Ô", "Thôn Ơ", "Quảng Tiến", "Quảng Tiên", "Đá Bạc", "Dốc Mây")
 CELL_M = 100.0
 WEST_M, NORTH_M, SIDE_CELLS = 640_000.0, 1_960_000.0, 120
@@ -177,6 +171,7 @@ def _settlements(communes: gpd.GeoDataFrame) -> pd.DataFrame:
             "settlement_id": [f"S{number}" for number in range(9)],
             "name": NAMES,
             "kind": "thôn",
+            "commune_code": communes["code"],
             "commune_name": communes["name"],
             "district_name": "huyện cũ",
             "old_commune_name": "xã cũ",

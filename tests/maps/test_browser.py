@@ -1,55 +1,39 @@
 """The page in a real Chromium, offline: what it asks for, what it shows, what it does with hostile names."""
 
 import random
+from dataclasses import replace
 from itertools import product
 
 import pytest
 from pypdf import PdfReader
 
 from phusong.geodata.names import sort_key
+from phusong.maps.data import commune_page_data
 from phusong.maps.page import render_page
+from phusong.maps.text import format_share
+from tests.chromium import Watched, serious_faults
 
 pytestmark = pytest.mark.browser
 SETTLED = "() => document.querySelectorAll('#list li').length > 0"
-
-
-class Watched:
-    """A page with everything that it asks for, says and raises."""
-
-    def __init__(self, page):
-        self.page = page
-        self.requests, self.messages, self.dialogs = [], [], []
-        page.on("request", lambda request: self.requests.append(request.url))
-        page.on("console", lambda message: self.messages.append(message.text))
-        page.on("pageerror", lambda error: self.messages.append(str(error)))
-        page.on("dialog", self._dismiss)
-
-    def _dismiss(self, dialog):
-        self.dialogs.append(dialog.message)
-        dialog.dismiss()
 
 
 @pytest.fixture
 def open_page(browser, tmp_path):
     contexts = []
 
-    def opener(data):
+    def opener(data, settled=SETTLED):
         path = tmp_path / "map.html"
         path.write_text(render_page(data), encoding="utf-8")
         context = browser.new_context(viewport={"width": 1366, "height": 768}, offline=True, reduced_motion="reduce")
         contexts.append(context)
         watched = Watched(context.new_page())
         watched.page.goto(path.as_uri())
-        watched.page.wait_for_function(SETTLED)
+        watched.page.wait_for_function(settled)
         return watched
 
     yield opener
     for context in contexts:
         context.close()
-
-
-def outside(watched):
-    return [url for url in watched.requests if not url.startswith(("file:", "data:"))]
 
 
 def exercise(page):
@@ -70,14 +54,13 @@ def exercise(page):
 def test_the_page_asks_for_nothing_and_says_nothing(open_page, data):
     watched = open_page(data)
     exercise(watched.page)
-    assert outside(watched) == []
-    assert watched.messages == []
+    assert watched.is_quiet
 
 
 def test_hostile_names_show_as_text_and_run_nothing(open_page, hostile_data):
     watched = open_page(hostile_data)
     exercise(watched.page)
-    assert (watched.dialogs, watched.messages, outside(watched)) == ([], [], [])
+    assert watched.is_quiet
     assert "</script><script>alert(1)</script>" in watched.page.inner_text("h1")
     watched.page.select_option("#list-state", "stateAll")
     listed = watched.page.text_content("#list")
@@ -334,3 +317,50 @@ def test_hostile_names_are_printed_as_text(open_page, hostile_data, printed):
     assert "{{ 7*7 }}{% raw %}" in text
     assert "<img src=x onerror=alert(1)>" in text
     assert (watched.dialogs, watched.messages) == ([], [])
+
+
+def test_axe_finds_no_serious_fault_on_the_map_its_popups_and_its_dialog(open_page, data):
+    page = open_page(data).page
+    assert serious_faults(page) == []
+    page.locator("#list button").first.click()
+    assert serious_faults(page) == []
+    page.keyboard.press("Escape")
+    page.check("input[name=theme][value=signal]")
+    page.click("#about-open")
+    assert serious_faults(page) == []
+
+
+def test_the_accessibility_tree_holds_the_list_and_its_popups(open_page, data):
+    page = open_page(data).page
+    tree = page.locator("body").aria_snapshot()
+    assert "list" in tree
+    assert "Bản Ăn" in tree
+    assert "Lõm sóng, không có điện lưới, có băng rộng cố định" in tree
+    page.locator("#list button", has_text="Bản Ăn").click()
+    dialog = page.get_by_role("dialog", name="Bản Ăn").aria_snapshot()
+    assert "Lõm sóng" in dialog
+    assert 'img "Mặt cắt địa hình' not in dialog  # nothing hides it: this settlement has no picture
+
+
+def test_a_commune_has_a_page_of_its_own(open_page, data):
+    own = commune_page_data(data, "90005")
+    watched = open_page(own)
+    page = watched.page
+    assert "xã 4, tỉnh Mẫu" in page.inner_text("h1")
+    shares = data.figures[(data.figures["unit_code"] == "90005") & (data.figures["technology"] == "any")]
+    people = shares[(shares["indicator"] == "people") & (shares["service"] == "weak")].iloc[0]
+    shown = format_share(float(people["numerator"]), float(people["denominator"]), "vi")
+    assert shown in page.inner_text("#unit-figures")
+    assert shown in page.inner_text("#cards")
+    page.select_option("#list-state", "stateAll")
+    assert page.locator("#list li").count() == (own.settlements["commune_code"] == "90005").sum() == 1
+    exercise(page)
+    assert watched.is_quiet
+    assert serious_faults(page) == []
+
+
+def test_a_commune_without_settlements_says_so(open_page, data):
+    own = commune_page_data(replace(data, settlements=data.settlements.iloc[:4]), "90009")
+    watched = open_page(own, settled="() => document.querySelector('#list-count').textContent")
+    assert watched.page.inner_text("#list-count") == "Không có thôn, bản nào trong nhóm này."
+    assert watched.is_quiet
