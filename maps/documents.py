@@ -182,7 +182,9 @@ def _summary_table(figures: pd.DataFrame, profile: ThresholdProfile, language: L
     return Table(say(("Summary of the province", "Tổng hợp toàn tỉnh"), language), _say_all(heads, language), rows)
 
 
-def _unit_table(settlements: pd.DataFrame, figures: pd.DataFrame, level: str, title: Words, language: Language) -> Table:
+def _unit_table(
+    settlements: pd.DataFrame, figures: pd.DataFrame, level: str, title: Words, language: Language
+) -> Table:
     of_level = figures[(figures["level"] == level) & (figures["technology"] == ANY)]
     units = of_level[["unit_code", "unit_name"]].drop_duplicates()
     rows: list[tuple[Cell, ...]] = []
