@@ -19,7 +19,7 @@ from phusong.coverage.levels import Levels
 from phusong.coverage.masts import find_geometries
 from phusong.coverage.memory import Memory
 from phusong.coverage.prepare import Prepared, Sources, prepare, read_sources
-from phusong.coverage.radio import Network, Radio, compute_radio, find_network
+from phusong.coverage.radio import Base, Network, Radio, compute_radio, find_network
 from phusong.coverage.results import Results
 from phusong.coverage.run_tables import find_points
 from phusong.coverage.service import technology_groups
@@ -79,7 +79,7 @@ class Planner:
     Raises
     ------
     InputError
-        The layers or rasters are no longer those of the run.
+        The layers or rasters are no longer those of the run, or another program or processor computed it.
     MissingLayerError
         As `prepare`.
     """
@@ -96,6 +96,7 @@ class Planner:
             workspace, self._cache, self._prepared.ground, self._prepared.units, hashes
         )
         self._base = base_of(results, self._prepared)
+        _require_same_levels(self._network(self._prepared)[1], results, self._base)
         self._rules = StationRules.of(results.stations, workspace.settings, results.grid.resolution_m)
         self._classes = ResidentClasses(results, self._population.residents, self._rules)
 
@@ -120,9 +121,7 @@ class Planner:
         stations = changed_layer(layers["stations"], changes)
         sources = Sources({**layers, "stations": stations}, self._sources.inputs)
         prepared, settings = self._prepare(sources), self._workspace.settings
-        levels = Levels(prepared, settings.model, settings.calibration, self._cache)
-        radius_m = 1e3 * settings.model.radius_km
-        network = find_network(levels, find_geometries(prepared, radius_m, memory=self._memory))
+        levels, network = self._network(prepared)
         points = find_points(prepared)
         radio = compute_radio(levels, network, points, base=self._base, threads=Threads(threads))
         rules = StationRules.of(prepared.eligible.table, settings, prepared.grid.resolution_m)
@@ -140,6 +139,13 @@ class Planner:
 
     def _prepare(self, sources: Sources) -> Prepared:
         return prepare(self._workspace, self._day, sources=sources, cache=self._cache, memory=self._memory)
+
+    def _network(self, prepared: Prepared) -> tuple[Levels, Network]:
+        settings = self._workspace.settings
+        levels = Levels(prepared, settings.model, settings.calibration, self._cache)
+        return levels, find_network(
+            levels, find_geometries(prepared, 1e3 * settings.model.radius_km, memory=self._memory)
+        )
 
     def _draw(
         self, prepared: Prepared, network: Network, radio: Radio, rules: StationRules, ids: Collection[str]
@@ -173,6 +179,16 @@ def changed_layer(stations: gpd.GeoDataFrame, changes: StationChanges) -> gpd.Ge
     kept = stations[~gone.to_numpy()]
     rows = changes.rows.reindex(columns=stations.columns)
     return gpd.GeoDataFrame(pd.concat([kept, rows.astype(stations.dtypes)], ignore_index=True), crs=stations.crs)
+
+
+def _require_same_levels(network: Network, results: Results, base: Base) -> None:
+    """Refuse a run whose levels this program would not compute again: it would compute all stations for an answer."""
+    if network.keys_by_layer != base.signal_keys:
+        raise InputError(
+            f"Run {results.run_id} was computed by another version of the program or on another processor; "
+            "compute it first.",
+            vi=f"Lần tính {results.run_id} do phiên bản chương trình hoặc bộ xử lý khác thực hiện; hãy tính lại trước.",
+        )
 
 
 def _require_same(workspace: Workspace, results: Results, sources: Sources) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from phusong.coverage.benchmark import describe_machine
-from scripts.bench_api import measure_api
+from scripts.bench_api import measure_api, measure_memory
 from scripts.bench_fields import measure_fields, measure_new_mast, measure_radii, measure_threads
 from scripts.bench_imports import measure_imports
 from scripts.bench_increments import computed_workspace, measure_increments
@@ -59,6 +59,10 @@ CASES: dict[str, tuple[str, Callable[[argparse.Namespace], Any]]] = {
     "api": (
         "the HTTP service with 8 connections and random questions",
         lambda a: _with_computed(a, 90.0, measure_api),
+    ),
+    "api-memory": (
+        "memory of a web process over 100,000 mixed requests",
+        lambda a: _with_computed(a, 90.0, measure_memory),
     ),
     "imports": ("a million stations as CSV, 200,000 as a workbook", lambda _: measure_imports()),
     "workers": (

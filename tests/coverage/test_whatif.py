@@ -61,12 +61,16 @@ def test_the_answer_is_that_of_importing_and_computing_and_nothing_is_stored(cop
     assert found.coverage.values.max() == 2
 
 
-def test_what_cannot_be_asked_is_refused(copied, computed):
+def test_what_cannot_be_asked_is_refused(copied, computed, monkeypatch):
     before = Results.open(copied, computed.run_id)
     planner = Planner(copied, before)
     stations = copied.read_layer("stations")
     with pytest.raises(UnknownNameError, match="NOBODY"):
         planner.answer(StationChanges(stations.iloc[:0], ["NOBODY"]))
+    with monkeypatch.context() as other:
+        other.setattr("phusong.coverage.levels.field_versions", lambda: {"phusong": "another"})
+        with pytest.raises(InputError, match="another version of the program"):
+            Planner(copied, before)
     copied.write_layer("stations", stations.iloc[1:].reset_index(drop=True))
     with pytest.raises(InputError, match="stations"):
         Planner(copied, before)
