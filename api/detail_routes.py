@@ -1,5 +1,6 @@
 """The paths of answers on one settlement, one path, many points, one run and two runs."""
 
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
@@ -36,9 +37,7 @@ def detail_routes(runs: RunCache) -> APIRouter:
     async def settlement(request: Request, settlement_id: str, profile: Profile = None, run: RunId = None) -> BaseModel:
         """One settlement, and why it has no or only weak signal."""
         opened, public = await open_for(runs, request, run)
-        return await run_in_threadpool(
-            settlement_answer, opened, runs.workspace, runs.fibre, settlement_id, profile=profile, public=public
-        )
+        return await run_in_threadpool(settlement_answer, opened, runs, settlement_id, profile=profile, public=public)
 
     @router.post("/points", responses=ERRORS, response_model=PointsAnswer)
     @for_role("public", reads=True)
@@ -57,7 +56,10 @@ def detail_routes(runs: RunCache) -> APIRouter:
     ) -> JSONResponse:
         """The path of a station to a place: terrain, clearance, loss by parts, antenna, level and margin."""
         lon, lat = read_place(to, name="to")
-        return JSONResponse(explain_path(runs.workspace, station, lon=lon, lat=lat, profile=profile).to_dict())
+        today = date.today()
+        ground = runs.ground.prepared(runs.workspace, today)
+        found = explain_path(runs.workspace, station, lon=lon, lat=lat, as_of=today, profile=profile, prepared=ground)
+        return JSONResponse(found.to_dict())
 
     @router.get("/runs/{run_id}", responses=ERRORS, response_model=models.RunSummary | views.PublicRunSummary)
     @for_role("public")

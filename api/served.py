@@ -9,6 +9,7 @@ from phusong.api.answers import heading, open_run
 from phusong.api.callers import Caller
 from phusong.api.fibre_answer import FibreFinder
 from phusong.api.models import Answer, Text
+from phusong.api.prepared_cache import PreparedCache
 from phusong.coverage.point import PointReader
 from phusong.coverage.results import Results
 from phusong.coverage.run_stores import FolderRuns, open_run_store
@@ -107,6 +108,7 @@ class RunCache:
         self._prepare = prepare
         self._opened = opened
         self.fibre = FibreFinder(workspace)
+        self.ground = PreparedCache(workspace)
         self._keep = keep
         self._lock = threading.Lock()
         self._drawing = threading.Lock()  # a map takes seconds: nothing else waits for it

@@ -17,16 +17,14 @@ from phusong.api.detail_models import (
     Reasons,
     SettlementAnswer,
 )
-from phusong.api.fibre_answer import FibreFinder
 from phusong.api.models import Answer, NearestFibre, PointSignal, SettlementRow, Text
-from phusong.api.served import ServedRun
+from phusong.api.served import RunCache, ServedRun
 from phusong.api.settlements_answer import settlement_rows
 from phusong.coverage.profile import PathExplanation
 from phusong.coverage.results import Results
 from phusong.coverage.service import CLASS_NAMES, rate_points
 from phusong.coverage.uncovered import Planned, Uncovered, explain_uncovered
 from phusong.geodata.settings import ThresholdProfile
-from phusong.geodata.workspace import Workspace
 from phusong.maps.uncovered_text import CAUSE_WORDS, FUNDING_WORDS, format_quarter
 
 _DIGITS = {"rsrp_dbm": 2, "margin_db": 2, "probability": 4, "distance_km": 3}
@@ -40,19 +38,17 @@ class PublicSettlementAnswer(Answer):
 
 
 def settlement_answer(
-    run: ServedRun, workspace: Workspace, fibre: FibreFinder, settlement_id: str, *,
-    profile: str | None = None, public: bool = False,
-) -> BaseModel:  # fmt: skip
+    run: ServedRun, runs: RunCache, settlement_id: str, *, profile: str | None = None, public: bool = False
+) -> BaseModel:
     """Answer on one settlement.
 
     Parameters
     ----------
     run
         The run.
-    workspace
-        Where it was published; paths are laid open while its stations, ground and settings are those of the run.
-    fibre
-        Finds the fibre endpoint.
+    runs
+        Where it was opened; paths are laid open while stations, ground and settings of the workspace are those of the
+        run.
     settlement_id
         Id of the settlement.
     profile
@@ -70,14 +66,17 @@ def settlement_answer(
         raise unknown_name("settlement", "điểm dân cư", settlement_id, [])
     row = SettlementRow(**rows.plain[rows.position[settlement_id]])
     described = heading(run.results, thresholds)
-    found = explain_uncovered(workspace, run.results, [settlement_id])[settlement_id] if row.signal != "good" else None
+    found = None
+    if row.signal != "good":
+        explained = explain_uncovered(runs.workspace, run.results, [settlement_id], prepare=runs.ground.prepared)
+        found = explained[settlement_id]
     if public:
         said, seen = public_view(Answer(**described)), public_view(row)
         return PublicSettlementAnswer.model_validate(
             said.model_dump() | {"settlement": seen.model_dump(), "reasons": None if found is None else _public(found)}
         )
     x_m, y_m = run.points.place(row.lon, row.lat) if row.lon is not None and row.lat is not None else (np.inf, np.inf)
-    nearest: NearestFibre | None = fibre.nearest(x_m, y_m, run.results.grid.crs)
+    nearest: NearestFibre | None = runs.fibre.nearest(x_m, y_m, run.results.grid.crs)
     return SettlementAnswer(
         **described,
         settlement=row,

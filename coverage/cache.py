@@ -6,6 +6,7 @@ a damaged one counts as missing. The folder may be emptied at any time.
 
 import hashlib
 import json
+import mmap
 import os
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -81,7 +82,7 @@ class Cache:
 
     def fetch_arrays(self, key: str, compute: Callable[[], Arrays]) -> Arrays:
         """Named arrays of a key, mapped from their file if it is there and whole, else computed and kept."""
-        path = self._arrays / f"{key}.{ARRAYS_SUFFIX}"
+        path = self._arrays_path(key)
         kept = self._read(path, _read_arrays)
         if kept is not None:
             return kept
@@ -118,6 +119,9 @@ class Cache:
     def _field_path(self, key: str) -> Path:
         return self._fields / f"{key}.tif"
 
+    def _arrays_path(self, key: str) -> Path:
+        return self._arrays / f"{key}.{ARRAYS_SUFFIX}"
+
     def _files(self) -> Iterator[Path]:
         found = (*self._fields.iterdir(), *self._arrays.iterdir())
         return (path for path in found if not path.name.startswith("."))
@@ -146,7 +150,7 @@ class LookOnly(Cache):
 
     def fetch_arrays(self, key: str, compute: Callable[[], Arrays]) -> Arrays:
         """Named arrays of a key, mapped from their file if it is there and whole, else computed."""
-        kept = self._read(self._arrays / f"{key}.bin", _read_arrays)
+        kept = self._read(self._arrays_path(key), _read_arrays)
         return compute() if kept is None else kept
 
 
@@ -201,11 +205,12 @@ def _write_arrays(path: Path, arrays: Arrays) -> None:
 def _read_arrays(path: Path) -> Arrays | None:
     with path.open("rb") as file:
         line = file.readline()
-    try:
-        header = json.loads(line)
-    except ValueError:
-        return None
-    body = np.asarray(np.memmap(path, np.uint8, mode="c"))[len(line) :]
+        try:
+            header = json.loads(line)
+        except ValueError:
+            return None
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+    body = np.frombuffer(mapped, np.uint8)[len(line) :]
     arrays = {}
     for part in header["arrays"]:
         dtype, shape = np.dtype(part["dtype"]), tuple(part["shape"])
@@ -214,7 +219,11 @@ def _read_arrays(path: Path) -> Arrays | None:
         if content.size != size:
             return None
         arrays[part["name"]] = content.view(dtype).reshape(shape)
-    return arrays if _hash_of(list(arrays.values())) == header["sha256"] else None
+    if _hash_of(list(arrays.values())) != header["sha256"]:
+        return None
+    if hasattr(mmap, "MADV_DONTNEED"):  # only what is read again stays with the process
+        mapped.madvise(mmap.MADV_DONTNEED)
+    return arrays
 
 
 def _hash_of(arrays: list[npt.NDArray[Any]]) -> str:

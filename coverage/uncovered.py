@@ -4,7 +4,7 @@ Paths are explained from the workspace, so they are given only while stations, t
 those of the run; else the run's own table has to do.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
@@ -67,7 +67,11 @@ class Uncovered:
 
 
 def explain_uncovered(
-    workspace: Workspace, results: Results, settlement_ids: Collection[str] | None = None
+    workspace: Workspace,
+    results: Results,
+    settlement_ids: Collection[str] | None = None,
+    *,
+    prepare: Callable[[Workspace, date], Prepared] = prepare,
 ) -> dict[str, Uncovered]:
     """Explain settlements without or with weak signal.
 
@@ -79,6 +83,8 @@ def explain_uncovered(
         The run; its first profile judges.
     settlement_ids
         These alone, whatever their signal; None is all that have none or a weak one, and those of unknown position.
+    prepare
+        What reads the workspace for a day, or gives what was read before.
 
     Returns
     -------
@@ -90,7 +96,7 @@ def explain_uncovered(
     else:
         wanted = table["settlement_id"].isin(list(settlement_ids))
     rows = table[wanted]
-    prepared = _prepare_as_in_run(workspace, results) if rows["location_known"].any() else None
+    prepared = _prepare_as_in_run(workspace, results, prepare) if rows["location_known"].any() else None
     explainer = None if prepared is None else _Explainer(workspace, results, prepared)
     return {str(row["settlement_id"]): _explain(row, workspace.settings, explainer) for row in rows.to_dict("records")}
 
@@ -116,7 +122,9 @@ def find_funding(power: str, area_type: str, specially_difficult: Collection[str
     return "fund" if area_type in specially_difficult else "operators"
 
 
-def _prepare_as_in_run(workspace: Workspace, results: Results) -> Prepared | None:
+def _prepare_as_in_run(
+    workspace: Workspace, results: Results, prepare: Callable[[Workspace, date], Prepared]
+) -> Prepared | None:
     """What the paths are explained from; None where the workspace is no longer that of the run."""
     now = workspace.settings.model_dump(mode="json", exclude=set(NO_FIGURE_DEPENDS_ON))
     then = Settings.model_validate(results.manifest["settings"]).model_dump(

@@ -139,3 +139,12 @@ def test_lists_come_as_geojson_with_their_heading(client):
         assert feature["geometry"] == {"type": "Point", "coordinates": [own["lon"], own["lat"]]}
     shapes = got(client, "/v1/coverage", level="commune", technology="4G", f="geojson").json()["features"]
     assert {feature["geometry"]["type"] for feature in shapes} <= {"Polygon", "MultiPolygon"}
+
+
+def test_a_path_is_that_of_the_layers_as_they_are_now(copied):
+    client, place = local_client(copied), "/v1/profile?from=TRAM-064-B-3G&to=107.29,19.08"
+    stations = copied.read_layer("stations")
+    for added_m in (0, 7):
+        copied.write_layer("stations", stations.assign(height_agl_m=stations["height_agl_m"] + added_m))
+        height_m = stations.set_index("station_id").loc["TRAM-064-B-3G", "height_agl_m"] + added_m
+        assert client.get(place).json()["station"]["height_agl_m"] == height_m

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from affine import Affine
 
-from phusong.coverage.cache import Cache, content_key
+from phusong.coverage.cache import Cache, LookOnly, content_key
 from phusong.geodata.grid import Grid
 
 GRID = Grid("EPSG:32648", Affine(90.0, 0.0, 0.0, 0.0, -90.0, 0.0), (3, 4))
@@ -36,6 +36,15 @@ def test_arrays_are_computed_once_and_come_back_as_they_were(tmp_path):
     cache = Cache(tmp_path)
     assert same(cache.fetch_arrays("k", lambda: ARRAYS), ARRAYS)
     assert same(cache.fetch_arrays("k", forbidden), ARRAYS)
+
+
+def test_a_cache_that_is_only_looked_at_finds_what_is_kept_and_keeps_nothing(tmp_path):
+    kept = Cache(tmp_path).fetch_arrays("k", lambda: {"a": np.arange(5)})
+    found = LookOnly(tmp_path).fetch_arrays("k", pytest.fail)
+    assert found["a"].tolist() == kept["a"].tolist()
+    files = sorted(tmp_path.rglob("*"))
+    assert LookOnly(tmp_path).fetch_arrays("other", lambda: {"a": np.zeros(2)})["a"].size == 2
+    assert sorted(tmp_path.rglob("*")) == files
 
 
 def test_writing_into_arrays_that_were_read_leaves_the_cache_alone(tmp_path):
