@@ -16,7 +16,7 @@ from phusong.coverage.compute import compute
 from phusong.coverage.profile import explain_path
 from phusong.coverage.results import Results, current_run_id
 
-from .conftest import run
+from .conftest import local_client, run
 
 
 @pytest.fixture(scope="module")
