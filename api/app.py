@@ -22,6 +22,7 @@ from phusong.api.callers import caller_of
 from phusong.api.detail_routes import detail_routes
 from phusong.api.kernel_gate import KernelGate
 from phusong.api.middleware_metrics import ServiceMetrics
+from phusong.api.ogc.routes import ogc_routes
 from phusong.api.operation_routes import operation_routes
 from phusong.api.problems import add_error_handlers
 from phusong.api.served import RunCache
@@ -73,6 +74,7 @@ def create_app(
     runs = RunCache(workspace, prepare=prepare, opened=opened)
     app.include_router(answer_routes(runs))
     app.include_router(detail_routes(runs))
+    app.include_router(ogc_routes(runs))
     app.include_router(whatif_routes(runs, KernelGate()))
     _add_service(app, runs)
     app.include_router(operation_routes(app, workspace, metrics=metrics, audit=audit))
@@ -115,6 +117,7 @@ def _add_service(app: FastAPI, runs: RunCache) -> None:
             "/v1/profile",
             "/v1/runs",
             "/map",
+            "/ogc",
             "/openapi.json",
             "/healthz",
             "/readyz",

@@ -37,6 +37,10 @@ class UnknownParameterError(InputError):
     """A request has a parameter that the route does not know, or one twice."""
 
 
+class BadQueryError(InputError):
+    """A parameter of a standard's address has a value that is not possible."""
+
+
 class UnauthenticatedError(PhusongError, PermissionError):
     """A request needs a key or a session, or the one it has is not accepted."""
 
@@ -60,6 +64,7 @@ class ProviderError(PhusongError, ConnectionError):
 STATUS_OF: dict[type[Exception], int] = {
     NoRunError: 503,
     UnknownParameterError: 400,
+    BadQueryError: 400,
     UnauthenticatedError: 401,
     ForbiddenError: 403,
     LargeBodyError: 413,

@@ -28,6 +28,7 @@ from .conftest import local_client, run
 # What locates masts: names of columns and indicators, and the ids of the sample province.
 SECRETS = ("rsrp", "margin", "station", "distance", "probability", "nearest", "mast", "endpoint", "level_dbm")
 IDS = ("TRAM-", "CQ0")
+FEATURES = ("settlements", "communes", "old_communes", "districts", "provinces")
 # A question that every route with parameters answers.
 ASKED = {
     "/v1/point": ["/v1/point?lon=107.2&lat=19.05", "/v1/point?lon=107&lat=19"],
@@ -39,6 +40,11 @@ ASKED = {
                      for level in ("province", "commune", "old_commune", "settlement")],
     "/v1/settlements": [f"/v1/settlements?f={form}&limit=1000{more}" for form in ("json", "csv", "geojson")
                         for more in ("", "&profile=ofcom")],
+    "/ogc/collections/{collection_id}": [f"/ogc/collections/{name}" for name in FEATURES],
+    "/ogc/collections/{collection_id}/queryables": [f"/ogc/collections/{name}/queryables" for name in FEATURES],
+    "/ogc/collections/{collection_id}/items": [f"/ogc/collections/{name}/items?limit=1000" for name in FEATURES],
+    "/ogc/collections/{collection_id}/items/{feature_id}": ["/ogc/collections/settlements/items/TM022",
+                                                            "/ogc/collections/communes/items/99003"],
 }  # fmt: skip
 BODIES = {
     "/v1/points": {"points": [{"lon": 107.2, "lat": 19.05}, {"lon": 107.29, "lat": 19.08}]},
