@@ -43,8 +43,8 @@ ASKED = {
     "/ogc/collections/{collection_id}": [f"/ogc/collections/{name}" for name in FEATURES],
     "/ogc/collections/{collection_id}/queryables": [f"/ogc/collections/{name}/queryables" for name in FEATURES],
     "/ogc/collections/{collection_id}/items": [f"/ogc/collections/{name}/items?limit=1000" for name in FEATURES],
-    "/ogc/collections/{collection_id}/items/{feature_id}": ["/ogc/collections/settlements/items/TM022",
-                                                            "/ogc/collections/communes/items/99003"],
+    "/ogc/collections/{collection_id}/items/{feature_id:path}": ["/ogc/collections/settlements/items/TM022",
+                                                                 "/ogc/collections/communes/items/99003"],
 }  # fmt: skip
 BODIES = {
     "/v1/points": {"points": [{"lon": 107.2, "lat": 19.05}, {"lon": 107.29, "lat": 19.08}]},

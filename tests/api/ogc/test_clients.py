@@ -149,9 +149,9 @@ def test_gdal_sees_with_a_key_what_a_planner_sees(computed, monkeypatch):
     key = run("keys", "add", computed.path, "gis", "--role", "planner").stdout.strip()
     with served(computed.path) as (address, _):
         assert {name for name, _ in pyogrio.list_layers(f"OAPIF:{address}/ogc")} == PUBLIC
-        pyogrio.set_gdal_config_options({"GDAL_HTTP_HEADERS": f"Authorization: Bearer {key}"})
+        pyogrio.set_gdal_config_options({"GDAL_HTTP_AUTH": "BEARER", "GDAL_HTTP_BEARER": key})
         try:
             assert {name for name, _ in pyogrio.list_layers(f"OAPIF:{address}/ogc")} == set(COLLECTIONS)
             assert len(read(f"{address}/ogc", "stations")) == len(computed.read_layer("stations"))
         finally:
-            pyogrio.set_gdal_config_options({"GDAL_HTTP_HEADERS": None})
+            pyogrio.set_gdal_config_options({"GDAL_HTTP_AUTH": None, "GDAL_HTTP_BEARER": None})
