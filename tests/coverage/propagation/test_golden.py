@@ -108,7 +108,7 @@ def spoil(work: tuple) -> None:
         if isinstance(part, tuple):
             spoil(part)
         else:
-            part.fill(np.nan if part.dtype.kind == "f" else 10**6)
+            part.fill(10**6)
 
 
 def field_ray_difference_db(row: Row) -> float:
