@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from phusong.api.caching import Tags, caching_headers, is_known, tagged
 from phusong.api.callers import Role, require_role
+from phusong.api.description import security_of
 from phusong.api.errors import LargeBodyError, SlowRequestError, UnknownParameterError
 
 BODY_LIMIT_BYTES = 2**20
@@ -101,12 +102,16 @@ class GuardedRoute(APIRoute):
         if not hasattr(endpoint, _DECLARED):
             raise TypeError(f"route {path} declares no role; put @for_role(…) above {endpoint.__name__}")
         self.declared: Declared = getattr(endpoint, _DECLARED)
-        super().__init__(path, endpoint, **options)
+        described = {"security": security_of(self.declared.role), **(options.pop("openapi_extra", None) or {})}
+        super().__init__(path, endpoint, openapi_extra=described, **options)
         self._parameters = [field.alias for field in self.dependant.query_params]
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or raise the error of the role, of unknown parameters, of a large body or of a slow request."""
-        await self.declared.pass_on(self._answer, scope, receive, send)
+        if scope["method"] in (self.methods or ()):
+            await self.declared.pass_on(self._answer, scope, receive, send)
+        else:  # 405 tells nobody more than the description does
+            await super().handle(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer with an entity tag; 304 and no body to those who have the answer."""

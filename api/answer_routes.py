@@ -1,7 +1,7 @@
 """The paths of our own answers under /v1."""
 
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -12,6 +12,7 @@ from phusong.api import models
 from phusong.api.access import GuardedRoute, for_role
 from phusong.api.callers import caller_of
 from phusong.api.coverage_answer import coverage_listed, prepare_figures, unit_shape
+from phusong.api.description import BOX_PATTERN
 from phusong.api.formats import MEDIA_TYPES, OTHER_FORMS, Format, choose_format, send_listed
 from phusong.api.point_answer import point_json
 from phusong.api.problems import declared
@@ -23,6 +24,7 @@ from phusong.geodata.errors import InputError
 
 Level = Literal["province", "district", "commune", "old_commune", "settlement"]
 YesNo = Literal["yes", "no", "unknown"]
+_BOX: Any = {"pattern": BOX_PATTERN, "examples": ["107.1,19,107.3,19.1"]}
 RunId = Annotated[str | None, Query(description="a run; the published one")]
 Form = Annotated[Format | None, Query(description="json, geojson or csv; what Accept ranks highest")]
 Profile = Annotated[str | None, Query(description="a threshold profile; the run's first")]
@@ -75,8 +77,12 @@ def answer_routes(runs: RunCache) -> APIRouter:
         commune: str | None = None,
         unit: Annotated[str | None, Query(description="code of a commune, former district or province")] = None,
         name: Annotated[str | None, Query(description="part of the name")] = None,
-        q: Annotated[str | None, Query(description="words of the names or the id, diacritics or not")] = None,
-        bbox: Annotated[str | None, Query(description="west,south,east,north [degrees, WGS 84]")] = None,
+        q: Annotated[
+            str | None, Query(description="words of the names or the id, diacritics or not", examples=["ban"])
+        ] = None,
+        bbox: Annotated[
+            str | None, Query(description="west,south,east,north [degrees, WGS 84]", json_schema_extra=_BOX)
+        ] = None,
         sort: Sort = "commune",
         limit: Annotated[int, Query(ge=1, le=1000, description="rows a page")] = 100,
         after: Annotated[str | None, Query(description="id of the last settlement of the page before")] = None,
@@ -101,8 +107,8 @@ def answer_routes(runs: RunCache) -> APIRouter:
     @for_role("public", kept="layers")
     async def point(
         request: Request,
-        lon: Annotated[FiniteFloat, Query(ge=-180, le=180, description="longitude, WGS 84 [deg]")],
-        lat: Annotated[FiniteFloat, Query(ge=-90, le=90, description="latitude, WGS 84 [deg]")],
+        lon: Annotated[FiniteFloat, Query(ge=-180, le=180, description="longitude, WGS 84 [deg]", examples=[107.2])],
+        lat: Annotated[FiniteFloat, Query(ge=-90, le=90, description="latitude, WGS 84 [deg]", examples=[19.05])],
         profile: Profile = None,
         run: RunId = None,
     ) -> Response:

@@ -19,6 +19,7 @@ from phusong.api.answer_routes import ERRORS, PLAIN_ERRORS, RunId, answer_routes
 from phusong.api.audit import AuditLog
 from phusong.api.caching import Tags
 from phusong.api.callers import caller_of
+from phusong.api.description import describe_security
 from phusong.api.detail_routes import detail_routes
 from phusong.api.kernel_gate import KernelGate
 from phusong.api.middleware_metrics import ServiceMetrics
@@ -79,6 +80,7 @@ def create_app(
     _add_service(app, runs)
     app.include_router(operation_routes(app, workspace, metrics=metrics, audit=audit))
     app.include_router(people_routes(workspace, store))
+    describe_security(app)
     tuple(roles_of_routes(app))  # raises where a route declares no role
     return app
 

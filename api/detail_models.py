@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, Strict
 
 from phusong.api.models import Answer, NearestFibre, PointSignal, ServiceClass, SettlementRow, Text, YesNoUnknown
 
@@ -90,8 +90,8 @@ class Place(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    lon: Annotated[FiniteFloat, Field(ge=-180, le=180)]
-    lat: Annotated[FiniteFloat, Field(ge=-90, le=90)]
+    lon: Annotated[FiniteFloat, Strict(), Field(ge=-180, le=180)]
+    lat: Annotated[FiniteFloat, Strict(), Field(ge=-90, le=90)]
 
 
 class PointsRequest(BaseModel):

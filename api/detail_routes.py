@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
@@ -12,6 +12,7 @@ from phusong.api import access_views as views
 from phusong.api import models
 from phusong.api.access import GuardedRoute, for_role
 from phusong.api.answer_routes import ERRORS, Form, Profile, RunId, open_for
+from phusong.api.description import PLACE_PATTERN
 from phusong.api.detail_models import PointsAnswer, PointsRequest, SettlementAnswer
 from phusong.api.diff_answer import DiffAnswer, diff_answer, render_geojson
 from phusong.api.formats import MEDIA_TYPES, choose_format
@@ -23,6 +24,9 @@ from phusong.api.settlement_answer import PublicSettlementAnswer, settlement_ans
 from phusong.coverage.diff import compare_runs
 from phusong.coverage.profile import explain_path
 
+OneRun = Annotated[str, Path(description="a run, a scenario, or current", examples=["current"])]
+SettlementId = Annotated[str, Path(description="id of a settlement", examples=["TM022"])]
+_PLACE: Any = {"pattern": PLACE_PATTERN, "examples": ["107.29,19.08"]}
 DiffLevel = Literal["province", "district", "commune", "old_commune"]
 
 
@@ -34,7 +38,9 @@ def detail_routes(runs: RunCache) -> APIRouter:
         "/settlements/{settlement_id}", responses=ERRORS, response_model=SettlementAnswer | PublicSettlementAnswer
     )
     @for_role("public", kept="layers")
-    async def settlement(request: Request, settlement_id: str, profile: Profile = None, run: RunId = None) -> BaseModel:
+    async def settlement(
+        request: Request, settlement_id: SettlementId, profile: Profile = None, run: RunId = None
+    ) -> BaseModel:
         """One settlement, and why it has no or only weak signal."""
         opened, public = await open_for(runs, request, run)
         return await run_in_threadpool(settlement_answer, opened, runs, settlement_id, profile=profile, public=public)
@@ -50,8 +56,10 @@ def detail_routes(runs: RunCache) -> APIRouter:
     @router.get("/profile", responses=ERRORS, response_model=dict[str, Any])
     @for_role("planner", kept="layers")
     def path(
-        station: Annotated[str, Query(alias="from", description="id of a station, planned ones too")],
-        to: Annotated[str, Query(description="the place: lon,lat [degrees, WGS 84]")],
+        station: Annotated[
+            str, Query(alias="from", description="id of a station, planned ones too", examples=["TRAM-064-B-3G"])
+        ],
+        to: Annotated[str, Query(description="the place: lon,lat [degrees, WGS 84]", json_schema_extra=_PLACE)],
         profile: Annotated[str | None, Query(description="a threshold profile; the first of the settings")] = None,
     ) -> JSONResponse:
         """The path of a station to a place: terrain, clearance, loss by parts, antenna, level and margin."""
@@ -63,7 +71,7 @@ def detail_routes(runs: RunCache) -> APIRouter:
 
     @router.get("/runs/{run_id}", responses=ERRORS, response_model=models.RunSummary | views.PublicRunSummary)
     @for_role("public")
-    async def one_run(request: Request, run_id: str) -> BaseModel:
+    async def one_run(request: Request, run_id: OneRun) -> BaseModel:
         """One run."""
         opened, public = await open_for(runs, request, run_id)
         found = await run_in_threadpool(run_answer, runs.workspace, opened.results)
@@ -75,7 +83,9 @@ def detail_routes(runs: RunCache) -> APIRouter:
         response_model=DiffAnswer,
     )
     @for_role("planner")
-    def difference(request: Request, run_a: str, run_b: str, level: DiffLevel = "commune", f: Form = None) -> Response:
+    def difference(
+        request: Request, run_a: OneRun, run_b: OneRun, level: DiffLevel = "commune", f: Form = None
+    ) -> Response:
         """What the second run has that the first has not."""
         found = compare_runs(runs.run(run_a).results, runs.run(run_b).results, level=level)
         if choose_format(request, f) == "geojson":

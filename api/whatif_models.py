@@ -2,21 +2,22 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, Strict
 
 from phusong.api.models import Answer, ServiceClass
 
-Lon = Annotated[FiniteFloat, Field(ge=-180, le=180, description="longitude, WGS 84 [deg]")]
-Lat = Annotated[FiniteFloat, Field(ge=-90, le=90, description="latitude, WGS 84 [deg]")]
-Height = Annotated[FiniteFloat, Field(ge=1, le=1000, description="of the antennas above ground [m]")]
+Number = Annotated[FiniteFloat, Strict()]  # true is no number, nor is "1"
+Lon = Annotated[Number, Field(ge=-180, le=180, description="longitude, WGS 84 [deg]")]
+Lat = Annotated[Number, Field(ge=-90, le=90, description="latitude, WGS 84 [deg]")]
+Height = Annotated[Number, Field(ge=1, le=1000, description="of the antennas above ground [m]")]
 Name = Annotated[str, Field(min_length=1, max_length=100)]
-Values = Annotated[list[FiniteFloat], Field(min_length=1, max_length=12)]
+Values = Annotated[list[Number], Field(min_length=1, max_length=12)]
 
 EXAMPLE: Any = {
     "new": [
         {
             "station_id": "NEW-1", "operator": "Viettel", "technology": "4G", "band_mhz": 1800, "bandwidth_mhz": 20,
-            "height_agl_m": 42, "azimuths_deg": [0, 120, 240], "eirp_dbm": [61], "lon": 106.4, "lat": 17.6,
+            "height_agl_m": 42, "azimuths_deg": [0, 120, 240], "eirp_dbm": [61], "lon": 107.2, "lat": 19.05,
         }
     ]
 }  # fmt: skip
@@ -33,8 +34,8 @@ class NewStation(_Asked):
     mast_id: Name | None = Field(None, description="the station's id")
     operator: Name
     technology: Literal["2G", "3G", "4G", "5G"]
-    band_mhz: Annotated[FiniteFloat, Field(ge=30, le=6000)]
-    bandwidth_mhz: Annotated[FiniteFloat, Field(gt=0, le=400)]
+    band_mhz: Annotated[Number, Field(ge=30, le=6000)]
+    bandwidth_mhz: Annotated[Number, Field(gt=0, le=400)]
     height_agl_m: Height
     azimuths_deg: Values | None = Field(None, description="none is one omnidirectional sector")
     downtilt_deg: Values | None = None

@@ -16,7 +16,7 @@ from annotated_types import Ge, Gt, Le
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
-from phusong.geodata.errors import SettingsError
+from phusong.geodata.errors import SettingsError, UnknownNameError
 from phusong.geodata.service_settings import ServiceSettings
 from phusong.geodata.toml_models import Section, validate_toml
 
@@ -254,7 +254,7 @@ class Settings(Section):
 
         Raises
         ------
-        SettingsError
+        UnknownNameError
             There is no profile of that name.
         """
         if name is None:
@@ -263,7 +263,7 @@ class Settings(Section):
             if profile.name == name:
                 return profile
         known = ", ".join(profile.name for profile in self.profiles)
-        raise SettingsError(
+        raise UnknownNameError(
             f"There is no threshold profile {name!r}; the settings have {known}.",
             vi=f"Không có bộ ngưỡng {name!r}; cấu hình có {known}.",
         )

@@ -17,7 +17,7 @@ from phusong.coverage.propagation.errors import OutOfValidityError
 from phusong.coverage.propagation.p1812 import make_link
 from phusong.coverage.propagation.p2109 import building_entry_loss_db
 from phusong.coverage.results import Results
-from phusong.geodata.errors import InputError, SettingsError, UnknownNameError
+from phusong.geodata.errors import InputError, UnknownNameError
 from phusong.geodata.grid import Grid, Raster
 from phusong.geodata.sample.rough import patchy_clutter, rough_terrain
 from tests.coverage.conftest import AS_OF
@@ -277,5 +277,5 @@ def test_what_does_not_exist_is_refused(sample):
         explain_path(sample, "none", **place, as_of=AS_OF)
     with pytest.raises(InputError, match="outside the terrain"):
         explain_path(sample, station["station_id"], lon=0.0, lat=0.0, as_of=AS_OF)
-    with pytest.raises(SettingsError, match="no threshold profile"):
+    with pytest.raises(UnknownNameError, match="no threshold profile"):
         explain_path(sample, station["station_id"], **place, as_of=AS_OF, profile="none")
