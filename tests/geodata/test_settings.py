@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phusong.geodata.errors import SettingsError
+from phusong.geodata.errors import SettingsError, UnknownNameError
 from phusong.geodata.settings import (
     Settings,
     default_settings,
@@ -83,7 +83,7 @@ def test_two_profiles_of_one_name_are_refused() -> None:
 def test_the_first_profile_is_the_default_and_an_unknown_one_lists_the_known() -> None:
     settings = default_settings()
     assert settings.profile() is settings.profiles[0]
-    with pytest.raises(SettingsError, match="qcvn, ofcom"):
+    with pytest.raises(UnknownNameError, match="qcvn, ofcom"):
         settings.profile("fcc")
 
 
