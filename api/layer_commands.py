@@ -218,10 +218,10 @@ def _annotate(
     target: Path | None, file: Path | None, reports: Sequence[dict[str, Any]], sheet: str | None,
     encoding: str | None, columns: list[str],
 ) -> None:  # fmt: skip
-    from phusong.geodata.annotating import write_annotated
-
     if target is None or file is None:
         return
+    from phusong.geodata.annotating import write_annotated
+
     with working(f"writing / đang ghi {target}"):
         mapped = list(read_pairs(columns).values())
         write_annotated(target, file, reports[0], layer=sheet, encoding=encoding, mapped=mapped)

@@ -99,20 +99,20 @@ class Cache:
     def mark_used(self, keys: Iterable[str]) -> list[int]:
         """Make the fields of these keys the most recently used; the sizes of those that are kept [bytes]."""
         sizes = []
-        for path in map(self._field_path, keys):
+        for path in (f"{self._fields}/{key}.tif" for key in keys):
             with suppress(FileNotFoundError):
                 os.utime(path)
-                sizes.append(path.stat().st_size)
+                sizes.append(os.stat(path).st_size)
         return sizes
 
     def trim(self, limit_bytes: float) -> int:
         """Forget what was used longest ago until the rest fits; the number of bytes kept."""
-        found = sorted((status.st_mtime_ns, status.st_size, path) for path in self._files() for status in [path.stat()])
+        found = [(status.st_mtime_ns, status.st_size, file.path) for file in self._files() for status in [file.stat()]]
         size = sum(part[1] for part in found)
-        for _, bytes_held, path in found:
+        for _, bytes_held, path in sorted(found) if size > limit_bytes else ():
             if size <= limit_bytes:
                 break
-            path.unlink(missing_ok=True)
+            Path(path).unlink(missing_ok=True)
             size -= bytes_held
         return size
 
@@ -122,9 +122,9 @@ class Cache:
     def _arrays_path(self, key: str) -> Path:
         return self._arrays / f"{key}.{ARRAYS_SUFFIX}"
 
-    def _files(self) -> Iterator[Path]:
-        found = (*self._fields.iterdir(), *self._arrays.iterdir())
-        return (path for path in found if not path.name.startswith("."))
+    def _files(self) -> Iterator["os.DirEntry[str]"]:
+        found = (*os.scandir(self._fields), *os.scandir(self._arrays))
+        return (file for file in found if not file.name.startswith("."))
 
     def _read(self, path: Path, read: Callable[[Path], T | None]) -> T | None:
         """What a file holds; None where it is missing or damaged. A reading makes it the most recently used."""

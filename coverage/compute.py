@@ -24,10 +24,10 @@ from phusong.coverage.levels import Levels
 from phusong.coverage.masts import find_geometries
 from phusong.coverage.memory import Memory
 from phusong.coverage.models import find_model
-from phusong.coverage.mosaic import MosaicMaker
+from phusong.coverage.mosaic import Mosaic, MosaicMaker
 from phusong.coverage.people_tiles import store_people
 from phusong.coverage.plan import missing_bytes
-from phusong.coverage.prepare import Prepared, prepare, read_sources
+from phusong.coverage.prepare import Prepared, Sources, prepare, read_sources
 from phusong.coverage.radio import Base, Network, Radio, compute_radio, find_network
 from phusong.coverage.results import Results, current_run_id
 from phusong.coverage.run_tables import compute_tables, find_points
@@ -118,91 +118,124 @@ def compute(
         open_cluster(remote, workspace.cache_dir / "shared") as cluster,
     ):
         kept = Memory() if memory is None or full else memory
-        return _compute(
-            workspace, claim, as_of or date.today(), full, scenario, Threads(threads), cluster, progress, kept
-        )  # fmt: skip
+        job = _Job(workspace, claim, as_of or date.today(), full, scenario, Threads(threads), cluster, progress, kept)
+        return job.run()
 
 
-def _compute(
-    workspace: Workspace,
-    claim: Claim,
-    day: date,
-    full: bool,
-    scenario: str | None,
-    threads: Threads,
-    cluster: Cluster | None,
-    progress: Progress | None,
-    memory: Memory,
-) -> Computed:
-    clock, settings = _Clock(), workspace.settings
-    workspace.store_dir.mkdir(parents=True, exist_ok=True)
-    cache = Cache(workspace.cache_dir)
-    with clock.stage("read"):
-        sources = read_sources(workspace)
-        described = settings.model_dump(mode="json", exclude=set(NO_FIGURE_DEPENDS_ON))
-        given = circumstances(sources.inputs, described, day, scenario=scenario)
-        before = current_run(workspace)
-        known = before if scenario is None else scenario_run(workspace, scenario)
-        if known and not full and given.items() <= known.manifest.items():
-            return Computed(known.run_id, False, known.manifest["warnings"], known.manifest)
-        if full:
-            cache.clear()
-        prepared = prepare(workspace, day, sources=sources, cache=cache, memory=memory, planned=scenario is not None)
-        ground, units, hashes = prepared.ground, prepared.units, sources.raster_hashes
-        population = memory.fetch(
-            "people", (ground, units, hashes["population"]),
-            lambda: read_population(workspace, cache, ground, units, hashes),
-        )  # fmt: skip
-    with clock.stage("radio"):
-        levels = Levels(prepared, settings.model, settings.calibration, cache)
-        network = find_network(levels, find_geometries(prepared, 1e3 * settings.model.radius_km, memory=memory))
-        claim.needed_bytes = partial(missing_bytes, prepared, levels, network)
-        base = Base() if full or before is None else base_of(before, prepared)
-        points = find_points(prepared)
-        if cluster:
-            apart = share_levels(workspace, prepared, levels, cluster)
-            stage = partial(compute_radio_apart, apart, cluster=cluster, store_dir=workspace.store_dir)
-        else:
-            stage = partial(compute_radio, levels, threads=threads)
-        radio = _radio(stage, network, points, base, progress)
-    with clock.stage("people"):
-        stations = prepared.eligible.table.assign(signal_key=network.signal_key)
-        maker = MosaicMaker.of(
-            prepared.grid, stations, network.geometries, population, settings, cache, workspace.store_dir
+@dataclass(frozen=True)
+class _Job:
+    """One computation, under the lock of its workspace; its parts as in `compute`."""
+
+    workspace: Workspace
+    claim: Claim
+    day: date
+    full: bool
+    scenario: str | None
+    threads: Threads
+    cluster: Cluster | None
+    progress: Progress | None
+    memory: Memory
+    clock: _Clock = field(default_factory=_Clock)
+
+    def run(self) -> Computed:
+        """Compute and publish, unless the run that there is answers already."""
+        workspace, settings, cache = self.workspace, self.workspace.settings, Cache(self.workspace.cache_dir)
+        workspace.store_dir.mkdir(parents=True, exist_ok=True)
+        with self.clock.stage("read"):
+            sources = read_sources(workspace)
+            described = settings.model_dump(mode="json", exclude=set(NO_FIGURE_DEPENDS_ON))
+            given = circumstances(sources.inputs, described, self.day, scenario=self.scenario)
+            before = current_run(workspace)
+            known = before if self.scenario is None else scenario_run(workspace, self.scenario)
+            if known and not self.full and given.items() <= known.manifest.items():
+                return Computed(known.run_id, False, known.manifest["warnings"], known.manifest)
+            if self.full:
+                cache.clear()
+            prepared, population = self._read(sources, cache)
+        before = None if self.full else before
+        with self.clock.stage("radio"):
+            levels = Levels(prepared, settings.model, settings.calibration, cache)
+            geometries = find_geometries(prepared, 1e3 * settings.model.radius_km, memory=self.memory)
+            network = find_network(levels, geometries)
+            radio = self._radio(prepared, levels, network, before)
+        with self.clock.stage("people"):
+            stations = prepared.eligible.table.assign(signal_key=network.signal_key)
+            mosaic = self._people(prepared, network, population, radio, stations, cache)
+            people_tiles = _people_tiles(workspace, prepared, population, base=before)
+        with self.clock.stage("figures"):
+            tables = compute_tables(settings, prepared, population, radio.points, mosaic, self.day)
+        outcome = Outcome(
+            grid=prepared.grid,
+            layers=mosaic.tiles,
+            people_tiles=people_tiles,
+            eligible=stations,
+            signals=radio.points,
+            **tables,
+            units=prepared.units.geometries,
+            people=population.people,
+            inputs=sources.inputs,
+            ground=prepared.ground.key,
+            population=population.key,
+            settings=described,
+            as_of=self.day,
+            scenario=self.scenario,
+            warnings=[*prepared.eligible.warnings, *_moved_people(population)],
+            notes=self._notes(prepared, stations),
+            timings=self.clock.seconds,
+            peak_memory_mb=_peak_memory_mb(),
         )
-        if cluster:
-            count_apart(cluster, maker, radio)
-        mosaic = maker.finish(radio, threads)
-        people_tiles = _people_tiles(workspace, prepared, population, base=None if full else before)
-    with clock.stage("figures"):
-        tables = compute_tables(settings, prepared, population, radio.points, mosaic, day)
-    outcome = Outcome(
-        grid=prepared.grid,
-        layers=mosaic.tiles,
-        people_tiles=people_tiles,
-        eligible=stations,
-        signals=radio.points,
-        **tables,
-        units=prepared.units.geometries,
-        people=population.people,
-        inputs=sources.inputs,
-        ground=prepared.ground.key,
-        population=population.key,
-        settings=given["settings"],
-        as_of=day,
-        scenario=scenario,
-        warnings=[*prepared.eligible.warnings, *_moved_people(population)],
-        notes=[INTERFERENCE_NOTE, *_model_notes(settings, prepared.terrain_kind), *scenario_notes(scenario, stations)],
-        timings=clock.seconds,
-        peak_memory_mb=_peak_memory_mb(),
-    )
-    run_id = publish(workspace, outcome)
-    return Computed(
-        run_id,
-        known is None or run_id != known.run_id,
-        [*outcome.warnings, *_damage(cache), *trim_cache(cache, network.field_keys, settings.cache_limit_gb)],
-        Results.open(workspace, run_id).manifest,
-    )
+        run_id = publish(workspace, outcome)
+        return Computed(
+            run_id,
+            known is None or run_id != known.run_id,
+            [*outcome.warnings, *_damage(cache), *trim_cache(cache, network.field_keys, settings.cache_limit_gb)],
+            Results.open(workspace, run_id).manifest,
+        )
+
+    def _read(self, sources: Sources, cache: Cache) -> tuple[Prepared, Population]:
+        """What stations stand on, and who lives there."""
+        prepared = prepare(
+            self.workspace, self.day, sources=sources, cache=cache, memory=self.memory,
+            planned=self.scenario is not None,
+        )  # fmt: skip
+        ground, units, hashes = prepared.ground, prepared.units, sources.raster_hashes
+        population = self.memory.fetch(
+            "people", (ground, units, hashes["population"]),
+            lambda: read_population(self.workspace, cache, ground, units, hashes),
+        )  # fmt: skip
+        return prepared, population
+
+    def _radio(self, prepared: Prepared, levels: Levels, network: Network, before: Results | None) -> Radio:
+        """The radio stage; from nothing where a tile of the run before is damaged."""
+        store_dir = self.workspace.store_dir
+        self.claim.needed_bytes = partial(missing_bytes, prepared, levels, network)
+        base = Base() if before is None else base_of(before, prepared)
+        points = find_points(prepared)
+        stage: Callable[..., Radio] = partial(compute_radio, levels, threads=self.threads)
+        if self.cluster:
+            apart = share_levels(self.workspace, prepared, levels, self.cluster)
+            stage = partial(compute_radio_apart, apart, cluster=self.cluster)
+        try:
+            return stage(network, points, base=base, store_dir=store_dir, progress=self.progress)
+        except StoreError:
+            return stage(network, points, base=Base(), store_dir=store_dir, progress=self.progress)
+
+    def _people(
+        self, prepared: Prepared, network: Network, population: Population, radio: Radio, stations: pd.DataFrame,
+        cache: Cache,
+    ) -> Mosaic:  # fmt: skip
+        """Store the tiles and count the people of each."""
+        maker = MosaicMaker.of(
+            prepared.grid, stations, network.geometries, population, self.workspace.settings, cache,
+            self.workspace.store_dir,
+        )  # fmt: skip
+        if self.cluster:
+            count_apart(self.cluster, maker, radio)
+        return maker.finish(radio, self.threads)
+
+    def _notes(self, prepared: Prepared, stations: pd.DataFrame) -> list[dict[str, str]]:
+        notes = _model_notes(self.workspace.settings, prepared.terrain_kind)
+        return [INTERFERENCE_NOTE, *notes, *scenario_notes(self.scenario, stations)]
 
 
 def current_run(workspace: Workspace) -> Results | None:
@@ -230,10 +263,9 @@ def base_of(before: Results, prepared: Prepared) -> Base:
         return Base()
     stations = before.stations
     keys: dict[tuple[str, str], dict[str, str]] = {}
-    for station in stations.itertuples():
-        keys.setdefault((str(station.technology), str(station.operator)), {})[str(station.station_id)] = str(
-            station.signal_key
-        )
+    named = stations[["technology", "operator", "station_id", "signal_key"]].astype(object)
+    for technology, operator, station_id, key in named.itertuples(index=False, name=None):
+        keys.setdefault((technology, operator), {})[station_id] = key
     points = before.signals if before.manifest["ground"] == prepared.ground.key else before.signals.iloc[:0]
     return Base(keys, before.tiles, _reach(before), before.store_dir, points)
 
@@ -250,16 +282,6 @@ def _reach(before: Results) -> dict[tuple[Layer, str], Box]:
         (layer, name): Box(row - radius_px, col - radius_px, row + radius_px + 1, col + radius_px + 1)
         for layer, name, row, col in named
     }
-
-
-def _radio(
-    stage: Callable[..., Radio], network: Network, points: pd.DataFrame, base: Base, progress: Progress | None
-) -> Radio:
-    """The radio stage; from nothing where a tile of the base is damaged."""
-    try:
-        return stage(network, points, base=base, progress=progress)
-    except StoreError:
-        return stage(network, points, base=Base(), progress=progress)
 
 
 def _model_notes(settings: Settings, terrain_kind: str) -> list[dict[str, str]]:

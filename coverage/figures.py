@@ -30,9 +30,9 @@ from phusong.coverage.service import (
     WEAK,
     Classes,
     Layer,
+    class_points,
     group_class,
     point_layers,
-    rate_points,
     technology_groups,
 )
 from phusong.coverage.settlements import rows_of_units
@@ -163,7 +163,7 @@ def compute_figures(
                 counts[found.indicator] = _point_counts(found, by_shift, parts, operator, units)
             label = _Label("", "", technology, operator, profile.name)
             rows += _service_rows(counts, units, label)
-            rows += _expected_rows(tally, residents, units, label)
+            rows += _expected_rows(tally, counts["people"][COMPUTED], residents, units, label)
         rows += _missing_thresholds(stations, profile, units)
     rows += _status_rows(settlements, places, points, units)
     rows += _household_rows(settlements, units)
@@ -194,7 +194,7 @@ def _shifted_points(
     rated: dict[int, list[pd.DataFrame]] = {}
     for signal in {id(found.signal): found.signal for found in points}.values():  # places of all kinds share one
         shifted = (signal.assign(rsrp_dbm=signal["rsrp_dbm"] + shift * model_sigma_db) for shift in SHIFTS)
-        rated[id(signal)] = [rate_points(table, profile) for table in shifted]
+        rated[id(signal)] = [class_points(table, profile) for table in shifted]
     return [[point_layers(found.ids, table) for table in rated[id(found.signal)]] for found in points]
 
 
@@ -227,11 +227,12 @@ def _service_rows(counts: Counts, units: UnitIndex, label: _Label) -> list[_Rows
     return rows
 
 
-def _expected_rows(tally: Tally, residents: Residents, units: UnitIndex, label: _Label) -> list[_Rows]:
-    """People weighted by the share of places served, and those whom at least two operators serve."""
-    plots = tally.by_label[label.technology, label.operator]
-    people = compute_people(plots.classes[COMPUTED], residents, units)
-    parts = {"people_expected": compute_people(plots.expected, residents, units)}
+def _expected_rows(
+    tally: Tally, people: Mapping[str, Int64s], residents: Residents, units: UnitIndex, label: _Label
+) -> list[_Rows]:
+    """People weighted by the share of places served, and those whom at least two operators serve, of all `people`."""
+    expected = tally.by_label[label.technology, label.operator].expected
+    parts = {"people_expected": compute_people(expected, residents, units)}
     if label.operator == ANY:
         by_two = compute_people(tally.two_operators[label.technology], residents, units)
         parts["people_2_operators"] = {

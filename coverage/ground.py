@@ -6,16 +6,28 @@ Each part is a pure function of the files and settings it is made from, kept in 
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, NamedTuple, Protocol
 
 import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
+import shapely
+from shapely.geometry.base import BaseGeometry
 
 from phusong.coverage.cache import Arrays, Cache, content_key
 from phusong.coverage.people import Residents, index_residents
 from phusong.coverage.tiles import Box
-from phusong.coverage.units import Burn, IntArray, UnitIndex, burn_units, describe_grid, polygons_key
+from phusong.coverage.units import (
+    Burn,
+    IntArray,
+    Unite,
+    UnitIndex,
+    burn_units,
+    describe_grid,
+    polygons_key,
+    unite_polygons,
+)
 from phusong.geodata.errors import InputError, StoreError
 from phusong.geodata.grid import Grid, Raster
 from phusong.geodata.population import Allocation, allocate_population
@@ -73,20 +85,53 @@ class Ground:
     digests: tuple[Digests, Digests]
     key: str
 
-    @cached_property
+    @property
     def clutter_m(self) -> Raster:
         """Representative height of the land cover [m]."""
-        return clutter_height(self.clutter, self.clutter_height_m)
+        return Raster(self._heights.at(Box(0, 0, *self.clutter.grid.shape)), self.clutter.grid, None, "m")
 
     def part(self, box: Box) -> GroundPart:
-        """The ground of a box, which shares the memory of the whole."""
+        """The ground of a box, which shares the memory of the whole.
+
+        Raises
+        ------
+        InputError
+            A land-cover code of the squares that it meets has no height.
+        """
         grid = self.terrain.grid.window(box.top, box.left, (box.bottom - box.top, box.right - box.left))
-        whole = (self.terrain, self.clutter, self.clutter_m, self.zone, self.wanted)
-        return GroundPart(*(Raster(raster.values[box.slices], grid) for raster in whole))
+        terrain, clutter, zone, wanted = (
+            Raster(raster.values[box.slices], grid) for raster in (self.terrain, self.clutter, self.zone, self.wanted)
+        )
+        return GroundPart(terrain, clutter, Raster(self._heights.at(box), grid), zone, wanted)
+
+    @cached_property
+    def _heights(self) -> "_Heights":
+        return _Heights(self.clutter, self.clutter_height_m)
 
     def hash_window(self, rows: slice, cols: slice) -> str:
         """Hash of the squares that a window touches."""
         return hash_squares(self.clutter_height_m, self.digests, rows, cols)
+
+
+class _Heights:
+    """Representative heights of the land cover [m], looked up in each square of `BLOCK_PX` when it is first met."""
+
+    def __init__(self, clutter: Raster, table: dict[str, float]) -> None:
+        self._clutter, self._table = clutter, table
+        self._values = np.empty(clutter.grid.shape, np.float32)
+        self._known = np.zeros([-(-size // BLOCK_PX) for size in clutter.grid.shape], np.bool_)
+
+    def at(self, box: Box) -> npt.NDArray[np.float32]:
+        """Heights of a box `[y, x]`."""
+        top, left = box.top // BLOCK_PX, box.left // BLOCK_PX
+        met = self._known[top : -(-box.bottom // BLOCK_PX), left : -(-box.right // BLOCK_PX)]
+        for down, across in np.argwhere(~met).tolist():
+            row, col = (top + down) * BLOCK_PX, (left + across) * BLOCK_PX
+            codes = self._clutter.values[row : row + BLOCK_PX, col : col + BLOCK_PX]
+            heights = clutter_height(Raster(codes, self._clutter.grid.window(row, col, codes.shape)), self._table)
+            self._values[row : row + BLOCK_PX, col : col + BLOCK_PX] = heights.values
+            met[down, across] = True  # two threads may look up one square: they find the same
+        return self._values[box.slices]
 
 
 def hash_squares(clutter_height_m: dict[str, float], digests: tuple[Digests, Digests], rows: slice, cols: slice) -> str:
@@ -104,6 +149,23 @@ def burn_cached(cache: Cache) -> Burn:
         return cache.fetch_arrays(polygons_key(units, grid), lambda: {"row": burn_units(units, grid)})["row"]
 
     return burn
+
+
+def unite_cached(cache: Cache) -> Unite:
+    """`units.unite_polygons` with its answers kept in a cache, as WKB."""
+
+    def unite(polygons: gpd.GeoSeries, parent: IntArray, n_unit: int) -> list[BaseGeometry]:
+        def shapes() -> Arrays:
+            found = [shapely.to_wkb(shape) for shape in unite_polygons(polygons, parent, n_unit)]
+            ends = np.cumsum([0, *map(len, found)], dtype=np.int64)
+            return {"wkb": np.frombuffer(b"".join(found), np.uint8), "ends": ends}
+
+        content = hashlib.sha256(b"".join(polygons.to_wkb())).hexdigest()
+        kept = cache.fetch_arrays(content_key({"stage": "unite", "shapes": content, "units": n_unit}, parent), shapes)
+        ends = kept["ends"].tolist()
+        return [shapely.from_wkb(kept["wkb"][begin:end].tobytes()) for begin, end in pairwise(ends)]
+
+    return unite
 
 
 def read_ground(workspace: Workspace, cache: Cache, units: UnitIndex, hashes: dict[str, str]) -> Ground:

@@ -9,8 +9,8 @@ import pandas as pd
 
 from phusong.coverage.observed import UNKNOWN
 from phusong.coverage.propagation.p2109 import building_entry_loss_db
-from phusong.coverage.service import ANY, CLASS_NAMES, NO_SIGNAL_CDBM, group_class, point_layers, rate_points
-from phusong.coverage.signal import SignalTile
+from phusong.coverage.service import ANY, CLASS_NAMES, NO_SIGNAL_CDBM, class_points, group_class, point_layers
+from phusong.coverage.signal_tile import SignalTile
 from phusong.geodata.settings import Indoor, Settings, ThresholdProfile
 
 PREFIX = "indoor:"
@@ -123,7 +123,7 @@ def indoor_signal(settlements: pd.DataFrame, signal: pd.DataFrame, settings: Set
     """
     profile = settings.profiles[0]
     counted = [technology for technology in profile.counts_as_signal if technology in profile.thresholds]
-    layers = point_layers(settlements["settlement_id"], rate_points(signal, profile))
+    layers = point_layers(settlements["settlement_id"], class_points(signal, profile))
     classes = group_class(layers, counted, ANY, shape=(len(settlements),))
     names = pd.Series(np.array(CLASS_NAMES, dtype=object)[classes], index=settlements.index)
     return names.where(settlements["location_known"], UNKNOWN)

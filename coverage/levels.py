@@ -22,7 +22,8 @@ from phusong.coverage.models import find_model
 from phusong.coverage.propagation._field import near_limit_km
 from phusong.coverage.propagation._sample import bilinear
 from phusong.coverage.propagation._terms import effective_radius_km
-from phusong.coverage.signal import Emitter, Sectors, SignalTile, compute_point_levels_dbm, quantise_cdb, sectors_of
+from phusong.coverage.signal import Emitter, Sectors, compute_point_levels_dbm, merge_station, quantise_cdb, sectors_of
+from phusong.coverage.signal_tile import SignalTile
 from phusong.coverage.stations import Station
 from phusong.coverage.tiles import Box, Corner
 from phusong.coverage.versions import field_versions
@@ -126,8 +127,8 @@ class Levels:
         inside = np.s_[box.top - window.top : box.bottom - window.top, box.left - window.left : box.right - window.left]
         band = _band(geometry, self.prepared.stations[code].band_mhz)
         here = self.prepared.ground.part(box)
-        tile.merge(
-            self._emitter(geometry, code), code, loss[band][inside], here.terrain, here.clutter.values,
+        merge_station(
+            tile, self._emitter(geometry, code), code, loss[band][inside], here.terrain, here.clutter.values,
             corner=(box.top, box.left), at=(box.top - corner[0], box.left - corner[1]),
         )  # fmt: skip
 

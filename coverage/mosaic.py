@@ -17,7 +17,7 @@ from phusong.coverage.indoor import indoor_level, indoor_settings
 from phusong.coverage.masts import Geometry
 from phusong.coverage.radio import Radio
 from phusong.coverage.service import Layer, station_sigma_db
-from phusong.coverage.signal import SignalTile
+from phusong.coverage.signal_tile import SignalTile
 from phusong.coverage.tally import Rules, Tally, make_rules, sum_tallies, tally_pixels
 from phusong.coverage.tiles import Box, Corner, StoredTile, read_tile, store_tile, tile_boxes
 from phusong.coverage.uplink import level_floor_dbm

@@ -15,7 +15,7 @@ from pyproj import Transformer
 
 from phusong.coverage.antenna import Pattern, read_patterns
 from phusong.coverage.cache import Cache
-from phusong.coverage.ground import Ground, burn_cached, read_ground
+from phusong.coverage.ground import Ground, burn_cached, read_ground, unite_cached
 from phusong.coverage.link import reference_signal
 from phusong.coverage.memory import Memory
 from phusong.coverage.propagation.errors import OutOfValidityError
@@ -177,7 +177,7 @@ def prepare(
         "units", (workspace.path, *hashes, grid, as_of, settings.name),
         lambda: build_units(
             layers["communes"], grid, as_of=as_of, crosswalk=layers.get("crosswalk"), settlements=layers["settlements"],
-            province_name=settings.name, burn=burn_cached(cache),
+            province_name=settings.name, burn=burn_cached(cache), unite=unite_cached(cache),
         ),
     )  # fmt: skip
     ground = memory.fetch(

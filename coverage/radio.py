@@ -7,10 +7,11 @@ and points are decided anew from every station that reaches them. The result is 
 
 import os
 import threading
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -22,12 +23,13 @@ from phusong.coverage.levels import Levels
 from phusong.coverage.link import location_sigma_db
 from phusong.coverage.masts import Geometry
 from phusong.coverage.service import NO_SIGNAL_CDBM, Layer
-from phusong.coverage.signal import SignalTile
-from phusong.coverage.tiles import GONE, Box, Corner, StoredTile, read_tile, tile_boxes
+from phusong.coverage.signal_tile import SignalTile
+from phusong.coverage.tiles import GONE, Box, Corner, StoredTile, read_tile, store_tile, tile_boxes
 
 Place = tuple[Layer, Corner]
 Jobs = list[tuple[int, Place, Box]]  # station, tile it goes to, pixels
 ONE_THREAD = Threads(1)
+KEPT_TILES = 128  # tiles in memory, 1.5 MB each, beyond which those that are whole go into the store
 Asked = dict[int, npt.NDArray[np.intp]]  # points by station
 POINT_COLUMNS = (
     "point_id",
@@ -125,6 +127,7 @@ def compute_radio(
     base: Base,
     threads: Threads,
     progress: Progress | None = None,
+    store_dir: Path | None = None,
 ) -> Radio:
     """Compute the best server of every wanted pixel, and of every point on its own exact path.
 
@@ -140,6 +143,8 @@ def compute_radio(
         What does the work; the result does not depend on how many there are.
     progress
         Called with geometries done and in all.
+    store_dir
+        Where tiles go that are whole, when more than `KEPT_TILES` are in work; None keeps all of them in memory.
 
     Raises
     ------
@@ -148,6 +153,10 @@ def compute_radio(
     """
     kept = kept_stations(network, base)
     canvas = Canvas.of(network, base, kept, tile_boxes(levels.prepared.grid.shape), threads)
+    if store_dir is not None:
+        canvas.store = partial(
+            store_tile, grid=levels.prepared.grid, station_ids=network.station_id, store_dir=store_dir
+        )
     asked = PointQuestions.of(levels, network, base, kept, points)
     work = [
         (number, jobs, asked.of_geometry(geometry))
@@ -155,6 +164,8 @@ def compute_radio(
         for jobs in [canvas.jobs(geometry, kept)]
     ]
     work = [(number, jobs, ask) for number, jobs, ask in work if jobs or ask]
+    work.sort(key=lambda part: -network.geometries[part[0]].y_m)  # from north to south, so that tiles become whole
+    canvas.expect(place for _, jobs, _ in work for _, place, _ in jobs)
     share = max((threads.count or os.cpu_count() or 1) // max(len(work), 1), 1)
     threads.map(_fill, _Filling(levels, network, canvas, asked, share), work, progress=progress)
     return Radio(canvas.tiles(), asked.table(), len(work))
@@ -204,6 +215,8 @@ class Canvas:
         self._open: dict[Place, Box] = {}
         self._locks: dict[Place, threading.Lock] = defaultdict(threading.Lock)
         self._layer_of: list[Layer] = []
+        self._left: Counter[Place] = Counter()
+        self.store: Callable[[SignalTile, Corner], StoredTile | None] | None = None
 
     @classmethod
     def of(
@@ -266,6 +279,22 @@ class Canvas:
         for code, place, box in jobs:
             with self._tile(place) as tile:
                 levels.merge(geometry, code, loss, box, tile, place[1])
+                self._left[place] -= 1
+                if self.store and not self._left[place] and len(self._filled) > KEPT_TILES:
+                    self._put_away(place)
+
+    def expect(self, places: Iterable[Place]) -> None:
+        """Say in which tile every job to come is, so that one without any left can be put into the store."""
+        self._left = Counter(places)
+
+    def _put_away(self, place: Place) -> None:
+        """Put a whole tile into the store."""
+        layer, corner = place
+        stored = self.store and self.store(self._filled[place], corner)
+        self._stored[layer].pop(corner, None)
+        if stored:
+            self._stored[layer][corner] = stored
+        del self._filled[place]
 
     @contextmanager
     def _tile(self, place: Place) -> Iterator[SignalTile]:
@@ -314,7 +343,7 @@ class PointQuestions:
         place = points[["point_id", "x_m", "y_m"]].assign(row=np.arange(len(points)))
         before = base.points.merge(place, on=["point_id", "x_m", "y_m"])
         code_of = {network.station_id[code]: code for code in kept}
-        codes = np.array([code_of.get(name, -1) for name in before["station_id"]], np.int64)
+        codes = np.array([code_of.get(name, -1) for name in before["station_id"].to_numpy(object)], np.int64)
         rows, levels_dbm = before["row"].to_numpy(dtype=np.int64), before["rsrp_dbm"].to_numpy(float)
         for layer in {network.layer[code] for code in kept}:
             here = ((before["technology"] == layer[0]) & (before["operator"] == layer[1])).to_numpy(bool)
@@ -326,14 +355,20 @@ class PointQuestions:
 
     def of_geometry(self, geometry: Geometry) -> Asked:
         """Points to ask by station: a new station all within its radius, a kept one those that are open."""
-        east, north = self.positions[:, 0] - geometry.x_m, self.positions[:, 1] - geometry.y_m
-        near = np.flatnonzero(np.hypot(east, north) <= 1e3 * self._levels.model.radius_km)
+        rows = self._open_rows if self._kept.issuperset(geometry.stations) else np.arange(len(self.positions))
+        east, north = (self.positions[rows] - (geometry.x_m, geometry.y_m)).T
+        near = rows[np.hypot(east, north) <= 1e3 * self._levels.model.radius_km]
         asked = {}
         for code in geometry.stations:
-            rows = near[self._open[self._network.layer[code]][near]] if code in self._kept else near
-            if rows.size:
-                asked[code] = rows
+            open_ = near[self._open[self._network.layer[code]][near]] if code in self._kept else near
+            if open_.size:
+                asked[code] = open_
         return asked
+
+    @cached_property
+    def _open_rows(self) -> npt.NDArray[np.intp]:
+        """The points that are open to any kept station."""
+        return np.flatnonzero(np.any(list(self._open.values()), axis=0))
 
     def answer(self, geometry: Geometry, asked: Asked) -> pd.DataFrame | None:
         """Levels of the stations at the points asked of each: position (row of the points), code, rsrp_dbm."""
@@ -375,19 +410,20 @@ class PointQuestions:
         server = np.stack([codes for _, codes in self._best.values()])
         level = np.stack([levels for levels, _ in self._best.values()])
         layer, row = np.nonzero(server >= 0)
-        code, layers = server[layer, row], list(self._best)
-        stations = [self._levels.prepared.stations[number] for number in code]
-        place_m = {number: (mast.x_m, mast.y_m) for mast in self._network.geometries for number in mast.stations}
-        east_m, north_m = (np.array([place_m[number] for number in code]).reshape(-1, 2) - self.positions[row]).T
+        code, layers, stations = server[layer, row], np.array(list(self._best), object), self._levels.prepared.stations
+        place_m = np.empty((len(stations), 2))
+        for mast in self._network.geometries:
+            place_m[list(mast.stations)] = mast.x_m, mast.y_m
+        east_m, north_m = (place_m[code] - self.positions[row]).T
         table = pd.DataFrame(
             {
                 **{name: self._points[name].to_numpy()[row] for name in ("point_id", "x_m", "y_m")},
-                "technology": np.array([layers[number][0] for number in layer], object),
-                "operator": np.array([layers[number][1] for number in layer], object),
+                "technology": layers[layer, 0],
+                "operator": layers[layer, 1],
                 "rsrp_dbm": level[layer, row],
-                "station_id": np.array([station.station_id for station in stations], object),
+                "station_id": np.array(self._network.station_id, object)[code],
                 "distance_km": np.hypot(east_m, north_m) / 1e3,
-                "freq_ghz": np.array([station.band_mhz for station in stations], float) / 1000.0,
+                "freq_ghz": np.array([station.band_mhz for station in stations], float)[code] / 1000.0,
             }
         )
         table = table.sort_values(["point_id", "technology", "operator"], kind="stable").reset_index(drop=True)

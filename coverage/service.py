@@ -18,6 +18,7 @@ from phusong.geodata.grid import Raster
 from phusong.geodata.settings import Threshold, ThresholdProfile
 
 Classes = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float64]
 Layer = tuple[str, str]  # technology, operator
 
 NONE, WEAK, GOOD, NOT_ASKED = 0, 1, 2, 255
@@ -229,6 +230,19 @@ def group_class(
 
 
 def rate_points(signal: pd.DataFrame, profile: ThresholdProfile) -> pd.DataFrame:
+    """Class, margin and share of places of every row of a point-signal table.
+
+    Returns
+    -------
+    The rows of `class_points` with `probability`, the share of places around the point that meet the weak threshold.
+    """
+    rated, weak, good = _with_thresholds(signal, profile)
+    above = location_probability(rated["rsrp_dbm"].to_numpy(float) - weak, rated["sigma_l_db"].to_numpy(float))
+    answer: pd.DataFrame = _classed(rated, weak, good, profile).assign(probability=above)
+    return answer
+
+
+def class_points(signal: pd.DataFrame, profile: ThresholdProfile) -> pd.DataFrame:
     """Class and margin of every row of a point-signal table.
 
     Parameters
@@ -243,10 +257,14 @@ def rate_points(signal: pd.DataFrame, profile: ThresholdProfile) -> pd.DataFrame
 
     Returns
     -------
-    The rows with `margin_db` = rsrp_dbm − weak threshold − location allowance [dB], `service` 0, 1 or 2 (weak
-    from a margin of 0, good from a margin of good − weak) and `probability`, the share of places around the
-    point that meet the weak threshold.
+    The rows with `margin_db` = rsrp_dbm − weak threshold − location allowance [dB] and `service` 0, 1 or 2 (weak
+    from a margin of 0, good from a margin of good − weak).
     """
+    return _classed(*_with_thresholds(signal, profile), profile)
+
+
+def _with_thresholds(signal: pd.DataFrame, profile: ThresholdProfile) -> tuple[pd.DataFrame, Floats, Floats]:
+    """The rows that a profile answers, and the weak and the good threshold of each [dBm]."""
     rated = signal[
         signal["technology"].isin(list(profile.thresholds)) & np.isfinite(signal["rsrp_dbm"].to_numpy(np.float64))
     ]
@@ -256,12 +274,14 @@ def rate_points(signal: pd.DataFrame, profile: ThresholdProfile) -> pd.DataFrame
     if "floor_dbm" in rated:
         floor_dbm = rated["floor_dbm"].to_numpy(float)
         weak, good = np.maximum(weak, floor_dbm), np.maximum(good, floor_dbm)
+    return rated, weak, good
+
+
+def _classed(rated: pd.DataFrame, weak: Floats, good: Floats, profile: ThresholdProfile) -> pd.DataFrame:
     sigma_l_db, level = rated["sigma_l_db"].to_numpy(float), rated["rsrp_dbm"].to_numpy(float)
     median = level - location_allowance_db(sigma_l_db, profile.location_pct)
     service = (median >= weak).astype(np.uint8) + (median >= good).astype(np.uint8)
-    answer: pd.DataFrame = rated.assign(
-        margin_db=median - weak, service=service, probability=location_probability(level - weak, sigma_l_db)
-    )
+    answer: pd.DataFrame = rated.assign(margin_db=median - weak, service=service)
     return answer
 
 
@@ -273,7 +293,7 @@ def point_layers(point_ids: "pd.Series[str]", rated: pd.DataFrame) -> dict[Layer
     point_ids
         Ids of the points, unique, `[n]`.
     rated
-        Answer of `rate_points`.
+        Answer of `class_points`.
     """
     position = pd.Index(point_ids.to_numpy(dtype=object)).get_indexer(rated["point_id"].to_numpy(dtype=object))
     technology, technologies = pd.factorize(rated["technology"], sort=True)

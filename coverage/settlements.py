@@ -22,7 +22,7 @@ from phusong.coverage.observed import (
     publish_signal,
 )
 from phusong.coverage.reach import compute_fibre_reach, compute_nearest_mast
-from phusong.coverage.service import ANY, CLASS_NAMES, group_class, point_layers, rate_points
+from phusong.coverage.service import ANY, CLASS_NAMES, class_points, group_class, point_layers, rate_points
 from phusong.coverage.units import OUTSIDE, IntArray, UnitIndex
 from phusong.geodata.settings import ModelError, Settings, ThresholdProfile
 
@@ -50,7 +50,7 @@ def compute_settlement_table(
     settlements
         The `settlements` layer, EPSG:4326.
     signal
-        Point-signal table with `point_id` = settlement_id (see `service.rate_points`).
+        Point-signal table with `point_id` = settlement_id (see `service.class_points`).
     units
         Units of the date; a stated `commune_code` that is valid then is kept, else the polygon decides.
     settings
@@ -295,7 +295,7 @@ def _signal_columns(ids: "pd.Series[str]", signal: pd.DataFrame, settings: Setti
 
 def _counted_signal(ids: "pd.Series[str]", signal: pd.DataFrame, profile: ThresholdProfile) -> npt.NDArray[np.object_]:
     """Best class of the technologies that count as signal, over all operators."""
-    layers = point_layers(ids, rate_points(signal, profile))
+    layers = point_layers(ids, class_points(signal, profile))
     classes = group_class(layers, profile.counts_as_signal, ANY, shape=(len(ids),))
     names: npt.NDArray[np.object_] = np.array(CLASS_NAMES, dtype=object)[classes]
     return names
@@ -305,7 +305,7 @@ def _uncertain(
     ids: "pd.Series[str]", signal: pd.DataFrame, profile: ThresholdProfile, error: ModelError
 ) -> npt.NDArray[np.object_]:
     """Whether the best margin that counts as signal lies within k standard errors of the weak threshold."""
-    rated = rate_points(signal, profile)
+    rated = class_points(signal, profile)
     counted = rated[rated["technology"].isin(profile.counts_as_signal)]
     margin_db = counted.groupby("point_id")["margin_db"].max().reindex(ids).to_numpy(np.float64)
     within = np.abs(margin_db) <= error.k * error.sigma_db  # no signal at all is NaN, which is certain

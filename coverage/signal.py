@@ -24,6 +24,7 @@ from phusong.coverage.antenna import (
 from phusong.coverage.link import reference_signal
 from phusong.coverage.propagation._compile import compiled
 from phusong.coverage.service import NO_SIGNAL_CDBM
+from phusong.coverage.signal_tile import SignalTile
 from phusong.coverage.stations import Sector, Station
 from phusong.geodata.errors import InputError
 from phusong.geodata.grid import Raster
@@ -240,59 +241,37 @@ def _merge(
                 server[i, j] = code
 
 
-class SignalTile:
-    """The best signal of one technology and operator in one tile, filled station by station.
+def merge_station(
+    tile: SignalTile,
+    emitter: Emitter,
+    code: int,
+    loss_cdb: npt.NDArray[np.int16],
+    terrain: Raster,
+    clutter: npt.NDArray[np.uint8],
+    *,
+    corner: tuple[int, int],
+    at: tuple[int, int] = (0, 0),
+) -> None:
+    """Give a tile the level of a station at some pixels: the same for a pixel whatever other pixels are merged.
 
-    Merging is associative, commutative and idempotent: (higher level, then smaller station code).
-
-    Attributes
+    Parameters
     ----------
-    rsrp_cdbm
-        Best level `[y, x]`, −32768 where none was computed [0.01 dBm].
-    server
-        Row of the serving station in the eligible table `[y, x]`, −1 none.
+    emitter, code
+        The station, and its row in the eligible table.
+    loss_cdb
+        Path loss `[y, x]`, −32768 where not computed [0.01 dB].
+    terrain, clutter
+        Terrain height [m amsl] and land-cover codes `[y, x]` of the same pixels.
+    corner
+        Row and column of the first pixel on the grid.
+    at
+        Its row and column in the tile.
     """
-
-    def __init__(self, rsrp_cdbm: npt.NDArray[np.int16], server: npt.NDArray[np.int32]) -> None:
-        self.rsrp_cdbm = rsrp_cdbm
-        self.server = server
-
-    @classmethod
-    def empty(cls, shape: tuple[int, int]) -> "SignalTile":
-        """A tile without a signal."""
-        return cls(np.full(shape, NO_SIGNAL_CDBM, np.int16), np.full(shape, -1, np.int32))
-
-    def merge(
-        self,
-        emitter: Emitter,
-        code: int,
-        loss_cdb: npt.NDArray[np.int16],
-        terrain: Raster,
-        clutter: npt.NDArray[np.uint8],
-        *,
-        corner: tuple[int, int],
-        at: tuple[int, int] = (0, 0),
-    ) -> None:
-        """Take the level of a station at some pixels: the same for a pixel whatever other pixels are merged.
-
-        Parameters
-        ----------
-        emitter, code
-            The station, and its row in the eligible table.
-        loss_cdb
-            Path loss `[y, x]`, −32768 where not computed [0.01 dB].
-        terrain, clutter
-            Terrain height [m amsl] and land-cover codes `[y, x]` of the same pixels.
-        corner
-            Row and column of the first pixel on the grid.
-        at
-            Its row and column in the tile.
-        """
-        sectors, mast_row, mast_col, antenna_amsl_m, rx_agl_m, radius_km, offsets = emitter
-        height, width = loss_cdb.shape
-        inside = np.s_[at[0] : at[0] + height, at[1] : at[1] + width]
-        _merge(
-            *sectors, mast_row, mast_col, antenna_amsl_m, rx_agl_m, 1e3 * radius_km, offsets, loss_cdb,
-            terrain.values, clutter, *corner, terrain.grid.resolution_m, code,
-            self.rsrp_cdbm[inside], self.server[inside],
-        )  # fmt: skip
+    sectors, mast_row, mast_col, antenna_amsl_m, rx_agl_m, radius_km, offsets = emitter
+    height, width = loss_cdb.shape
+    inside = np.s_[at[0] : at[0] + height, at[1] : at[1] + width]
+    _merge(
+        *sectors, mast_row, mast_col, antenna_amsl_m, rx_agl_m, 1e3 * radius_km, offsets, loss_cdb,
+        terrain.values, clutter, *corner, terrain.grid.resolution_m, code,
+        tile.rsrp_cdbm[inside], tile.server[inside],
+    )  # fmt: skip

@@ -4,7 +4,7 @@ A station serves when its status says so, the date lies in its time on air, and 
 Interference, load and outages are left out.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, TypeVar
@@ -143,8 +143,7 @@ def parse_stations(table: gpd.GeoDataFrame) -> list[Station]:
         Lists of unequal length, or a value that is no number.
     """
     lons, lats = table.geometry.x.to_numpy(), table.geometry.y.to_numpy()
-    columns = pd.DataFrame(table.drop(columns=table.geometry.name))
-    records = [dict(zip(columns.columns, row, strict=True)) for row in columns.itertuples(index=False)]
+    records = pd.DataFrame(table.drop(columns=table.geometry.name)).astype(object).to_dict("records")
     return [
         Station(
             station_id=str(record["station_id"]),
@@ -162,7 +161,7 @@ def parse_stations(table: gpd.GeoDataFrame) -> list[Station]:
     ]
 
 
-def parse_sectors(record: dict[str, Any]) -> tuple[Sector, ...]:
+def parse_sectors(record: Mapping[Hashable, Any]) -> tuple[Sector, ...]:
     """Read the sectors of one station from its per-sector lists.
 
     Parameters

@@ -5,32 +5,33 @@ the model lower or higher (errors of neighbouring pixels are not independent, so
 by location probability, and the people whom at least two operators serve. Blocks of pixels bound the memory.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import product
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from phusong.coverage.cache import Arrays
 from phusong.coverage.people import Int64s
-from phusong.coverage.propagation._compile import compiled
+from phusong.coverage.propagation._compile import compiled, compiled_sum
 from phusong.coverage.service import (
     ANY,
     NO_SIGNAL_CDBM,
-    Classes,
     Layer,
     location_probability,
     required_cdbm,
     technology_groups,
 )
-from phusong.coverage.signal import SignalTile
+from phusong.coverage.signal_tile import SignalTile
 from phusong.geodata.settings import ThresholdProfile
 
 SHIFTS = (-1.0, 0.0, 1.0)  # of the whole field, in standard errors of the model: low, as computed, high
 WHOLE = 65535  # probabilities are kept in steps of 1/65535
 TAIL = 5.0  # standard deviations beyond which a share of places is 0 or 1, to less than one step
+
+BLOCK = 512  # pixels rated at a time, which stay near the processor
 
 Floats = npt.NDArray[np.float64]
 
@@ -59,29 +60,22 @@ class Tally:
     two_operators: dict[str, Int64s]
 
 
-class _Served(NamedTuple):
-    """Pixels of a block by service (weak, good): shifts that meet the threshold 0 to 3, and share of places."""
-
-    codes: npt.NDArray[np.uint8]  # [2, n]
-    places: npt.NDArray[np.uint16]  # [2, n], of WHOLE
-
-
-class _Rules(NamedTuple):
-    """What decides the service of one technology, by station and service."""
-
-    required_cdbm: npt.NDArray[np.int16]  # [n_station, 2, 3] by shift, the highest first
-    threshold_cdbm: npt.NDArray[np.int32]  # [n_station, 2]
-    sigma_row: npt.NDArray[np.intp]  # [n_station], row of `places`
-    places: npt.NDArray[np.uint16]  # [n_sigma, n_step] by level above the threshold, of WHOLE
-
-
 @dataclass(frozen=True, eq=False)
 class Rules:
-    """What decides the service of every technology label and operator by one profile."""
+    """What decides the service of every technology label and operator by one profile.
 
-    technologies: dict[str, _Rules]
+    `required_cdbm` `[n_technology, n_station, 2, 3]` by service (weak, good) and shift, the highest first;
+    `threshold_cdbm` `[n_technology, n_station, 2]`; `sigma_row` `[n_station]` the row of `places`, that is the share
+    of places `[n_sigma, n_step]` by the level above the threshold, of `WHOLE`.
+    """
+
+    technologies: tuple[str, ...]
     groups: dict[str, tuple[str, ...]]
     operators: tuple[str, ...]
+    required_cdbm: npt.NDArray[np.int16]
+    threshold_cdbm: npt.NDArray[np.int32]
+    sigma_row: npt.NDArray[np.intp]
+    places: npt.NDArray[np.uint16]
 
     @property
     def layers(self) -> list[Layer]:
@@ -107,8 +101,29 @@ def make_rules(
     operators
         Operators to answer for, beside "any".
     """
-    rules = {name: _rules(profile, name, sigma_l_db, floor_dbm, model_sigma_db) for name in profile.thresholds}
-    return Rules(rules, technology_groups(profile), tuple(operators))
+    levels = {
+        name: np.maximum([threshold.weak_dbm, threshold.good_dbm], floor_dbm[:, None])
+        for name, threshold in profile.thresholds.items()
+    }
+    required = [
+        [
+            [required_cdbm(level - shift * model_sigma_db, sigma_l_db, profile.location_pct)[:-1] for shift in SHIFTS]
+            for level in of_technology.T
+        ]
+        for of_technology in levels.values()
+    ]
+    sigmas, row = np.unique(sigma_l_db, return_inverse=True)
+    reach_cdb = int(np.ceil(100 * TAIL * sigmas.max(initial=0.0))) + 1
+    margin_db = np.arange(-reach_cdb, reach_cdb + 1) / 100
+    return Rules(
+        technologies=tuple(levels),
+        groups=technology_groups(profile),
+        operators=tuple(operators),
+        required_cdbm=np.ascontiguousarray(np.array(required, dtype=np.int16).transpose(0, 3, 1, 2)),
+        threshold_cdbm=np.rint(np.array(list(levels.values())) * 100).astype(np.int32),
+        sigma_row=row,
+        places=np.rint(WHOLE * location_probability(margin_db, sigmas[:, None])).astype(np.uint16),
+    )
 
 
 def tally_pixels(signals: Mapping[Layer, SignalTile], plot: Int64s, micro_people: Floats, rules: Rules) -> Arrays:
@@ -131,28 +146,25 @@ def tally_pixels(signals: Mapping[Layer, SignalTile], plot: Int64s, micro_people
     `expected` `[n_layer, m, 2]` by service, in the order of `Rules.layers`; `by_two` `[n_group, m, 3]` by the class
     that at least two operators give.
     """
-    n = len(plot)
     plots, local = _renumber(plot)
-    m = len(plots)
-    rated = {
-        layer: _rate(signal, rules.technologies[layer[0]])
-        for layer, signal in signals.items()
-        if layer[0] in rules.technologies
-    }
-    classes = np.empty((len(rules.layers), len(SHIFTS), m, 3), np.int64)
-    expected = np.empty((len(rules.layers), m, 2), np.int64)
-    by_two = np.empty((len(rules.groups), m, 3), np.int64)
-    row = 0
-    for group, parts in enumerate(rules.groups.values()):
-        served = [_best([rated[t, name] for t in parts if (t, name) in rated], n) for name in rules.operators]
-        for of_layer in (*served, _best(served, n)):
-            bins, sums = np.zeros((m, 16)), np.zeros((m, 2))
-            _add(local, micro_people, of_layer.codes, of_layer.places, bins, sums)
-            classes[row], expected[row] = _classes(bins), sums
-            row += 1
-        counts = np.bincount(local * 3 + _by_two(served, n), weights=micro_people, minlength=3 * m)
-        by_two[group] = counts.reshape(m, 3)
-    return {"plots": plots, "classes": classes, "expected": expected, "by_two": by_two}
+    m, n_label = len(plots), len(rules.layers)
+    known = {layer: signal for layer, signal in signals.items() if layer[0] in rules.technologies}
+    rows = {layer: row for row, layer in enumerate(known)}
+    row_of = np.array([[rows.get((name, owner), -1) for owner in rules.operators] for name in rules.technologies])
+    in_group = np.array([[name in parts for name in rules.technologies] for parts in rules.groups.values()])
+    shape = (len(known), len(plot))
+    levels = np.array([signal.rsrp_cdbm for signal in known.values()], np.int16).reshape(shape)
+    servers = np.array([signal.server for signal in known.values()], np.int32).reshape(shape)
+    bins, expected = np.zeros((n_label, m, 64)), np.zeros((n_label, m, 2))
+    by_two = np.zeros((len(rules.groups), m, 3))
+    _count(
+        local, micro_people, levels, servers, row_of, in_group, rules.required_cdbm, rules.threshold_cdbm,
+        rules.sigma_row, rules.places, bins, expected, by_two,
+    )  # fmt: skip
+    return {
+        "plots": plots, "classes": _classes(bins), "expected": expected.astype(np.int64),
+        "by_two": by_two.astype(np.int64),
+    }  # fmt: skip
 
 
 def sum_tallies(parts: Iterable[Arrays], rules: Rules, n_plot: int) -> Tally:
@@ -170,10 +182,10 @@ def sum_tallies(parts: Iterable[Arrays], rules: Rules, n_plot: int) -> Tally:
     expected = np.zeros((len(layers), n_plot, 2), np.int64)
     by_two = np.zeros((len(groups), n_plot, 3), np.int64)
     for part in parts:
-        plots = part["plots"]  # each once in a part
-        classes[:, :, plots] += part["classes"]
-        expected[:, plots] += part["expected"]
-        by_two[:, plots] += part["by_two"]
+        for sums, counted in ((classes, "classes"), (expected, "expected"), (by_two, "by_two")):
+            n_row, k = math.prod(sums.shape[:-2]), sums.shape[-1]
+            plots = part["plots"]
+            _add(sums.reshape(n_row, n_plot, k), plots, part[counted].reshape(n_row, len(plots), k))
     return Tally(
         {layer: PlotTally(classes[row], expected[row]) for row, layer in enumerate(layers)},
         {group: by_two[row] for row, group in enumerate(groups)},
@@ -187,96 +199,110 @@ def _renumber(plot: Int64s) -> tuple[Int64s, Int64s]:
     return np.flatnonzero(met), (np.cumsum(met) - 1)[plot]
 
 
-def _rules(
-    profile: ThresholdProfile, technology: str, sigma_l_db: Floats, floor_dbm: Floats, model_sigma_db: float
-) -> _Rules:
-    threshold = profile.thresholds[technology]
-    levels = np.maximum([threshold.weak_dbm, threshold.good_dbm], floor_dbm[:, None])
-    required = [
-        [required_cdbm(level - shift * model_sigma_db, sigma_l_db, profile.location_pct)[:-1] for shift in SHIFTS]
-        for level in levels.T
-    ]
-    sigmas, row = np.unique(sigma_l_db, return_inverse=True)
-    reach_cdb = int(np.ceil(100 * TAIL * sigmas.max(initial=0.0))) + 1
-    margin_db = np.arange(-reach_cdb, reach_cdb + 1) / 100
-    places = np.rint(WHOLE * location_probability(margin_db, sigmas[:, None])).astype(np.uint16)
-    in_order = np.ascontiguousarray(np.array(required, dtype=np.int16).transpose(2, 0, 1))
-    return _Rules(in_order, np.rint(levels * 100).astype(np.int32), row, places)
-
-
-def _rate(signal: SignalTile, rules: _Rules) -> _Served:
-    served = _nobody(signal.rsrp_cdbm.size)
-    _rate_levels(signal.rsrp_cdbm, signal.server, *rules, served.codes, served.places)
-    return served
-
-
-def _nobody(n: int) -> _Served:
-    return _Served(np.zeros((2, n), dtype=np.uint8), np.zeros((2, n), dtype=np.uint16))
-
-
-def _best(parts: Sequence[_Served], n: int) -> _Served:
-    best = _nobody(n)
-    for part in parts:
-        np.maximum(best.codes, part.codes, out=best.codes)
-        np.maximum(best.places, part.places, out=best.places)
-    return best
-
-
-def _by_two(of_operator: Sequence[_Served], n: int) -> Classes:
-    """Class that at least two operators give, the field as computed."""
-    operators = np.zeros((2, n), dtype=np.uint8)
-    for served in of_operator:
-        operators += served.codes >= 2
-    classes: Classes = (operators >= 2).sum(axis=0).astype(np.uint8)
-    return classes
-
-
 def _classes(bins: Floats) -> Int64s:
-    """People by class for every shift, from people by the pair of codes: `[n_plot, 16]` to `[3, n_plot, 3]`."""
-    weak_code, good_code = np.divmod(np.arange(16), 4)
-    by_shift = []
-    for least in (3, 2, 1):  # the low field meets a threshold last
-        classes = (weak_code >= least).astype(int) + (good_code >= least)
-        by_shift.append(np.stack([bins[:, classes == service].sum(axis=1) for service in range(3)], axis=1))
-    return np.array(by_shift).astype(np.int64)
+    """People by class for every shift, from people by the bits of `_rate`: `[n, m, 64]` to `[n, 3, m, 3]`."""
+    bits = np.arange(bins.shape[-1])
+    classes = np.zeros((bins.shape[0], len(SHIFTS), bins.shape[1], 3))
+    for shift in range(len(SHIFTS)):
+        service = (bits >> shift & 1) + (bits >> 3 + shift & 1)
+        classes[:, shift] = bins @ (service[:, None] == np.arange(3)).astype(float)
+    return classes.astype(np.int64)
+
+
+@compiled_sum
+def _count(
+    plot, micro_people, levels, servers, row_of, in_group, required_cdbm, threshold_cdbm, sigma_row, places, bins,
+    expected, by_two,
+):  # fmt: skip
+    """Add the people of pixels, block by block, by what a technology label and operator meets: `_rate` says how.
+
+    Of several technologies or operators the union of what they meet counts, and the largest share of places.
+    """
+    n_technology, n_operator = row_of.shape
+    met = np.zeros((n_technology, n_operator, BLOCK), np.uint8)
+    share = np.zeros((n_technology, n_operator, 2, BLOCK), np.uint16)
+    one, best, any_met = np.zeros(BLOCK, np.uint8), np.zeros((2, BLOCK), np.uint16), np.zeros(BLOCK, np.uint8)
+    any_best, operators = np.zeros((2, BLOCK), np.uint16), np.zeros((2, BLOCK), np.uint8)
+    for begin in range(0, plot.size, BLOCK):
+        here = slice(begin, min(begin + BLOCK, plot.size))
+        n = here.stop - here.start
+        for t in range(n_technology):
+            for o in range(n_operator):
+                met[t, o], share[t, o] = 0, 0
+                row = row_of[t, o]
+                if row >= 0:
+                    _rate(
+                        levels[row, here], servers[row, here], required_cdbm[t], threshold_cdbm[t], sigma_row, places,
+                        met[t, o], share[t, o],
+                    )  # fmt: skip
+        for g in range(in_group.shape[0]):
+            label = g * (n_operator + 1)
+            any_met[:], any_best[:], operators[:] = 0, 0, 0
+            for o in range(n_operator):
+                one[:], best[:] = 0, 0
+                for t in range(n_technology):
+                    if in_group[g, t]:
+                        _unite(met[t, o], share[t, o], one, best)
+                _unite(one, best, any_met, any_best)
+                for i in range(n):
+                    operators[0, i] += one[i] >> 1 & 1
+                    operators[1, i] += one[i] >> 4 & 1
+                _put(plot[here], micro_people[here], one, best, bins[label + o], expected[label + o])
+            label += n_operator
+            _put(plot[here], micro_people[here], any_met, any_best, bins[label], expected[label])
+            for i in range(n):
+                service = (operators[0, i] >= 2) + (operators[1, i] >= 2)
+                by_two[g, plot[begin + i], service] += micro_people[begin + i]
 
 
 @compiled
-def _rate_levels(
-    rsrp_cdbm: npt.NDArray[np.int16],
-    server: npt.NDArray[np.int32],
-    required_cdbm: npt.NDArray[np.int16],
-    threshold_cdbm: npt.NDArray[np.int32],
-    sigma_row: npt.NDArray[np.intp],
-    places: npt.NDArray[np.uint16],
-    codes_out: npt.NDArray[np.uint8],
-    places_out: npt.NDArray[np.uint16],
-) -> None:
+def _rate(levels, servers, required_cdbm, threshold_cdbm, sigma_row, places, met, share):
+    """What every pixel meets, bits 0 to 2 weak, 3 to 5 good, by shift, the low field first; and shares of places."""
     last = places.shape[1] - 1
-    for i in range(rsrp_cdbm.size):
-        level, station = rsrp_cdbm[i], server[i]
+    for i in range(levels.size):
+        level, station = levels[i], servers[i]
         if level == NO_SIGNAL_CDBM or station < 0:
             continue
+        weak, good = required_cdbm[station]
+        met[i] = (
+            (level >= weak[0]) | (level >= weak[1]) << 1 | (level >= weak[2]) << 2
+            | (level >= good[0]) << 3 | (level >= good[1]) << 4 | (level >= good[2]) << 5
+        )  # fmt: skip
         for service in range(2):
-            code = 0
-            for shift in range(3):
-                code += level >= required_cdbm[station, service, shift]
-            codes_out[service, i] = code
             step = level - threshold_cdbm[station, service] + last // 2
-            places_out[service, i] = places[sigma_row[station], min(max(step, 0), last)]
+            share[service, i] = places[sigma_row[station], min(max(step, 0), last)]
 
 
 @compiled
-def _add(
-    plot: Int64s,
-    micro_people: Floats,
-    codes: npt.NDArray[np.uint8],
-    places: npt.NDArray[np.uint16],
-    bins: Floats,
-    expected: Floats,
-) -> None:
-    # sums of whole numbers below 9e15 are exact in doubles, in any order
-    for i in range(plot.size):
-        bins[plot[i], 4 * codes[0, i] + codes[1, i]] += micro_people[i]
+def _unite(met, share, into_met, into_share):
+    for i in range(met.size):
+        into_met[i] |= met[i]
         for service in range(2):
-            expected[plot[i], service] += np.rint(micro_people[i] * places[service, i] / WHOLE)
+            into_share[service, i] = max(into_share[service, i], share[service, i])
+
+
+@compiled_sum
+def _put(plot, micro_people, met, share, bins, expected):
+    # sums of whole numbers below 9e15 are exact in doubles, in any order
+    begin = 0
+    while begin < plot.size:
+        end = begin
+        while end < plot.size and plot[end] == plot[begin]:
+            end += 1
+        weak, good = 0.0, 0.0
+        for i in range(begin, end):
+            bins[plot[begin], met[i]] += micro_people[i]
+            weak += np.rint(micro_people[i] * share[0, i] / WHOLE)
+            good += np.rint(micro_people[i] * share[1, i] / WHOLE)
+        expected[plot[begin], 0] += weak
+        expected[plot[begin], 1] += good
+        begin = end
+
+
+@compiled
+def _add(sums, plots, counted):
+    """Add what was counted of some plots `[n, m, k]` to the sums of all `[n, n_plot, k]`."""
+    for row in range(counted.shape[0]):
+        for i in range(plots.size):
+            for column in range(counted.shape[2]):
+                sums[row, plots[i], column] += counted[row, i, column]

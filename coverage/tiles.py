@@ -22,7 +22,7 @@ from rasterio.crs import CRS
 from rasterio.io import MemoryFile
 
 from phusong.coverage.service import NO_SIGNAL_CDBM
-from phusong.coverage.signal import SignalTile
+from phusong.coverage.signal_tile import SignalTile
 from phusong.geodata.errors import StoreError
 from phusong.geodata.grid import Grid
 

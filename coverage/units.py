@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from rasterio.features import rasterize
+from shapely.geometry.base import BaseGeometry
 
 from phusong.coverage.cache import content_key
 from phusong.geodata.admin_units import CHANGE
@@ -26,6 +27,7 @@ from phusong.geodata.grid import Grid
 
 IntArray = npt.NDArray[np.int32]
 Burn = Callable[[gpd.GeoDataFrame, Grid], IntArray]
+Unite = Callable[[gpd.GeoSeries, IntArray, int], list[BaseGeometry]]
 
 LEVELS = ("province", "district", "commune", "old_commune")
 OUTSIDE = -1
@@ -124,6 +126,7 @@ def build_units(
     settlements: pd.DataFrame | None = None,
     province_name: str = "",
     burn: Burn | None = None,
+    unite: Unite | None = None,
 ) -> UnitIndex:
     """Put the units of every level on a grid.
 
@@ -147,8 +150,8 @@ def build_units(
         The `settlements` layer, or None.
     province_name
         Name of the province in the answers.
-    burn
-        `burn_units`, or a function that gives its answers from a cache.
+    burn, unite
+        `burn_units` and `unite_polygons`, or functions that give their answers from a cache.
 
     Raises
     ------
@@ -178,7 +181,7 @@ def build_units(
         grid=grid,
         levels=levels,
         bases=bases,
-        geometries=_unit_geometries(levels, bases),
+        geometries=_unit_geometries(levels, bases, unite or unite_polygons),
         burn=burn or burn_units,
     )
 
@@ -322,14 +325,32 @@ def describe_grid(grid: Grid) -> dict[str, Any]:
     return {"crs": grid.crs, "transform": list(grid.transform)[:6], "shape": list(grid.shape)}
 
 
-def _unit_geometries(levels: dict[str, UnitLevel], bases: dict[str, gpd.GeoDataFrame]) -> gpd.GeoDataFrame:
+def unite_polygons(polygons: gpd.GeoSeries, parent: IntArray, n_unit: int) -> list[BaseGeometry]:
+    """The shape of every unit: the union of its polygons.
+
+    Parameters
+    ----------
+    polygons
+        The polygons of a base layer.
+    parent
+        Row of the unit of each.
+    n_unit
+        Number of units.
+    """
+    return [polygons[parent == row].union_all() for row in range(n_unit)]
+
+
+def _unit_geometries(
+    levels: dict[str, UnitLevel], bases: dict[str, gpd.GeoDataFrame], unite: Unite
+) -> gpd.GeoDataFrame:
     rows = []
     districts = levels["district"]
     for level in levels.values():
         polygons = bases[level.base].geometry.to_crs("EPSG:4326")
         makes_districts = level.level == districts.base and not districts.reason
-        for row, (code, name) in enumerate(zip(level.codes, level.names, strict=True)):
-            shape = None if level.without_area else polygons[level.parent == row].union_all()
+        n_unit = len(level.codes)
+        shapes = [None] * n_unit if level.without_area else unite(polygons, level.parent, n_unit)
+        for row, (code, name, shape) in enumerate(zip(level.codes, level.names, shapes, strict=True)):
             district = districts.codes[districts.parent[row]] if makes_districts else None
             rows.append((level.level, code, name, district, level.without_area, shape))
         rows.extend((level.level, code, name, None, NEEDS_POLYGON, None) for code, name in level.without_polygon)

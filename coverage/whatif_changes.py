@@ -20,15 +20,15 @@ from phusong.coverage.service import (
     WEAK,
     Classes,
     Layer,
+    class_points,
     classify_levels,
     group_class,
     point_layers,
-    rate_points,
     station_sigma_db,
     technology_groups,
     without_spread_at_sea,
 )
-from phusong.coverage.signal import SignalTile
+from phusong.coverage.signal_tile import SignalTile
 from phusong.coverage.tiles import Box, Corner, StoredTile, read_tile, tile_boxes
 from phusong.coverage.units import UnitIndex
 from phusong.coverage.uplink import level_floor_dbm
@@ -221,7 +221,7 @@ def _layers_at(
     own = signals[signals["point_id"].str.startswith("s")]
     own = without_spread_at_sea(own, points, zone)
     own = own.assign(point_id=own["point_id"].str[1:], floor_dbm=own["station_id"].astype(str).map(floor_dbm))
-    return point_layers(ids, rate_points(own, rules.profile))
+    return point_layers(ids, class_points(own, rules.profile))
 
 
 def draw_new(radio: Radio, box: Box, codes: Collection[int], rules: StationRules) -> Classes:

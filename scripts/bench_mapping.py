@@ -19,7 +19,8 @@ from phusong.coverage.people import compute_people
 from phusong.coverage.prepare import Prepared, prepare
 from phusong.coverage.propagation._terms import effective_radius_km
 from phusong.coverage.service import Classes, best_class, classify_levels, station_sigma_db
-from phusong.coverage.signal import Emitter, SignalTile, quantise_cdb, sectors_of
+from phusong.coverage.signal import Emitter, merge_station, quantise_cdb, sectors_of
+from phusong.coverage.signal_tile import SignalTile
 from phusong.geodata.grid import Raster
 from phusong.geodata.settings import ModelSettings
 from phusong.geodata.workspace import Workspace
@@ -177,9 +178,9 @@ def _add_mast(
         )  # fmt: skip
         band = bands_ghz.index(station.band_mhz / 1e3)
         for mode, loss in losses.items():
-            layers[mode][station.technology, station.operator].merge(
-                emitter, code, quantise_cdb(loss[band]), terrain, prepared.clutter.values[window],
-                corner=(top, left), at=(top, left),
+            merge_station(
+                layers[mode][station.technology, station.operator], emitter, code, quantise_cdb(loss[band]), terrain,
+                prepared.clutter.values[window], corner=(top, left), at=(top, left),
             )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from phusong.coverage.signal import SignalTile
+from phusong.coverage.signal_tile import SignalTile
 from phusong.coverage.tally import sum_tallies, tally_pixels
 from phusong.coverage.tiles import store_tile, tile_boxes
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from pyproj import Transformer
 
+from phusong.coverage import radio
 from phusong.coverage.compute import compute
 from phusong.coverage.ground import allocate_people
 from phusong.coverage.plan import plan
@@ -148,6 +149,13 @@ def test_the_same_inputs_give_the_same_run_whatever_the_threads(copied):
     first = compute(copied, as_of=AS_OF, threads=1, full=True)
     second = compute(copied, as_of=AS_OF, threads=3, full=True)
     assert (first.run_id, second.published) == (second.run_id, False)
+
+
+def test_tiles_that_go_into_the_store_early_make_the_same_run(copied, computed, monkeypatch):
+    monkeypatch.setattr(radio, "KEPT_TILES", 0)
+    shutil.rmtree(copied.runs_dir)
+    shutil.rmtree(copied.store_dir)
+    assert compute(copied, as_of=AS_OF).run_id == computed.run_id
 
 
 def test_a_damaged_cached_field_is_computed_again(copied, computed):

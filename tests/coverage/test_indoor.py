@@ -7,7 +7,7 @@ from phusong.coverage.indoor import indoor_level, indoor_loss_db, indoor_points
 from phusong.coverage.propagation.errors import OutOfValidityError
 from phusong.coverage.results import Results
 from phusong.coverage.service import NO_SIGNAL_CDBM
-from phusong.coverage.signal import SignalTile
+from phusong.coverage.signal_tile import SignalTile
 from phusong.geodata.errors import SettingsError
 from phusong.geodata.settings import Indoor, default_settings, parse_settings, render_settings
 from phusong.geodata.workspace import Workspace

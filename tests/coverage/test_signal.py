@@ -11,12 +11,13 @@ from phusong.coverage.signal import (
     NO_LOSS_CDB,
     Emitter,
     Sectors,
-    SignalTile,
     compute_point_levels_dbm,
+    merge_station,
     quantise_cdb,
     sector_gains_db,
     sectors_of,
 )
+from phusong.coverage.signal_tile import SignalTile
 from phusong.coverage.stations import Sector, Station
 from phusong.geodata.errors import InputError
 from phusong.geodata.grid import Grid, Raster
@@ -35,7 +36,7 @@ def emitter(sectors, offsets=None):
 def levels_of(sectors, loss_cdb=None, offsets=None):
     loss = np.full(GRID.shape, 10_000, np.int16) if loss_cdb is None else loss_cdb
     tile = SignalTile.empty(GRID.shape)
-    tile.merge(emitter(sectors, offsets), 0, loss, Raster(FLAT, GRID), COVER, corner=(0, 0))
+    merge_station(tile, emitter(sectors, offsets), 0, loss, Raster(FLAT, GRID), COVER, corner=(0, 0))
     return tile.rsrp_cdbm
 
 
@@ -148,7 +149,9 @@ def test_the_best_server_does_not_depend_on_the_order_of_merging():
     for order in permutations(range(3)):
         best = SignalTile.empty((30, 40))
         for code in order:
-            best.merge(emitter(turned[code]), code, losses[code], Raster(FLAT, GRID), COVER, corner=(0, 0), at=(1, 2))
+            merge_station(
+                best, emitter(turned[code]), code, losses[code], Raster(FLAT, GRID), COVER, corner=(0, 0), at=(1, 2)
+            )
         found.append(best)
     assert all(np.array_equal(found[0].rsrp_cdbm, other.rsrp_cdbm) for other in found)
     assert all(np.array_equal(found[0].server, other.server) for other in found)
@@ -165,7 +168,7 @@ def test_a_pixel_has_the_same_level_whatever_other_pixels_are_merged():
     whole, part = levels_of(EAST, loss), SignalTile.empty(GRID.shape)
     here = np.s_[4:9, 11:20]
     flat = Raster(FLAT[here], GRID.window(4, 11, (5, 9)))
-    part.merge(emitter(EAST), 0, loss[here], flat, COVER[here], corner=(4, 11), at=(4, 11))
+    merge_station(part, emitter(EAST), 0, loss[here], flat, COVER[here], corner=(4, 11), at=(4, 11))
     assert np.array_equal(part.rsrp_cdbm[4:9, 11:20], whole[4:9, 11:20])
 
 
