@@ -107,7 +107,7 @@ def run_payload(run: RunInfo, audience: Audience) -> dict[str, Any]:
 
 
 def _shares(figures: pd.DataFrame) -> dict[str, Any]:
-    """`{technology: {indicator: {service: …}}}` of one unit's figures."""
+    """`{technology: {indicator: {service: …}}}` of one unit's figures, numbers as Vietnamese writes them."""
     shares: dict[str, Any] = {}
     for row in figures[figures["indicator"].isin(INDICATORS)].to_dict("records"):
         by_indicator = shares.setdefault(row["technology"], {})
@@ -121,10 +121,8 @@ def _share(row: dict[Any, Any]) -> dict[str, Any]:
         return {"class": None, "reason": plain_value(row.get("reason"))}
     return {
         "class": int(np.digitize(numerator / denominator, SHARE_CLASS_EDGES)),
-        "share": [format_share(numerator, denominator, language) for language in LANGUAGES],
-        "counts": [
-            f"{format_count(numerator, language)}/{format_count(denominator, language)}" for language in LANGUAGES
-        ],
+        "share": format_share(numerator, denominator, "vi"),
+        "counts": f"{format_count(numerator, 'vi')}/{format_count(denominator, 'vi')}",
     }
 
 

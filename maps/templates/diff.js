@@ -80,20 +80,17 @@ function stationPopup([id, state, operator, technology]) {
 }
 
 function drawUnits() {
-  layers.communes = L.featureGroup(page.units.map((unit) => {
-    unit.polygon = L.polygon(unit.rings, { color: "#3c4650", weight: 1, smoothFactor: 0.6 });
-    return withPopup(unit.polygon, () => unitPopup(unit));
-  })).addTo(map);
-  layers.labels = L.layerGroup(page.units.map((unit) =>
-    L.tooltip({ permanent: true, direction: "center", className: "commune-label" }).setLatLng(unit.label).setContent(layerText(unit.name || ""))));
-  layers.stations = page.stations && L.featureGroup(page.stations.map((row) => row.marker = point(row[4], row[5], STATION_STYLE, () => stationPopup(row), row[0])));
+  layers.communes = unitPolygons(page.units, unitPopup).addTo(map);
+  layers.labels = unitLabels(page.units);
+  layers.stations = page.stations && points(page.stations, { place: ([, , , , lat, lon]) => [lat, lon], style: () => STATION_STYLE, build: stationPopup, title: ([id]) => id });
 }
 
 function showChanges() {
   layers.settlements?.remove();
-  const drawn = changesShown().filter((change) => change.lat !== null);
-  layers.settlements = L.featureGroup(drawn.map((change) => change.marker =
-    point(change.lat, change.lon, { ...CHANGE_STYLES[change.change], color: "#ffffff", weight: 1, radius: 5 }, () => changePopup(change), change.name || t("unnamed"))));
+  layers.settlements = points(changesShown().filter((change) => change.lat !== null), {
+    place: ({ lat, lon }) => [lat, lon], style: ({ change }) => ({ ...CHANGE_STYLES[change], color: "#ffffff", weight: 1, radius: 5 }),
+    build: changePopup, title: ({ name }) => name || t("unnamed"),
+  });
   if (chosen.settlements !== false) layers.settlements.addTo(map);
   for (const unit of page.units) unit.polygon.setStyle(netStyle(unit));
   showCards();
@@ -155,7 +152,7 @@ function openChange(change) {
     return;
   }
   if (!map.hasLayer(layers.settlements)) setLayer("settlements", true);
-  flyTo(change.marker.getLatLng(), () => change.marker.openPopup());
+  flyTo(change.marker.getLatLng(), () => openPopup(layers.settlements, change.marker, change.marker.getLatLng()));
 }
 
 function setLayer(name, visible) {
@@ -236,10 +233,12 @@ function translate() {
 for (const kind of [...LIST_KINDS, "units"]) control("state").append(new Option("", kind));
 for (const order of ["orderName", "orderUnit"]) control("order").append(new Option("", order));
 for (const [name, event] of [["state", "change"], ["order", "change"], ["search", "input"]]) control(name).addEventListener(event, () => list.show());
+translateWords();
+showCards();
+frameMap();
 drawUnits();
 listenToFrame(translate);
 listenToPrinting(() => [printedLegend(), printedUnits(), printedChanges(), ...printedAbout()]);
 map.on("zoomend", showLabels);
 translate();
-frameMap();
 showLabels();

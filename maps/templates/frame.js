@@ -4,6 +4,7 @@
 const map = window[page.map.name];
 const GOTO_ZOOM = 13;
 let openedPopup = null;
+const SLOW_START = performance.now() > 700; // a weak machine: it goes to places without flying
 
 const isWide = map.getSize().x > 700; // else the panel begins closed: it would hide the map
 const popupOptions = {
@@ -11,15 +12,47 @@ const popupOptions = {
   autoPanPaddingTopLeft: [12, isWide ? 12 : 84], autoPanPaddingBottomRight: isWide ? [275, 12] : [12, 12],
 };
 
-function withPopup(layer, build, title) {
-  layer.bindPopup(() => build(), popupOptions);
-  if (title) layer.bindTooltip(() => layerText(title), { direction: "top", offset: [0, -6] });
-  return layer;
+/** Popups and tooltips of a group are made when they are asked for: `build` and `title` are given the layer's row. */
+function interactive(group, build, title) {
+  group.build = build;
+  group.on("click", ({ layer, latlng }) => openPopup(group, layer, layer instanceof ShapeMarker ? layer.getLatLng() : latlng));
+  if (title) {
+    group.on("mouseover", ({ layer }) => tooltip.setLatLng(layer.getLatLng()).setContent(layerText(title(layer.row))).addTo(map));
+    group.on("mouseout", () => tooltip.remove());
+  }
+  return group;
 }
 
-function point(lat, lon, style, build, title) {
-  const marker = new ShapeMarker([lat, lon], { fill: true, fillOpacity: 1, fillColor: style.fill, ...style });
-  return withPopup(marker, build, title);
+const tooltip = L.tooltip({ direction: "top", offset: [0, -6] });
+
+function openPopup(group, layer, place) {
+  tooltip.remove();
+  L.popup(popupOptions).setLatLng(place).setContent(group.build(layer.row)).openOn(map);
+}
+
+/** Points of rows as one group; a row knows its marker. */
+function points(rows, { place, style, build, title }) {
+  return interactive(L.featureGroup(rows.map((row) => {
+    const look = style(row);
+    row.marker = new ShapeMarker(place(row), { fill: true, fillOpacity: 1, fillColor: look.fill, ...look });
+    row.marker.row = row;
+    return row.marker;
+  })), build, title);
+}
+
+/** Names of units at their places; measuring none of them. */
+function unitLabels(units) {
+  return L.layerGroup(units.map(({ label, name }) => L.marker(label, {
+    icon: L.divIcon({ className: "commune-label", html: el("span", "", layerText(name || "")), iconSize: null }), interactive: false, keyboard: false,
+  })));
+}
+
+function unitPolygons(units, build) {
+  return interactive(L.featureGroup(units.map((unit) => {
+    unit.polygon = L.polygon(unit.rings, { color: "#3c4650", weight: 1, smoothFactor: 0.6 });
+    unit.polygon.row = unit;
+    return unit.polygon;
+  })), build);
 }
 
 function legendRow(symbol, text) {
@@ -37,7 +70,7 @@ function flyTo(place, then) {
   map.closePopup();
   const zoom = Math.max(map.getZoom(), GOTO_ZOOM);
   const arrive = () => { then(); focusPopup(); };
-  if (matchMedia("(prefers-reduced-motion: reduce)").matches) {
+  if (SLOW_START || matchMedia("(prefers-reduced-motion: reduce)").matches) {
     map.setView(place, zoom, { animate: false });
     arrive();
     return;
@@ -63,7 +96,7 @@ function focusPopup() {
 function openUnit(unit) {
   map.closePopup();
   map.fitBounds(unit.polygon.getBounds(), { animate: false, maxZoom: GOTO_ZOOM - 2 });
-  unit.polygon.openPopup(unit.label);
+  openPopup(layers.communes, unit.polygon, unit.label);
   focusPopup();
 }
 

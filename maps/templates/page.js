@@ -10,45 +10,33 @@ const chosen = { technology: page.technologies[0], theme: page.unit ? "signal" :
 const layers = {};
 const units = {}; // by level, drawn when first shown: the polygons and their labels
 
-function drawUnits(rows) {
-  const polygons = L.featureGroup(rows.map((unit) => {
-    const polygon = L.polygon(unit.rings, { color: "#3c4650", weight: 1, smoothFactor: 0.6 });
-    polygon.unit = unit;
-    unit.polygon = polygon;
-    return withPopup(polygon, () => unitPopup(unit));
-  }));
-  const labels = L.layerGroup(rows.map((unit) =>
-    L.tooltip({ permanent: true, direction: "center", className: "commune-label" })
-      .setLatLng(unit.label).setContent(layerText(unit.name || ""))));
-  return { polygons, labels };
-}
-
 /** Show the units of the chosen level, present or former, and what follows from them. */
 function showLevel() {
   for (const layer of [layers.communes, layers.labels]) layer?.remove();
-  units[chosen.level] ??= drawUnits(page.units[chosen.level]);
+  const rows = page.units[chosen.level];
+  units[chosen.level] ??= { polygons: unitPolygons(rows, unitPopup), labels: unitLabels(rows) };
   ({ polygons: layers.communes, labels: layers.labels } = units[chosen.level]);
   layers.communes.addTo(map);
   restack();
   showLabels();
 }
 
-function drawPoints() {
-  const plain = { color: "#ffffff", weight: 1 };
-  layers.fibre = page.fibre && L.featureGroup(page.fibre.map((row) => row.marker =
-    point(row[3], row[4], { ...plain, shape: "square", radius: 3.6, fill: FIBRE_COLOUR }, () => fibrePopup(row))));
-  layers.places = page.places && L.featureGroup(page.places.map((row) => row.marker =
-    point(row[2], row[3], { ...plain, shape: "diamond", radius: 3.6, fill: PLACE_COLOUR }, () => placePopup(row), row[0])));
-  layers.masts = page.masts && L.featureGroup(page.masts.map((row) => row.marker =
-    point(row[1], row[2], { ...plain, weight: 0.6, shape: "triangle", radius: 2.6, fill: MAST_COLOUR }, () => mastPopup(row))));
-  const rank = { good: 0, unknown: 1, weak: 2, none: 3 };
-  const ordered = settlements.filter((settlement) => settlement.lat !== null).sort((one, other) => (rank[one.signal] ?? 1) - (rank[other.signal] ?? 1));
-  layers.settlements = L.featureGroup(ordered.map((settlement) => {
-    const style = { ...settlementStyle(settlement), radius: RADII[settlement.signal] || 4 };
-    settlement.marker = point(settlement.lat, settlement.lon, style, () => settlementPopup(settlement), settlement.name || t("unnamed"));
-    return settlement.marker;
-  })).addTo(map);
-}
+const PLAIN = { color: "#ffffff", weight: 1 };
+/** Layers of points, each drawn when first shown. */
+const POINTS = {
+  settlements: () => {
+    const rank = { good: 0, unknown: 1, weak: 2, none: 3 };
+    const ordered = settlements.filter((settlement) => settlement.lat !== null).sort((one, other) => (rank[one.signal] ?? 1) - (rank[other.signal] ?? 1));
+    return points(ordered, { place: ({ lat, lon }) => [lat, lon], style: (settlement) => ({ ...settlementStyle(settlement), radius: RADII[settlement.signal] || 4 }),
+      build: settlementPopup, title: ({ name }) => name || t("unnamed") });
+  },
+  masts: () => points(page.masts, { place: ([, lat, lon]) => [lat, lon], style: () => ({ ...PLAIN, weight: 0.6, shape: "triangle", radius: 2.6, fill: MAST_COLOUR }), build: mastPopup }),
+  fibre: () => points(page.fibre, { place: ([, , , lat, lon]) => [lat, lon], style: () => ({ ...PLAIN, shape: "square", radius: 3.6, fill: FIBRE_COLOUR }), build: fibrePopup }),
+  places: () => points(page.places, { place: ([, , lat, lon]) => [lat, lon], style: () => ({ ...PLAIN, shape: "diamond", radius: 3.6, fill: PLACE_COLOUR }), build: placePopup,
+    title: ([name]) => name || t("unnamed") }),
+};
+const isOffered = (name) => name === "settlements" || name === "labels" || page[name] !== undefined;
+const isThere = (name) => name === "settlements" || name === "labels" || page[name] !== null;
 
 /** Vectors share one canvas: keep the order communes, fibre, places, masts, settlements. */
 function restack() {
@@ -65,7 +53,7 @@ function unitStyle(unit) {
 }
 
 function showTheme() {
-  layers.communes.eachLayer((polygon) => polygon.setStyle(unitStyle(polygon.unit)));
+  layers.communes.eachLayer((polygon) => polygon.setStyle(unitStyle(polygon.row)));
   for (const [technology, name] of Object.entries(page.overlays)) {
     const visible = chosen.theme === "signal" && technology === chosen.technology;
     if (visible) window[name].addTo(map); else window[name].remove();
@@ -127,9 +115,9 @@ function showCards() {
     const figure = shares[indicator]?.weak;
     const title = t("cardTitle", { indicator: t(indicator), technology }).replace(/\s+/g, " ").trim();
     if (!figure || !figure.share) return el("div", "", el("dt", "", title), el("dd", "", t("notAvailable")));
-    const value = el("dd", "", el("span", "share", figure.share[languageIndex()]), ` (${figure.counts[languageIndex()]} ${t(indicator + "Unit")})`);
+    const value = el("dd", "", el("span", "share", localText(figure.share)), ` (${localText(figure.counts)} ${t(indicator + "Unit")})`);
     const good = shares[indicator].good?.share;
-    if (good) value.append(el("span", "good", t("goodShare", { share: good[languageIndex()] })));
+    if (good) value.append(el("span", "good", t("goodShare", { share: localText(good) })));
     return el("div", "", el("dt", "", title), value);
   });
   document.getElementById("cards").replaceChildren(...cards);
@@ -158,12 +146,12 @@ const LAYER_SYMBOLS = {
 const layerSymbol = (name) => (name in LAYER_SYMBOLS ? symbolSvg({ color: "#fff", weight: 1, ...LAYER_SYMBOLS[name] }) : null);
 
 function showLayerSwitches() {
-  const rows = [...Object.keys(LAYER_SYMBOLS), "labels"].filter((name) => layers[name] !== undefined).map((name) => {
+  const rows = [...Object.keys(LAYER_SYMBOLS), "labels"].filter(isOffered).map((name) => {
     const input = el("input");
-    Object.assign(input, { type: "checkbox", name: "layer", value: name, disabled: !layers[name] });
+    Object.assign(input, { type: "checkbox", name: "layer", value: name, disabled: !isThere(name) });
     input.checked = name === "labels" ? chosen.labels : Boolean(layers[name]) && map.hasLayer(layers[name]);
     input.addEventListener("change", () => setLayer(name, input.checked));
-    const text = t("layer" + capital(name)) + (layers[name] ? "" : ` (${t("layerMissing")})`);
+    const text = t("layer" + capital(name)) + (isThere(name) ? "" : ` (${t("layerMissing")})`);
     return el("label", "", input, layerSymbol(name), el("span", "", text));
   });
   document.getElementById("layers").replaceChildren(...rows);
@@ -171,7 +159,10 @@ function showLayerSwitches() {
 
 function setLayer(name, visible) {
   if (name === "labels") { chosen.labels = visible; showLabels(); return; }
-  if (visible) { layers[name].addTo(map); restack(); } else { layers[name].remove(); }
+  if (!visible) { layers[name]?.remove(); return; }
+  layers[name] ??= POINTS[name]();
+  layers[name].addTo(map);
+  restack();
 }
 
 function showLabels() {
@@ -230,16 +221,16 @@ function unitEntry(unit) {
 }
 
 function entryOf(layer, row, title, where) {
-  return { symbol: layerSymbol(layer), title, where: [layerText(where)], searchText: plainText(`${title} ${where}`), open: () => openMarker(layer, row.marker) };
+  return { symbol: layerSymbol(layer), title, where: [layerText(where)], searchText: plainText(`${title} ${where}`), open: () => openMarker(layer, row) };
 }
 
-function openMarker(layer, marker) {
-  if (!map.hasLayer(layers[layer])) { setLayer(layer, true); showLayerSwitches(); }
-  flyTo(marker.getLatLng(), () => marker.openPopup());
+function openMarker(layer, row) {
+  if (!layers[layer] || !map.hasLayer(layers[layer])) { setLayer(layer, true); showLayerSwitches(); }
+  flyTo(row.marker.getLatLng(), () => openPopup(layers[layer], row.marker, row.marker.getLatLng()));
 }
 
 function goTo(settlement) {
-  if (settlement.marker) { openMarker("settlements", settlement.marker); return; }
+  if (settlement.lat !== null) { openMarker("settlements", settlement); return; }
   L.popup(popupOptions).setLatLng(map.getCenter()).setContent(settlementPopup(settlement)).openOn(map);
   focusPopup();
 }
@@ -257,12 +248,13 @@ function listenToControls() {
 
 chosen.labels = !page.unit;
 for (const name of Object.values(page.overlays)) window[name].setOpacity(0.62);
-drawPoints();
+translateWords();
+showCards(); // the header has its height, so that the map is framed before anything is drawn on it
+frameMap();
 const list = new PlaceList(settlements, Object.fromEntries(Object.entries(OTHER_LAYERS).filter(([name]) => name === "units" || page[name])), goTo);
+setLayer("settlements", true);
 showLevel();
 listenToControls();
 listenToFrame(translate);
 listenToPrinting(() => [printedLegend(), printedUnits(), printedSettlements(), ...printedAbout()]);
 translate();
-frameMap();
-showLabels();

@@ -88,7 +88,7 @@ function networkFacts(settlement) {
 
 function shareText(shares, indicator, service) {
   const figure = shares?.[indicator]?.[service];
-  return figure && figure.share ? `${figure.share[languageIndex()]} (${figure.counts[languageIndex()]})` : "–";
+  return figure && figure.share ? `${localText(figure.share)} (${localText(figure.counts)})` : "–";
 }
 
 function unitPopup(unit) {
@@ -103,8 +103,8 @@ function unitPopup(unit) {
 
 /** All shares of one unit by technology, each with its counts and the share that is good. */
 function unitFigures(shares) {
-  const cell = ({ weak, good } = {}) => (weak?.share ? el("span", "", el("strong", "", weak.share[languageIndex()]), el("span", "counts", weak.counts[languageIndex()]),
-    good?.share ? el("span", "counts", `${t("classGood")} ${good.share[languageIndex()]}`) : null) : el("span", "counts", t("notAvailable")));
+  const cell = ({ weak, good } = {}) => (weak?.share ? el("span", "", el("strong", "", localText(weak.share)), el("span", "counts", localText(weak.counts)),
+    good?.share ? el("span", "counts", `${t("classGood")} ${localText(good.share)}`) : null) : el("span", "counts", t("notAvailable")));
   const indicators = ["people", "residential_cells", "settlements"];
   return table(["", ...indicators.map((indicator) => t(indicator))],
     page.technologies.map((technology) => [technologyName(technology), ...indicators.map((indicator) => cell(shares[technology]?.[indicator]))]));

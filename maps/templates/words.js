@@ -31,6 +31,9 @@ function number(value, digits = 0) {
   return formatters[language + digits].format(value).replace("-", "−");
 }
 
+/** A number as Vietnamese writes it, in the present language. */
+const localText = (text) => (language === "vi" ? text : text.replace(/[,.]/g, (mark) => (mark === "," ? "." : ",")));
+
 const technologyName = (technology) => (technology === "any" ? t("any") : technology);
 const capital = (word) => word.charAt(0).toUpperCase() + word.slice(1);
 const stateWord = (prefix, value) => t(prefix + capital(["yes", "no", "none", "weak", "good"].includes(value) ? value : "unknown"));
