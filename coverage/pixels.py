@@ -11,6 +11,7 @@ import zlib
 from collections import OrderedDict
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from phusong.coverage.results import Results
 from phusong.coverage.service import NO_SIGNAL_CDBM, Layer
 from phusong.coverage.tiles import SERVERS_TAG, TILE_PX, StoredTile, damaged
 
+TILES_KEPT = 4096  # of which it is known where their strips lie
 KEPT_BYTES = 128 * 2**20  # of stored tiles; those of a province of 8,000 km² at 30 m have 110 MB
 _LAYOUT = {"COMPRESSION": "DEFLATE", "INTERLEAVE": "BAND", "PREDICTOR": "2"}
 _PIXEL = np.dtype("<i2")
@@ -28,28 +30,21 @@ _PIXEL = np.dtype("<i2")
 
 @dataclass(frozen=True, eq=False)
 class _Strips:
-    """A stored tile, where its strips lie by band and strip (offset, size), and the rows of its servers by code."""
+    """Where the strips of a stored tile lie, by band and strip (offset, size), and the rows of its servers by code."""
 
-    content: memoryview
     rows: int
     width: int
     places: tuple[list[tuple[int, int]], ...]
     servers: list[int]
 
-    def read(self, row: int, col: int) -> tuple[int, int]:
-        """Level [0.01 dBm] and row of the server at a pixel of the tile."""
+    def read(self, content: memoryview, row: int, col: int) -> tuple[int, int]:
+        """Level [0.01 dBm] and row of the server at a pixel of the tile, whose file holds `content`."""
         strip, line = divmod(row, self.rows)
         begin = line * self.width * _PIXEL.itemsize
         end = begin + (col + 1) * _PIXEL.itemsize
-        level, code = (self._sum(*band[strip], begin, end) for band in self.places)
+        strips = (content[offset : offset + size] for offset, size in (band[strip] for band in self.places))
+        level, code = (_last_of(packed, begin, end) for packed in strips)
         return level, self.servers[code]
-
-    def _sum(self, offset: int, size: int, begin: int, end: int) -> int:
-        """Sum of the differences in some bytes of an unpacked strip: the value of the last."""
-        unpacked = zlib.decompressobj().decompress(self.content[offset : offset + size], end)
-        if len(unpacked) < end:
-            raise IndexError
-        return int(np.frombuffer(unpacked, _PIXEL, offset=begin).sum(dtype=_PIXEL))
 
 
 class PixelReader:
@@ -63,7 +58,8 @@ class PixelReader:
 
     def __init__(self, results: Results) -> None:
         self._results = results
-        self._kept: OrderedDict[str, _Strips] = OrderedDict()
+        self._strips: OrderedDict[str, _Strips] = OrderedDict()
+        self._contents: OrderedDict[str, memoryview] = OrderedDict()
         self._kept_bytes = 0
         self._lock = threading.Lock()
 
@@ -92,26 +88,37 @@ class PixelReader:
         if tile is None:
             return NO_SIGNAL_CDBM, -1
         try:
-            return self._strips(tile).read(row - tile.row, col - tile.col)
+            return self._strips_of(tile).read(self._content(tile), row - tile.row, col - tile.col)
         except (OSError, zlib.error, IndexError, RasterioIOError) as error:
             raise damaged(tile, self._results.store_dir) from error
 
-    def _strips(self, tile: StoredTile) -> _Strips:
-        with self._lock:
-            if (strips := self._kept.get(tile.sha256)) is not None:
-                self._kept.move_to_end(tile.sha256)
-                return strips
-        strips = self._find_strips(tile)
-        with self._lock:
-            self._kept_bytes += 0 if tile.sha256 in self._kept else len(strips.content)
-            self._kept[tile.sha256] = strips
-            while self._kept_bytes > KEPT_BYTES:
-                self._kept_bytes -= len(self._kept.popitem(last=False)[1].content)
+    def _strips_of(self, tile: StoredTile) -> _Strips:
+        strips = self._strips.get(tile.sha256)
+        if strips is None:
+            strips = self._strips[tile.sha256] = self._find_strips(tile)
+            while len(self._strips) > TILES_KEPT:
+                self._strips.popitem(last=False)
         return strips
 
+    def _content(self, tile: StoredTile) -> memoryview:
+        """The file of a tile."""
+        with self._lock:
+            if (content := self._contents.get(tile.sha256)) is not None:
+                self._contents.move_to_end(tile.sha256)
+                return content
+        content = memoryview(self._path(tile).read_bytes())
+        with self._lock:
+            self._kept_bytes += 0 if tile.sha256 in self._contents else len(content)
+            self._contents[tile.sha256] = content
+            while self._kept_bytes > KEPT_BYTES:
+                self._kept_bytes -= len(self._contents.popitem(last=False)[1])
+        return content
+
+    def _path(self, tile: StoredTile) -> Path:
+        return self._results.store_dir / f"{tile.sha256}.tif"
+
     def _find_strips(self, tile: StoredTile) -> _Strips:
-        path = self._results.store_dir / f"{tile.sha256}.tif"
-        with rasterio.open(path) as file:
+        with rasterio.open(self._path(tile)) as file:
             layout = file.tags(ns="IMAGE_STRUCTURE")
             (rows, width), *_ = file.block_shapes
             if any(layout.get(name) != value for name, value in _LAYOUT.items()) or width != tile.width:
@@ -119,11 +126,19 @@ class PixelReader:
             places = tuple([_place(file, band, strip) for strip in range(-(-tile.height // rows))] for band in (1, 2))
             names = json.loads(file.tags()[SERVERS_TAG])
         servers = [-1, *(self._row_of_station[name] for name in names)]
-        return _Strips(memoryview(path.read_bytes()), rows, width, places, servers)
+        return _Strips(rows, width, places, servers)
 
     @cached_property
     def _row_of_station(self) -> dict[str, int]:
         return {name: row for row, name in enumerate(self._results.stations["station_id"].astype(str))}
+
+
+def _last_of(packed: memoryview, begin: int, end: int) -> int:
+    """Sum of the differences in some bytes of an unpacked strip: the value of the last."""
+    unpacked = zlib.decompressobj().decompress(packed, end)
+    if len(unpacked) < end:
+        raise IndexError
+    return int(np.frombuffer(unpacked, _PIXEL, offset=begin).sum(dtype=_PIXEL))
 
 
 def _place(file: Any, band: int, strip: int) -> tuple[int, int]:

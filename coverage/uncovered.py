@@ -7,6 +7,7 @@ those of the run; else the run's own table has to do.
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Any, Literal
 
 import geopandas as gpd
@@ -97,7 +98,7 @@ def explain_uncovered(
         wanted = table["settlement_id"].isin(list(settlement_ids))
     rows = table[wanted]
     prepared = _prepare_as_in_run(workspace, results, prepare) if rows["location_known"].any() else None
-    explainer = None if prepared is None else _Explainer(workspace, results, prepared)
+    explainer = None if prepared is None else _explainer_of(workspace, results, prepared)
     return {str(row["settlement_id"]): _explain(row, workspace.settings, explainer) for row in rows.to_dict("records")}
 
 
@@ -212,6 +213,12 @@ class _Explainer:
                 begin = begins[path.station.station_id]
                 return Planned(path, None if pd.isna(begin) else pd.Timestamp(begin).date())
         return None
+
+
+@lru_cache(maxsize=1)
+def _explainer_of(workspace: Workspace, results: Results, prepared: Prepared) -> _Explainer:
+    """The explainer of the last run asked about, for one settlement after the other."""
+    return _Explainer(workspace, results, prepared)
 
 
 def _cause(path: PathExplanation) -> Cause:

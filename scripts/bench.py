@@ -23,6 +23,7 @@ from scripts.bench_mapping import measure_mapping, measure_masts
 from scripts.bench_operations import measure_operations
 from scripts.bench_peers import measure_peers
 from scripts.bench_province import data_workspace, measure_province
+from scripts.bench_whatif import measure_whatif
 from scripts.bench_workers import measure_workers
 
 DATA = Path(__file__).parent.parent.parent / "shared" / "data"
@@ -59,6 +60,10 @@ CASES: dict[str, tuple[str, Callable[[argparse.Namespace], Any]]] = {
     "api": (
         "the HTTP service with 8 connections and random questions",
         lambda a: _with_computed(a, 90.0, measure_api),
+    ),
+    "api-whatif": (
+        "one mast, three bands, asked over HTTP at 200 places",
+        lambda a: _with_computed(a, 30.0, measure_whatif),
     ),
     "api-memory": (
         "memory of a web process over 100,000 mixed requests",

@@ -28,8 +28,8 @@ from scripts.load_client import Load
 
 SEED = 6
 CONNECTIONS = 8
-WARM_UP_S, MEASURED_S = 4.0, 10.0
-MOST = 20_000  # requests prepared for a measurement
+WARM_UP_S, MEASURED_S = 2.0, 8.0
+MOST = 40_000  # requests prepared for a measurement
 KNOWN = 1000  # answers that a caller has already
 LIMITS = {"p99_ms": 30.0, "requests_per_s": 500.0, "not_modified_per_s": 1500.0}
 MIXED, SAMPLED = 100_000, 5_000
@@ -114,7 +114,7 @@ def queries(results: Results) -> dict[str, Query]:
 
     def coverage(rng: random.Random) -> str:
         level, unit = rng.choice([("settlement", rng.choice(ids)), rng.choice(units)])
-        asked = {"level": level, "unit": unit, "technology": rng.choice(technologies)}
+        asked = {"level": level, "unit": unit, "technology": rng.choice(technologies), "f": rng.choice([None, "json"])}
         if level != "settlement":
             asked |= {"profile": rng.choice(list(results.profiles)), "operator": rng.choice(operators)}
         return "/v1/coverage?" + _encoded(asked)

@@ -42,7 +42,7 @@ class Load:
 
     def run(self, port: int, *, connections: int) -> "Load":
         """Ask a service on this machine."""
-        uvloop.run(self._ask(port, connections))
+        uvloop.run(self.ask(port, connections))
         return self
 
     def figures(self) -> dict[str, Any]:
@@ -58,7 +58,8 @@ class Load:
             "mean_bytes": round(float(np.mean(self.sizes))),
         }
 
-    async def _ask(self, port: int, connections: int) -> None:
+    async def ask(self, port: int, connections: int) -> None:
+        """As `run`, beside other loads."""
         loop, begin_s = asyncio.get_running_loop(), time.perf_counter()
         made = [loop.create_connection(lambda: _Connection(self), "127.0.0.1", port) for _ in range(connections)]
         protocols = [protocol for _, protocol in await asyncio.gather(*made)]
