@@ -122,6 +122,7 @@ def queries(results: Results) -> dict[str, Query]:
     def settlements(rng: random.Random) -> str:
         asked = {"sort": rng.choice(["commune", "name", "population"]), "limit": 100, "after": rng.choice([None, *ids])}
         asked |= {"power": rng.choice([None, None, "yes"]), "broadband": rng.choice([None, None, "yes", "no"])}
+        asked |= {"uncertain": rng.choice([None, None, "yes", "no"])}
         return "/v1/settlements?" + _encoded(asked)
 
     def place(rng: random.Random) -> tuple[float, float]:
