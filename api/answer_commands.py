@@ -18,6 +18,7 @@ from phusong.api.console import (
     print_line,
     print_table,
 )
+from phusong.api.pictures import require_picture, write_picture
 from phusong.maps.text import Language, format_count, format_date, format_share
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def coverage(
     operator: Annotated[str | None, typer.Option(help="An operator; the best of all (any).")] = None,
     profile: ProfileOption = None,
     run: RunOption = None,
+    plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Chart to write, .png or .svg.")] = None,
     as_json: JsonOption = False,
     as_csv: CsvOption = False,
     language: LanguageOption = "en",
@@ -75,8 +77,15 @@ def coverage(
     from phusong.geodata.workspace import Workspace
 
     _one_format(as_json, as_csv)
+    if plot is not None:
+        require_picture(plot)
     opened = ServedRun(open_run(Workspace.open(folder), run))
     answer = coverage_answer(opened, level=level, unit=unit, technology=technology, operator=operator, profile=profile)
+    if plot is not None:
+        from phusong.api.coverage_plot import render_coverage_svg
+
+        name = str(opened.results.manifest["settings"]["name"])
+        write_picture(plot, render_coverage_svg(answer, name, language))
     if as_json:
         print_json(answer)
     elif as_csv:
@@ -264,6 +273,8 @@ def _covered_cells(key: tuple[str, ...], found: dict[str, "CoverageRow"], langua
 
 
 def _other_cells(row: "CoverageRow", language: Language) -> list[str]:
+    from phusong.maps.reason_text import reason_words
+
     technology = row.technology if row.operator in ("any", "") else f"{row.technology} {row.operator}"
     return [
         row.unit_name or row.unit_code,
@@ -273,7 +284,7 @@ def _other_cells(row: "CoverageRow", language: Language) -> list[str]:
         _count(row.numerator, language),
         _count(row.denominator, language),
         "" if row.share is None else _share(row, language),
-        row.reason or "",
+        pick(reason_words(row.reason or ""), language),
     ]
 
 

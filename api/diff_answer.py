@@ -13,10 +13,9 @@ from shapely.geometry import mapping
 from phusong.api.answers import plain_rows
 from phusong.api.models import Text
 from phusong.coverage.diff import Difference
-from phusong.coverage.diff_units import NEEDS_NEW_RUNS
 from phusong.coverage.people import MICRO
 from phusong.coverage.results import Results
-from phusong.coverage.units import NEEDS_DISTRICTS, NEEDS_OLD_POLYGONS
+from phusong.maps.reason_text import reason_words
 
 DEFINITIONS = {
     "people": Text(
@@ -36,13 +35,6 @@ DEFINITIONS = {
         vi="new, gone, changed: trạm mới, bị bỏ, thay đổi; ground: địa hình, lớp phủ, mô hình hoặc phiên bản; "
         "settings: ngưỡng; settlement: điểm dân cư thêm, bớt hoặc dời chỗ",
     ),
-}
-
-
-_REASONS_VI = {
-    NEEDS_OLD_POLYGONS: "cần ranh giới các xã cũ",
-    NEEDS_DISTRICTS: "cần huyện cũ của từng xã (cột district_code, hoặc bảng chuyển đổi)",
-    NEEDS_NEW_RUNS: "cần hai lần tính của phiên bản này: hãy tính lại",
 }
 
 
@@ -91,7 +83,8 @@ def diff_answer(found: Difference) -> DiffAnswer:
 def _not_available(reason: str) -> Text | None:
     if not reason:
         return None
-    return Text(en=f"not available: {reason}", vi=f"không có: {_REASONS_VI.get(reason, reason)}")
+    english, vietnamese = reason_words(reason)
+    return Text(en=f"not available: {english}", vi=f"không có: {vietnamese}")
 
 
 def in_persons(table: pd.DataFrame) -> pd.DataFrame:

@@ -12,6 +12,7 @@ from phusong.api.access_views import HIDDEN_INDICATORS
 from phusong.api.answers import require_known
 from phusong.api.models import CoverageRow
 from phusong.geodata.errors import UnknownNameError
+from phusong.maps.reason_text import reason_words
 
 _FOUND_BY = ("level", "operator", "profile", "technology", "indicator")
 
@@ -62,7 +63,7 @@ class FigureRows:
             reason = self._columns[list(CoverageRow.model_fields).index("reason")][of_level[0]]
             raise UnknownNameError(
                 f"The run has no units of the level {level}: it {reason}.",
-                vi=f"Lần tính không có đơn vị cấp {level}: thiếu dữ liệu cần thiết ({reason}).",
+                vi=f"Lần tính không có đơn vị cấp {level}: {reason_words(reason)[1]}.",
             )
         require_known("unit", "đơn vị", unit, units)
 

@@ -82,3 +82,23 @@ def test_a_reply_is_written_for_an_id_and_a_wrong_or_shared_name_is_an_error(com
     assert uncovered["nearest_mast_id"] not in letter
     assert "LƯU HÀNH NỘI BỘ" in annex
     assert run("sheet", computed.path, "không có tên này", "--out", out).exit_code == 1
+
+
+def test_a_chart_of_coverage_has_the_figures_of_the_table(computed, tmp_path):
+    shown = run("coverage", computed.path, "--lang", "vi", "--plot", tmp_path / "chart.svg")
+    assert shown.exit_code == 0, shown.output
+    chart = (tmp_path / "chart.svg").read_text(encoding="utf-8")
+    rows = json.loads(run("coverage", computed.path, "--json").stdout)["rows"]
+    for row in rows:
+        if row["indicator"] in ("people", "settlements") and row["service"] == "weak":
+            counts = [format_count(row[name], "vi") for name in ("numerator", "denominator")]
+            assert "/".join(counts) in chart
+            assert f">{format_share(row['numerator'], row['denominator'], 'vi').replace('>', '&gt;')}<" in chart
+
+
+def test_a_chart_of_communes_names_each_and_one_without_shares_is_refused(computed, tmp_path):
+    out = tmp_path / "chart.png"
+    assert run("coverage", computed.path, "--level", "commune", "--technology", "4G", "--plot", out).exit_code == 0
+    assert out.read_bytes().startswith(b"\x89PNG")
+    refused = run("coverage", computed.path, "--technology", "2G", "--plot", out)
+    assert refused.exit_code != 0

@@ -275,6 +275,26 @@ def test_a_run_without_fibre_places_or_masts_says_so(open_page, data):
     assert watched.messages == []
 
 
+def test_a_run_where_all_have_good_signal_of_one_operator_opens_and_lists_nobody(open_page, data):
+    settlements = data.settlements.assign(signal="good", uncertain="no")
+    stations = data.stations[data.stations["operator"] == "Viettel"]
+    whole = replace(data, settlements=settlements, stations=stations, uncovered={}, former_units={})
+    watched = open_page(whole, settled="() => document.querySelector('#list-count').textContent")
+    page = watched.page
+    assert page.inner_text("#list-count") == "Không có thôn, bản nào trong nhóm này."
+    page.select_option("#list-state", "layer-masts")
+    assert "Viettel" in page.text_content("#list")
+    exercise(page)
+    assert watched.is_quiet
+
+
+def test_a_run_without_figures_says_so(open_page, data):
+    watched = open_page(replace(data, figures=data.figures.iloc[:0]))
+    assert watched.page.inner_text("#cards").count("chưa có số liệu") == 3
+    exercise(watched.page)
+    assert watched.is_quiet
+
+
 def test_our_order_of_names_is_that_of_the_browsers_collation(open_page, data):
     rng = random.Random(1)
     letters = "aàảãáạăằắâấậbcdđeèéêếghiìkloòóôốơớợnuùúưứựyỳ "
