@@ -6,23 +6,23 @@ A route that does not say its role cannot be made; a request is refused before i
 import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.datastructures import QueryParams
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from phusong.api.caching import Tags, caching_headers, is_known, tagged
+from phusong.api.caching import TAG, Kept, Tags, caching_headers, is_known, tagged
 from phusong.api.callers import Role, require_role
 from phusong.api.description import security_of
 from phusong.api.errors import LargeBodyError, SlowRequestError, UnknownParameterError
 
 BODY_LIMIT_BYTES = 2**20
 TIME_LIMIT_S = 30.0
-Kept = Literal["no", "run", "layers"]
 _DECLARED = "phusong_declared"
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
@@ -37,10 +37,13 @@ class Declared:
     kept: Kept = "no"
     reads: bool = False
     others_add: bool = False
+    narrowed: Callable[[Scope], Role] | None = None
 
     async def pass_on(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through to an application, or raise the error that refuses it."""
         require_role(scope, self.role)
+        if self.narrowed is not None:
+            require_role(scope, self.narrowed(scope))
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
             await app(scope, receive, send)
             return
@@ -62,6 +65,7 @@ def for_role(
     time_limit_s: float = TIME_LIMIT_S,
     reads: bool = False,
     others_add: bool = False,
+    narrowed: Callable[[Scope], Role] | None = None,
 ) -> Callable[[Endpoint], Endpoint]:
     """Declare the role that a route needs; stands right above the function, below `@app.get(…)`.
 
@@ -70,8 +74,10 @@ def for_role(
     role
         The role.
     kept
-        "run" where the answer depends on the run and the request alone, "layers" where on the layers as imported now
-        too: it gets an entity tag, and 304 is answered to those who have it. "no" where it may change at any time.
+        "run" where the answer depends on the run and the request alone, "runs" where on which runs there are too,
+        "layers" where on the layers as imported now: it gets an entity tag, and 304 is answered to those who have it.
+        "file" is "run" with the same bytes every time, parts of which may be asked for. "no" where it may change at
+        any time.
     body_limit_bytes
         The largest body that it reads.
     time_limit_s
@@ -80,10 +86,12 @@ def for_role(
         Whether a request with a body changes nothing: a question too long for an address.
     others_add
         Whether others add parameters of their own to the address; elsewhere unknown ones are refused.
+    narrowed
+        The role that a single request of the route needs besides: not everything that it answers is for all.
     """
 
     def declare(endpoint: Endpoint) -> Endpoint:
-        setattr(endpoint, _DECLARED, Declared(role, body_limit_bytes, time_limit_s, kept, reads, others_add))
+        setattr(endpoint, _DECLARED, Declared(role, body_limit_bytes, time_limit_s, kept, reads, others_add, narrowed))
         return endpoint
 
     return declare
@@ -104,7 +112,7 @@ class GuardedRoute(APIRoute):
         self.declared: Declared = getattr(endpoint, _DECLARED)
         described = {"security": security_of(self.declared.role), **(options.pop("openapi_extra", None) or {})}
         super().__init__(path, endpoint, openapi_extra=described, **options)
-        self._parameters = [field.alias for field in self.dependant.query_params]
+        self._parameters = list(dict.fromkeys(_query_parameters(self.dependant)))
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or raise the error of the role, of unknown parameters, of a large body or of a slow request."""
@@ -121,7 +129,7 @@ class GuardedRoute(APIRoute):
             await super().handle(scope, receive, send)
             return
         tags: Tags = scope["app"].state.tags
-        tag = tags.tag(scope, of_layers=self.declared.kept == "layers")
+        tag = scope[TAG] = tags.tag(scope, of=self.declared.kept)
         if tag is not None and is_known(scope, tag):
             response = Response(status_code=304)
             response.raw_headers += caching_headers(scope, tag)
@@ -202,6 +210,13 @@ def roles_of_routes(app: FastAPI) -> Iterator[tuple[str, frozenset[str], Role]]:
             yield from _mounted(route.path, route.app)
         else:
             raise TypeError(f"{route!r} declares no role; make it with @for_role(…), or mount it as Guarded(app, role)")
+
+
+def _query_parameters(dependant: Dependant) -> Iterator[str]:
+    """Names of the parameters of an endpoint and of all that it depends on."""
+    yield from (field.alias for field in dependant.query_params)
+    for inner in dependant.dependencies:
+        yield from _query_parameters(inner)
 
 
 def _too_large(limit_bytes: int) -> LargeBodyError:

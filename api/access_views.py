@@ -154,8 +154,15 @@ def public_cell(crs: str, lon: float, lat: float) -> tuple[float, float]:
     x, y = there.transform(lon, lat)
     if not (math.isfinite(x) and math.isfinite(y)):
         return lon, lat
-    centre_lon, centre_lat = back.transform(_centre(x), _centre(y))
+    centre_lon, centre_lat = back.transform(*public_centre(x, y))
     return round(centre_lon, 6), round(centre_lat, 6)
+
+
+def public_centre(x_m: float, y_m: float) -> tuple[float, float]:
+    """Centre of the cell of 100 m that holds a point in the CRS of the grid [m]; the point itself where infinite."""
+    if not (math.isfinite(x_m) and math.isfinite(y_m)):
+        return x_m, y_m
+    return _centre(x_m), _centre(y_m)
 
 
 def require_open(results: Results, caller: Caller) -> None:

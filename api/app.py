@@ -21,12 +21,15 @@ from phusong.api.caching import Tags
 from phusong.api.callers import caller_of
 from phusong.api.description import describe_security
 from phusong.api.detail_routes import detail_routes
+from phusong.api.kept_files import KeptFiles
 from phusong.api.kernel_gate import KernelGate
 from phusong.api.middleware_metrics import ServiceMetrics
 from phusong.api.ogc.routes import ogc_routes
 from phusong.api.operation_routes import operation_routes
 from phusong.api.problems import add_error_handlers
+from phusong.api.run_rasters import RunRasters
 from phusong.api.served import RunCache
+from phusong.api.tile_routes import tile_routes
 from phusong.api.whatif_routes import whatif_routes
 from phusong.coverage.dictionary import INTERFERENCE_NOTE
 from phusong.coverage.results import current_run_id
@@ -72,11 +75,14 @@ def create_app(
     app.router.route_class = GuardedRoute
     app.state.tags = Tags(workspace)
     add_error_handlers(app)
+    rasters = RunRasters(KeptFiles(workspace))
     runs = RunCache(workspace, prepare=prepare, opened=opened)
     app.include_router(answer_routes(runs))
     app.include_router(detail_routes(runs))
     app.include_router(ogc_routes(runs))
     app.include_router(whatif_routes(runs, KernelGate()))
+    for router in tile_routes(runs, rasters):
+        app.include_router(router)
     _add_service(app, runs)
     app.include_router(operation_routes(app, workspace, metrics=metrics, audit=audit))
     app.include_router(people_routes(workspace, store))
@@ -118,6 +124,7 @@ def _add_service(app: FastAPI, runs: RunCache) -> None:
             "/v1/points",
             "/v1/profile",
             "/v1/runs",
+            "/tiles/current/any/tilejson.json",
             "/map",
             "/ogc",
             "/openapi.json",

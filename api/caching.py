@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from typing import Literal
 from urllib.parse import parse_qsl
 
 from starlette.datastructures import Headers
@@ -27,6 +28,10 @@ from phusong.geodata.workspace import RASTERS, Workspace
 VARY = b"Accept, Accept-Language, Authorization, Cookie"
 PUBLIC = b"public, no-cache"  # kept, and asked for again each time
 PRIVATE = b"private, no-store"
+TAG = "phusong.tag"  # of the answer, in the scope of its request
+Kept = Literal["no", "run", "runs", "layers", "file"]
+RUN_NAMES = ("run", "run_id", "run_a", "run_b")  # parameters that name a run
+WHOLE = (200, 204, 206)
 
 
 class Tags:
@@ -42,25 +47,26 @@ class Tags:
         self._workspace = workspace
         self._store = open_run_store(workspace)
         self._files = [str(workspace.layers_path), *(str(workspace.raster_path(name)) for name in RASTERS)]
-        made_by = _code() + (workspace.path / SETTINGS_FILE).read_bytes()
+        made_by = code_hash() + (workspace.path / SETTINGS_FILE).read_bytes()
         self._key = hashlib.blake2b(made_by, digest_size=32).digest()
 
-    def tag(self, scope: Scope, *, of_layers: bool = False) -> str | None:
+    def tag(self, scope: Scope, *, of: Kept = "run") -> str | None:
         """The tag of the answer to a request; None where nothing is published, or the layers cannot be told apart.
 
         Parameters
         ----------
         scope
             Of the request.
-        of_layers
-            Whether the answer depends on the layers as they are imported now.
+        of
+            What the answer depends on, as in `for_role`.
         """
         current = self._store.current_id()
-        layers = self._layers() if of_layers else ""
-        if current is None or layers is None:
+        further = self._layers() if of == "layers" else self._runs() if of == "runs" else ""
+        if current is None or further is None or of == "no":
             return None
         question = sorted(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
-        named = [self._run(value) for name, value in question if name == "run"]
+        in_path = scope.get("path_params", {}).items()
+        named = [self._run(value) for name, value in (*question, *in_path) if name in RUN_NAMES]
         if None in named:
             return None
         caller: Caller = scope.get(CALLER, ANYBODY)
@@ -75,9 +81,10 @@ class Tags:
             accepted,
             language_of(scope),
             today,
-            layers,
+            further,
         )
-        return f'W/"{hashlib.blake2b(repr(parts).encode(), key=self._key, digest_size=16).hexdigest()}"'
+        tag = f'"{hashlib.blake2b(repr(parts).encode(), key=self._key, digest_size=16).hexdigest()}"'
+        return tag if of == "file" else f"W/{tag}"
 
     def _run(self, name: str) -> str | None:
         """The run that a name stands for now, None for none."""
@@ -85,6 +92,10 @@ class Tags:
             return find_run(self._workspace, name)
         except UnknownNameError:
             return None
+
+    def _runs(self) -> str:
+        """Changes with every run that comes or goes, scenarios included."""
+        return repr(sorted(self._store.run_ids()))
 
     def _layers(self) -> str | None:
         """Changes with every import; None for a database, where rows are edited without one."""
@@ -94,21 +105,36 @@ class Tags:
 
 def is_known(scope: Scope, tag: str) -> bool:
     """Whether a caller says that it has the answer of a tag (`If-None-Match`, RFC 9110, section 13.1.2)."""
-    given = Headers(scope=scope).getlist("if-none-match")
-    known = {part.strip().removeprefix("W/") for value in given for part in value.split(",")}
-    return "*" in known or tag.removeprefix("W/") in known
+    return tag.removeprefix("W/") in {known.removeprefix("W/") for known in _known(scope)}
 
 
 def tagged(scope: Scope, send: Send, tag: str | None) -> Send:
-    """Send an answer with its tag, and with what may be kept of it by whom; errors without."""
+    """Send an answer with its tag, and with what may be kept of it by whom; errors without.
+
+    Who has any answer (`If-None-Match: *`) gets 304 where there would be one.
+    """
     headers = caching_headers(scope, tag)
+    has_any = "*" in _known(scope)
+    kept = False
 
     async def send_tagged(message: Message) -> None:
-        if message["type"] == "http.response.start" and message["status"] == 200:
-            message = {**message, "headers": [*message.get("headers", ()), *headers]}
+        nonlocal kept
+        if message["type"] == "http.response.start" and message["status"] in WHOLE:
+            kept = has_any and tag is not None
+            own = [] if kept else message.get("headers", ())
+            message = {**message, "headers": [*(pair for pair in own if pair[0] != b"etag"), *headers]}
+            message["status"] = 304 if kept else message["status"]
+        elif kept:
+            message = {**message, "body": b""}
         await send(message)
 
     return send_tagged
+
+
+def _known(scope: Scope) -> set[str]:
+    """The tags that a caller has, and "*" for any."""
+    given = Headers(scope=scope).getlist("if-none-match")
+    return {part.strip() for value in given for part in value.split(",")}
 
 
 def caching_headers(scope: Scope, tag: str | None) -> list[tuple[bytes, bytes]]:
@@ -120,7 +146,7 @@ def caching_headers(scope: Scope, tag: str | None) -> list[tuple[bytes, bytes]]:
 
 
 @cache
-def _code() -> bytes:
+def code_hash() -> bytes:
     """Hash of everything in the four rooms that makes answers."""
     digest = hashlib.blake2b(digest_size=32)
     for room in ("geodata", "coverage", "maps", "api"):

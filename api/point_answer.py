@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from phusong.api.access_views import CELL_NOTE, PUBLIC_CELL_M, PublicPointAnswer, public_cell
+from phusong.api.access_views import CELL_NOTE, PUBLIC_CELL_M, PublicPointAnswer, public_cell, public_centre
 from phusong.api.answers import find_profile
 from phusong.api.detail_models import Place
 from phusong.api.fibre_answer import FibreFinder
@@ -90,24 +90,31 @@ def _seen(
     run: ServedRun, fibre: FibreFinder, lon: float, lat: float, profile: ThresholdProfile, public: bool
 ) -> dict[str, Any]:
     """The fields of a point besides the heading; for the public those of its cell."""
+    place = run.points.place(lon, lat)
     if not public:
-        return _find(run, fibre, lon, lat, profile)
-    found = _find(run, fibre, *public_cell(run.results.grid.crs, lon, lat), profile)
+        return _find(run, fibre, (lon, lat), place, profile)
+    # not by the rounded degrees of the centre: it may lie on the edge of two pixels
+    found = _find(run, fibre, public_cell(run.results.grid.crs, lon, lat), public_centre(*place), profile)
     seen = {name: found[name] for name in PublicPointAnswer.model_fields if name in found}
     return seen | {"cell_m": PUBLIC_CELL_M}
 
 
-def _find(run: ServedRun, fibre: FibreFinder, lon: float, lat: float, profile: ThresholdProfile) -> dict[str, Any]:
-    """The fields of a `PointAnswer` besides its heading."""
-    reader, grid = run.points, run.results.grid
-    x_m, y_m = reader.place(lon, lat)
+def _find(
+    run: ServedRun,
+    fibre: FibreFinder,
+    shown: tuple[float, float],
+    place: tuple[float, float],
+    profile: ThresholdProfile,
+) -> dict[str, Any]:
+    """The fields of a `PointAnswer` besides its heading; `shown` in degrees, `place` in the CRS of the grid [m]."""
+    reader, grid, (x_m, y_m) = run.points, run.results.grid, place
     pixel = reader.pixel(x_m, y_m)
     commune = reader.commune(*pixel) if pixel else None
     signals: list[PixelSignal] = reader.signals(*pixel, profile) if pixel and commune else []
     nearest = fibre.nearest(x_m, y_m, grid.crs)
     return {
-        "lon": lon,
-        "lat": lat,
+        "lon": shown[0],
+        "lat": shown[1],
         "in_province": commune is not None,
         "commune_code": commune[0] if commune else None,
         "commune_name": commune[1] if commune else None,

@@ -1,6 +1,6 @@
 """Published runs read back: which there are, which is current, and what one answers."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from typing import Any, BinaryIO, TypeVar
 
@@ -17,13 +17,13 @@ from phusong.coverage.service import (
     NOT_ASKED,
     WEAK,
     Layer,
-    best_class,
     classify_levels,
     station_sigma_db,
     technology_groups,
 )
-from phusong.coverage.tiles import Corner, StoredTile, read_signal
-from phusong.coverage.units import OUTSIDE, burn_units
+from phusong.coverage.signal import SignalTile
+from phusong.coverage.tiles import Corner, StoredTile, read_tile
+from phusong.coverage.units import outside_units
 from phusong.coverage.uplink import level_floor_dbm
 from phusong.geodata.errors import StoreError, UnknownNameError
 from phusong.geodata.grid import Grid, Raster
@@ -257,18 +257,19 @@ class Results:
         _require_known("technology", technology, list(groups))
         _require_known("operator", operator, [ANY, *self.operators])
         sigma_l_db = station_sigma_db(self.stations, self.grid.resolution_m)
-        layers = (
-            classify_levels(
-                *self._read_layer(layer),
-                threshold=thresholds.thresholds[layer["technology"]],
-                sigma_l_db=sigma_l_db,
-                location_pct=thresholds.location_pct,
-                floor_dbm=self.floor_dbm,
-            )
-            for layer in self._layers(groups[technology], operator)
-        )
-        classes = best_class(layers, self.grid.shape)
-        classes[burn_units(self._placed_communes, self.grid) == OUTSIDE] = NOT_ASKED
+        classes = np.zeros(self.grid.shape, dtype=np.uint8)
+        for layer in self._layers(groups[technology], operator):
+            for window, signal in self._read_tiles(layer):
+                of_layer = classify_levels(
+                    signal.rsrp_cdbm,
+                    signal.server,
+                    threshold=thresholds.thresholds[layer["technology"]],
+                    sigma_l_db=sigma_l_db,
+                    location_pct=thresholds.location_pct,
+                    floor_dbm=self.floor_dbm,
+                )
+                np.maximum(classes[window], of_layer, out=classes[window])
+        classes[outside_units(self._placed_communes, self.grid)] = NOT_ASKED
         return Raster(classes, self.grid, NOT_ASKED, "")
 
     @cached_property
@@ -308,16 +309,20 @@ class Results:
         """The stored tiles of the residents by their first row and column."""
         return {(tile["row"], tile["col"]): StoredTile(**tile) for tile in self.manifest["people"]}
 
-    def _read_layer(self, layer: dict[str, Any]) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int32]]:
-        row_of_station = {name: row for row, name in enumerate(self.stations["station_id"].astype(str))}
-        tiles = list(self.tiles[layer["technology"], layer["operator"]].values())
-        try:
-            whole = read_signal(tiles, self.grid, store_dir=self.store_dir, row_of_station=row_of_station)
-        except StoreError:
-            if self.run_id not in self._store.run_ids():
-                raise removed_meanwhile(self.run_id) from None
-            raise
-        return whole.rsrp_cdbm, whole.server
+    def _read_tiles(self, layer: dict[str, Any]) -> Iterator[tuple[tuple[slice, slice], SignalTile]]:
+        """The tiles of a layer one after the other, each with its place in arrays of the grid."""
+        for tile in self.tiles[layer["technology"], layer["operator"]].values():
+            try:
+                signal = read_tile(tile, store_dir=self.store_dir, row_of_station=self._row_of_station)
+            except StoreError:
+                if self.run_id not in self._store.run_ids():
+                    raise removed_meanwhile(self.run_id) from None
+                raise
+            yield np.s_[tile.row : tile.row + tile.height, tile.col : tile.col + tile.width], signal
+
+    @cached_property
+    def _row_of_station(self) -> dict[str, int]:
+        return {name: row for row, name in enumerate(self.stations["station_id"].astype(str))}
 
     def _best_signal(self, technology: str, operator: str) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int32]]:
         _require_known("technology", technology, self.technologies)
@@ -325,10 +330,11 @@ class Results:
         best = np.full(self.grid.shape, NO_SIGNAL_CDBM, dtype=np.int16)
         best_server = np.full(self.grid.shape, -1, dtype=np.int32)
         for layer in self._layers([technology], operator):
-            rsrp_cdbm, server = self._read_layer(layer)
-            better = (rsrp_cdbm > best) | ((rsrp_cdbm == best) & (server >= 0) & (server < best_server))
-            np.copyto(best, rsrp_cdbm, where=better)
-            np.copyto(best_server, server, where=better)
+            for at, signal in self._read_tiles(layer):
+                level, server = signal.rsrp_cdbm, signal.server
+                better = (level > best[at]) | ((level == best[at]) & (server >= 0) & (server < best_server[at]))
+                np.copyto(best[at], level, where=better)
+                np.copyto(best_server[at], server, where=better)
         return best, best_server
 
     def _second_signal(self, technology: str) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int32]]:
@@ -336,11 +342,12 @@ class Results:
         second = np.full(self.grid.shape, NO_SIGNAL_CDBM, dtype=np.int16)
         second_server = np.full(self.grid.shape, -1, dtype=np.int32)
         for layer in self._layers([technology], ANY):
-            rsrp_cdbm, server = self._read_layer(layer)
-            better = (rsrp_cdbm > second) | ((rsrp_cdbm == second) & (server >= 0) & (server < second_server))
-            better &= server != best_server
-            np.copyto(second, rsrp_cdbm, where=better)
-            np.copyto(second_server, server, where=better)
+            for at, signal in self._read_tiles(layer):
+                level, server = signal.rsrp_cdbm, signal.server
+                better = (level > second[at]) | ((level == second[at]) & (server >= 0) & (server < second_server[at]))
+                better &= server != best_server[at]
+                np.copyto(second[at], level, where=better)
+                np.copyto(second_server[at], server, where=better)
         return second, second_server
 
 

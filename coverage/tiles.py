@@ -193,33 +193,6 @@ def damaged(tile: StoredTile, store_dir: Path) -> StoreError:
     )
 
 
-def read_signal(
-    tiles: Sequence[StoredTile], grid: Grid, *, store_dir: Path, row_of_station: Mapping[str, int]
-) -> SignalTile:
-    """Read one layer back as one tile of the size of the grid.
-
-    Parameters
-    ----------
-    tiles
-        The stored tiles of the layer.
-    grid
-        The whole grid.
-    store_dir, row_of_station
-        As in `read_tile`.
-
-    Raises
-    ------
-    StoreError
-        A tile is missing from the store or damaged.
-    """
-    whole = SignalTile.empty(grid.shape)
-    for tile in tiles:
-        window = np.s_[tile.row : tile.row + tile.height, tile.col : tile.col + tile.width]
-        part = read_tile(tile, store_dir=store_dir, row_of_station=row_of_station)
-        whole.rsrp_cdbm[window], whole.server[window] = part.rsrp_cdbm, part.server
-    return whole
-
-
 def render_vrt(tiles: Sequence[StoredTile], grid: Grid, *, store_from_vrt: str) -> str:
     """Render a GDAL VRT of the level band over stored tiles, scaled to dBm.
 

@@ -314,6 +314,21 @@ def burn_units(units: gpd.GeoDataFrame, grid: Grid) -> IntArray:
     return raster
 
 
+def outside_units(units: gpd.GeoDataFrame, grid: Grid) -> npt.NDArray[np.bool_]:
+    """Whether no polygon holds a pixel's centre `[y, x]`, in a quarter of the memory of `burn_units`.
+
+    Parameters
+    ----------
+    units, grid
+        As in `burn_units`.
+    """
+    inside = np.zeros(grid.shape, dtype=np.uint8)
+    if len(units):
+        rasterize(units.geometry.to_crs(grid.crs), out=inside, transform=grid.transform, all_touched=False)
+    outside: npt.NDArray[np.bool_] = inside == 0
+    return outside
+
+
 def polygons_key(units: gpd.GeoDataFrame, grid: Grid) -> str:
     """Hash of all that `burn_units` follows from."""
     shapes = hashlib.sha256(b"".join(units.geometry.to_wkb())).hexdigest() if len(units) else ""

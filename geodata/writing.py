@@ -35,7 +35,7 @@ LEFTOVERS = (
     "runs/.old-*",
     "runs/.current-*",
 )
-READERS_LEFTOVERS = ("cache/fields/.*-*", "cache/arrays/.*-*")  # readers fill the cache too
+READERS_LEFTOVERS = ("cache/fields/.*-*", "cache/arrays/.*-*", "cache/served/.*-*")  # readers fill the cache too
 ABANDONED_S = 3600.0  # no single file takes so long to write
 COMMITTED = ".commit-*"
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

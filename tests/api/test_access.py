@@ -35,6 +35,10 @@ ASKED = {
     "/v1/settlements/{settlement_id}": ["/v1/settlements/TM022", "/v1/settlements/TM096?profile=ofcom"],
     "/v1/runs/{run_id}": ["/v1/runs/current"],
     "/v1/runs/{run_a}/diff/{run_b}": ["/v1/runs/current/diff/current"],
+    "/tiles/{run}/{technology}/{z}/{x}/{y}": ["/tiles/current/4G/10/816/456", "/tiles/current/any/13/6535/3654"],
+    "/tiles/{run}/{technology}/tilejson.json": ["/tiles/current/4G/tilejson.json"],
+    "/tiles/{run}/{technology}/rsrp/{z}/{x}/{y}": ["/tiles/current/4G/rsrp/10/816/456"],
+    "/tiles/{run}/{technology}/rsrp/tilejson.json": ["/tiles/current/4G/rsrp/tilejson.json"],
     "/v1/profile": ["/v1/profile?from=TRAM-064-B-3G&to=107.29,19.08"],
     "/v1/coverage": [f"/v1/coverage?f={form}&level={level}" for form in ("json", "csv", "geojson")
                      for level in ("province", "commune", "old_commune", "settlement")],
