@@ -21,6 +21,7 @@ from phusong.api.caching import Tags
 from phusong.api.callers import caller_of
 from phusong.api.description import describe_security
 from phusong.api.detail_routes import detail_routes
+from phusong.api.download_routes import download_routes
 from phusong.api.kept_files import KeptFiles
 from phusong.api.kernel_gate import KernelGate
 from phusong.api.middleware_metrics import ServiceMetrics
@@ -75,13 +76,14 @@ def create_app(
     app.router.route_class = GuardedRoute
     app.state.tags = Tags(workspace)
     add_error_handlers(app)
-    rasters = RunRasters(KeptFiles(workspace))
+    files = KeptFiles(workspace)
+    rasters = RunRasters(files)
     runs = RunCache(workspace, prepare=prepare, opened=opened)
     app.include_router(answer_routes(runs))
     app.include_router(detail_routes(runs))
     app.include_router(ogc_routes(runs))
     app.include_router(whatif_routes(runs, KernelGate()))
-    for router in tile_routes(runs, rasters):
+    for router in (*tile_routes(runs, rasters), download_routes(runs, files, rasters)):
         app.include_router(router)
     _add_service(app, runs)
     app.include_router(operation_routes(app, workspace, metrics=metrics, audit=audit))
@@ -125,6 +127,7 @@ def _add_service(app: FastAPI, runs: RunCache) -> None:
             "/v1/profile",
             "/v1/runs",
             "/tiles/current/any/tilejson.json",
+            "/dcat.jsonld",
             "/map",
             "/ogc",
             "/openapi.json",

@@ -53,7 +53,7 @@ class Listed:
             Columns where there is no row.
         """
         said = json.loads(self.heading + b"}")
-        rows = [_flat(row) | {name: said[name] for name in _HEADED} for row in self.plain_rows()]
+        rows = [flat_row(row) | {name: said[name] for name in _HEADED} for row in self.plain_rows()]
         known = dict.fromkeys(name for row in rows for name in row) or dict.fromkeys((*columns, *_HEADED))
         return render_csv(rows, list(known), sources=attributions(said["sources"]))
 
@@ -114,7 +114,7 @@ def render_csv(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, sou
     return buffer.getvalue().encode("utf-8-sig")
 
 
-def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
+def flat_row(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row without inner mappings: `service` of 4G becomes `service_4G`."""
     flat: dict[str, Any] = {}
     for name, value in row.items():

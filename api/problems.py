@@ -34,6 +34,7 @@ TITLES: dict[int, tuple[str, str]] = {
     409: ("Data missing", "Thiếu dữ liệu"),
     413: ("Request too large", "Yêu cầu quá lớn"),
     415: ("Unknown kind of data", "Loại dữ liệu không được hỗ trợ"),
+    416: ("No such part", "Không có phần này"),
     422: ("Parameter out of range", "Tham số không hợp lệ"),
     429: ("Too many requests", "Quá nhiều yêu cầu"),
     500: ("Internal error", "Lỗi nội bộ"),

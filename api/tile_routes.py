@@ -32,22 +32,18 @@ def tile_routes(runs: RunCache, rasters: RunRasters) -> list[APIRouter]:
     rasters
         Their rasters.
     """
-    settings = runs.workspace.settings.service
-
-    def base(request: Request) -> str:
-        return (settings.public_url or str(request.base_url)).rstrip("/")
 
     async def classes(
         request: Request, run: Run, technology: Technology, operator: Operator = None, profile: Profile = None
     ) -> TileSource:
         opened, public = await open_for(runs, request, run)
         asked = ask_raster(opened.results, "class", technology, operator=operator, profile=profile, public=public)
-        return TileSource(opened.results, asked, rasters, base(request))
+        return TileSource(opened.results, asked, rasters, service_address(runs, request))
 
     async def levels(request: Request, run: Run, technology: Technology, operator: Operator = None) -> TileSource:
         opened, _ = await open_for(runs, request, run)
         asked = ask_raster(opened.results, "rsrp", technology, operator=operator, profile=None, public=False)
-        return TileSource(opened.results, asked, rasters, base(request))
+        return TileSource(opened.results, asked, rasters, service_address(runs, request))
 
     def router(prefix: str) -> APIRouter:
         return APIRouter(prefix=prefix, route_class=GuardedRoute, responses=ERRORS)
@@ -64,9 +60,19 @@ def tile_routes(runs: RunCache, rasters: RunRasters) -> list[APIRouter]:
     return [made.router for made in tiles]
 
 
+def service_address(runs: RunCache, request: Request) -> str:
+    """Address of the service as its callers know it, without a slash at the end."""
+    return (runs.workspace.settings.service.public_url or str(request.base_url)).rstrip("/")
+
+
 def role_of_tile(scope: Scope) -> Role:
     """Who may ask for a tile of classes: beyond the public zoom, or of one operator, planners."""
     zoom = scope["path_params"].get("z", "0")
     shallow = re.fullmatch(r"[0-9]{1,2}", zoom) is not None and int(zoom) <= PUBLIC_MAX_ZOOM
+    return role_of_operator(scope) if shallow else "planner"
+
+
+def role_of_operator(scope: Scope) -> Role:
+    """Who may ask for classes: of one operator planners."""
     asked = parse_qsl(scope["query_string"].decode("latin-1"))
-    return "public" if shallow and all(value == ANY for name, value in asked if name == "operator") else "planner"
+    return "public" if all(value == ANY for name, value in asked if name == "operator") else "planner"

@@ -21,7 +21,7 @@ from phusong.coverage.service import (
     station_sigma_db,
     technology_groups,
 )
-from phusong.coverage.signal import SignalTile
+from phusong.coverage.signal_tile import SignalTile
 from phusong.coverage.tiles import Corner, StoredTile, read_tile
 from phusong.coverage.units import outside_units
 from phusong.coverage.uplink import level_floor_dbm

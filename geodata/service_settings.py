@@ -36,6 +36,15 @@ class SignIn(Section):
     session_hours: Hours = 8.0
 
 
+class OpenData(Section):
+    """Under which terms downloads are published, and by whom: said in every file and in the catalogue."""
+
+    publisher: Annotated[str, pydantic.StringConstraints(min_length=1)]
+    licence: Annotated[str, pydantic.StringConstraints(min_length=1)]
+    licence_url: Annotated[str, pydantic.StringConstraints(pattern=r"^https?://\S+$")]
+    contact: Annotated[str, pydantic.StringConstraints(pattern=r"^[^@\s]+@[^@\s]+$")] | None = None
+
+
 class ServiceSettings(Section):
     """How the service answers.
 
@@ -50,3 +59,4 @@ class ServiceSettings(Section):
     public_url: Url | None = None
     sign_in: SignIn | None = None
     kept_days: Annotated[int, Ge(30), Le(36500)] = 730
+    open_data: OpenData | None = None

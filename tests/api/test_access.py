@@ -16,6 +16,7 @@ from phusong.api.access_store import AccessStore
 from phusong.api.access_views import public_cell, public_view
 from phusong.api.app import create_app
 from phusong.api.callers import ANYBODY, ROLES
+from phusong.api.download_routes import FILES
 from phusong.api.errors import UnauthenticatedError
 from phusong.api.keys import Keys
 from phusong.api.whatif_models import EXAMPLE
@@ -39,6 +40,9 @@ ASKED = {
     "/tiles/{run}/{technology}/tilejson.json": ["/tiles/current/4G/tilejson.json"],
     "/tiles/{run}/{technology}/rsrp/{z}/{x}/{y}": ["/tiles/current/4G/rsrp/10/816/456"],
     "/tiles/{run}/{technology}/rsrp/tilejson.json": ["/tiles/current/4G/rsrp/tilejson.json"],
+    "/downloads/{run}/{name}": [f"/downloads/current/{name}" for name in FILES],
+    "/downloads/{run}/class/{technology}.tif": ["/downloads/current/class/4G.tif"],
+    "/downloads/{run}/rsrp/{technology}.tif": ["/downloads/current/rsrp/4G.tif"],
     "/v1/profile": ["/v1/profile?from=TRAM-064-B-3G&to=107.29,19.08"],
     "/v1/coverage": [f"/v1/coverage?f={form}&level={level}" for form in ("json", "csv", "geojson")
                      for level in ("province", "commune", "old_commune", "settlement")],
@@ -115,7 +119,9 @@ def test_the_public_sees_nothing_that_locates_masts(callers, computed):
 
 
 def found_in(answer):
-    """What locates masts in an answer: JSON of any kind, CSV or a page."""
+    """What locates masts in an answer: JSON of any kind, CSV or a page; pictures and files have tests of their own."""
+    if answer.headers["content-type"].startswith(("image/", "application/geopackage", "application/vnd.openxml")):
+        return []
     if "json" in answer.headers["content-type"]:
         return list(leaks(answer.json()))
     header = answer.text.partition("\n")[0] if "csv" in answer.headers["content-type"] else ""
