@@ -22,7 +22,7 @@ from phusong.coverage.ground import Population, read_population
 from phusong.coverage.indoor import indoor_note
 from phusong.coverage.levels import Levels
 from phusong.coverage.masts import find_geometries
-from phusong.coverage.memory import Memory
+from phusong.coverage.memory import Memory, give_back_large_arrays
 from phusong.coverage.models import find_model
 from phusong.coverage.mosaic import Mosaic, MosaicMaker
 from phusong.coverage.people_tiles import store_people
@@ -112,6 +112,7 @@ def compute(
     """
     if scenario is not None:
         require_scenario_name(scenario)
+    give_back_large_arrays()
     workspace = workspace if remote is None else Workspace(workspace.path.resolve())
     with (
         writing(workspace.path, "compute", wait_s=wait_s) as claim,

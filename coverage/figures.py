@@ -256,15 +256,14 @@ def _unit_rows(
     if of_level.without_area and label.indicator not in OF_SETTLEMENTS:
         return []
     total = shares.denominator
+    numbers = np.full((len(total), len(NUMBERS)), np.nan)
+    numbers[:, 0], numbers[:, 1] = shares.numerator, total
     known = np.where(total > 0, total, np.nan)
-    parts = (shares.numerator, shares.low, shares.high)
-    numbers = [
-        shares.numerator,
-        total,
-        *(np.full(len(total), np.nan) if part is None else part / known for part in parts),
-    ]
+    for column, part in enumerate((shares.numerator, shares.low, shares.high), start=2):
+        if part is not None:
+            numbers[:, column] = part / known
     texts = [(reasons or {}).get(row, "") for row in range(len(total))]
-    return [_Rows(label, level, of_level.codes, of_level.names, texts, np.stack(numbers, axis=1))]
+    return [_Rows(label, level, of_level.codes, of_level.names, texts, numbers)]
 
 
 def _row(unit: tuple[str, str, str], label: _Label, reason: str) -> _Rows:

@@ -1,9 +1,13 @@
 """What a running process keeps from one computation to the next, so that only what is new is read and hashed."""
 
+import ctypes
+import sys
 from collections.abc import Callable
 from typing import TypeVar, cast
 
 T = TypeVar("T")
+M_MMAP_THRESHOLD = -3  # malloc.h of the GNU C library
+LARGE_BYTES = 1 << 20
 
 
 class Memory:
@@ -24,3 +28,15 @@ class Memory:
             self._kept.pop(stage, None)  # not two of them at once
             self._kept[stage] = (given, compute())
         return cast(T, self._kept[stage][1])
+
+
+def give_back_large_arrays() -> None:
+    """Let the GNU C library map every large array by itself, so that its memory is free when the array is.
+
+    Left alone, the library takes ever larger arrays (to 32 MB) from a heap, where smaller ones keep what is freed from
+    going back: the more fields are computed, the more memory stays with the process. Other libraries are left alone.
+    """
+    if sys.platform == "linux":
+        library = ctypes.CDLL(None)
+        if hasattr(library, "mallopt"):
+            library.mallopt(M_MMAP_THRESHOLD, LARGE_BYTES)
