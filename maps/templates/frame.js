@@ -86,6 +86,7 @@ function focusPopup() {
   element.setAttribute("aria-label", element.querySelector("h3")?.textContent || "");
   element.tabIndex = -1;
   element.focus({ preventScroll: true });
+  if (!isWide) map.getContainer().scrollIntoView({ block: "nearest" }); // the list stands below the map
   element.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
     map.closePopup();

@@ -125,7 +125,7 @@ function settlementStyle({ signal, power, broadband, uncertain }) {
 
 /** A path as a small picture: cover and ground, the ray from the antenna to the phone, the deciding obstacle. */
 function profileSvg({ km, ground, top, ray, obstacle }) {
-  const [width, height, left, bottom] = [400, 112, 34, 18];
+  const [width, height, left, bottom] = [400, 112, 46, 18];
   const total = km[km.length - 1];
   const low = Math.min(...ground);
   const high = Math.max(...top, ...ray);
