@@ -3,11 +3,12 @@
 Each property is tried on 1,000 cases, or on 100,000 with `PHUSONG_HYPOTHESIS=long`.
 """
 
+import math
 import os
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from phusong.coverage.propagation._combine import combined_loss_db, enhanced_loss_db, loss_db
@@ -150,16 +151,32 @@ def test_over_bare_flat_ground_the_loss_grows_with_distance(freq_ghz, tx_m, rx_m
     assert (np.diff(loss) > -1e-6).all()
 
 
+def height_gain_argument(tx_m, rx_m, km, *, freq_ghz, polarization):
+    """B of eq. 36a for a mast over land: at B = 2 the gain of eq. 35 itself falls by `GAIN_STEP_DB`."""
+    radius_km = np.minimum(6371.0 * 157.0 / (157.0 - LINK["delta_n"]), 500.0 * (km / (tx_m**0.5 + rx_m**0.5)) ** 2)
+    loss_term = (18.0 * 0.003 / freq_ghz) ** 2
+    k = 0.036 * (radius_km * freq_ghz) ** (-1 / 3) * (21.0**2 + loss_term) ** -0.25
+    k *= (22.0**2 + loss_term) ** 0.5 if polarization == "vertical" else 1.0
+    beta = (1.0 + 1.6 * k**2 + 0.67 * k**4) / (1.0 + 4.5 * k**2 + 1.53 * k**4)
+    return beta * 0.9575 * beta * (freq_ghz**2 / radius_km) ** (1 / 3) * tx_m
+
+
+GAIN_STEP_DB = 20.0 * math.log10(2.8) - (17.6 * math.sqrt(0.9) - 5.0 * math.log10(0.9) - 8.0)  # 0.018
+
+
 @MANY
 @given(FREQS, st.floats(5.0, 200.0), st.floats(5.0, 200.0), st.floats(1.5, 10.0), POLARIZATIONS)
+@example(0.03125, 164.0, 164.25, 2.0, "horizontal")
+@example(1.0801621421965093, 27.88292192117976, 27.88576765400122, 2.056691375962937, "vertical")
 def test_over_bare_flat_ground_a_higher_mast_never_adds_to_free_space(freq_ghz, first_m, second_m, rx_m, polarization):
     km = 0.05 * np.arange(5, 400)
+    masts_m, path = sorted((first_m, second_m)), {"freq_ghz": freq_ghz, "polarization": polarization}
     lower, higher = (
-        flat_ray_db(tx_m, rx_m, freq_ghz=freq_ghz, polarization=polarization)
-        - 20.0 * np.log10(np.hypot(km, 1e-3 * (tx_m - rx_m)))
-        for tx_m in sorted((first_m, second_m))
+        flat_ray_db(tx_m, rx_m, **path) - 20.0 * np.log10(np.hypot(km, 1e-3 * (tx_m - rx_m))) for tx_m in masts_m
     )
-    assert (higher <= lower + 1e-6).all()
+    at_lower, at_higher = (height_gain_argument(tx_m, rx_m, km, **path) for tx_m in masts_m)
+    at_step = (at_lower <= 2.0 + 1e-9) & (at_higher >= 2.0 - 1e-9)
+    assert (higher <= lower + np.where(at_step, GAIN_STEP_DB, 0.0) + 1e-6).all()
 
 
 def outside(low, high):
