@@ -23,6 +23,9 @@ from phusong.api.description import describe_security
 from phusong.api.detail_routes import detail_routes
 from phusong.api.download_routes import download_routes
 from phusong.api.kept_files import KeptFiles
+from phusong.api.jobs.routes import job_routes
+from phusong.api.jobs.rows import open_rows
+from phusong.api.jobs.table import JobTable
 from phusong.api.kernel_gate import KernelGate
 from phusong.api.middleware_metrics import ServiceMetrics
 from phusong.api.ogc.routes import ogc_routes
@@ -62,6 +65,7 @@ def create_app(
     """
     workspace = Workspace.open(workspace_path)
     store, metrics, audit = AccessStore(workspace.path), ServiceMetrics(), AuditLog(workspace.path)
+    jobs = JobTable(open_rows(workspace.path))
     app = FastAPI(
         title=f"phusong: {workspace.settings.name}",
         version=engine_version(),
@@ -86,7 +90,8 @@ def create_app(
     for router in (*tile_routes(runs, rasters), download_routes(runs, files, rasters)):
         app.include_router(router)
     _add_service(app, runs)
-    app.include_router(operation_routes(app, workspace, metrics=metrics, audit=audit))
+    app.include_router(operation_routes(app, workspace, metrics=metrics, audit=audit, jobs=jobs))
+    app.include_router(job_routes(workspace, jobs, audit))
     app.include_router(people_routes(workspace, store))
     describe_security(app)
     tuple(roles_of_routes(app))  # raises where a route declares no role

@@ -1,7 +1,7 @@
 """A workspace in one file, with the hash of every part of it, and back again.
 
-The path-loss cache is left out: it is made again when it is needed. Databases (`.gpkg`, `.sqlite`) are copied by
-SQLite, so that a service or QGIS may go on; other writers of the workspace wait.
+The path-loss cache is left out, which is made again when it is needed, and so are jobs. Databases (`.gpkg`, `.sqlite`)
+are copied by SQLite, so that a service or QGIS may go on; other writers of the workspace wait.
 """
 
 import hashlib
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO
 
 from phusong.api.access_store import ACCESS_DIR, ACCESS_FILE
+from phusong.api.jobs.rows import JOBS_DIR
 from phusong.coverage.versions import engine_version
 from phusong.geodata.databases import workspace_database
 from phusong.geodata.errors import InputError, PhusongError
@@ -26,7 +27,7 @@ from phusong.geodata.workspace import Workspace, refuse_used_folder
 from phusong.geodata.writing import LOCK_FILE, WRITER_FILE, replacing, writing
 
 CONTENTS = "phusong-backup.json"
-NOT_KEPT = ("cache", LOCK_FILE, WRITER_FILE)
+NOT_KEPT = ("cache", JOBS_DIR, LOCK_FILE, WRITER_FILE)
 SQLITE_SUFFIXES = (".gpkg", ".sqlite")
 
 

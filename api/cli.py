@@ -27,6 +27,7 @@ from phusong.api import (
     validation_command,
     watch_command,
     whatif_command,
+    worker_command,
 )
 from phusong.api.console import log_error
 from phusong.api.errors import USER_ERRORS
@@ -72,6 +73,7 @@ app.command("report")(report_commands.report)
 app.command("sheet")(report_commands.sheet)
 app.command("export")(database_commands.export)
 app.command("watch")(watch_command.watch)
+app.command("worker")(worker_command.worker)
 app.command("serve")(serve_command.serve)
 app.command("bench")(bench_command.bench)
 app.command("backup")(operation_commands.backup)

@@ -2,9 +2,12 @@
 
 import os
 import time
+from collections.abc import Iterable, Iterator
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -36,6 +39,34 @@ class ServiceMetrics:
             MultiProcessCollector(together)  # type: ignore[no-untyped-call]
             return generate_latest(together)
         return generate_latest(self.registry)
+
+
+def gauge_text(name: str, about: str, label: str, values: Iterable[tuple[str, float]]) -> bytes:
+    """Numbers of now that no process counts, in the text format of Prometheus.
+
+    Parameters
+    ----------
+    name, about
+        What they are.
+    label
+        What tells them apart.
+    values
+        That label's value and the number, of each.
+    """
+    family = GaugeMetricFamily(name, about, labels=(label,))
+    for key, value in values:
+        family.add_metric((key,), value)
+    registry = CollectorRegistry()
+    registry.register(_Known(family))
+    return generate_latest(registry)
+
+
+class _Known(Collector):
+    def __init__(self, family: Metric) -> None:
+        self._family = family
+
+    def collect(self) -> Iterator[Metric]:
+        yield self._family
 
 
 class Measure:

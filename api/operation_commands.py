@@ -54,9 +54,11 @@ def restore(
 
 
 def prune(folder: Folder, as_json: JsonOption = False) -> None:
-    """Remove months of the audit log and ended keys that are older than `service.kept_days`."""
+    """Remove months of the audit log, ended keys and ended jobs that are older than `service.kept_days`."""
     from phusong.api.access_store import AccessStore
     from phusong.api.audit import AuditLog
+    from phusong.api.jobs.rows import open_rows
+    from phusong.api.jobs.table import JobTable
     from phusong.api.keys import Keys
     from phusong.geodata.workspace import Workspace
 
@@ -64,7 +66,9 @@ def prune(folder: Folder, as_json: JsonOption = False) -> None:
     days = workspace.settings.service.kept_days
     months = AuditLog(workspace.path).prune(before=datetime.now(UTC).date() - timedelta(days=days))
     keys = Keys(AccessStore(workspace.path)).prune(days=days)
+    jobs = JobTable(open_rows(workspace.path)).prune(days=days)
     if as_json:
-        print_json({"kept_days": days, "audit_months": months, "keys": keys})
+        print_json({"kept_days": days, "audit_months": months, "keys": keys, "jobs": jobs})
     else:
-        print_line(f"Removed: {len(months)} months of the audit log, {keys} keys.", "", language="en")
+        removed = f"Removed: {len(months)} months of the audit log, {keys} keys, {jobs} jobs."
+        print_line(removed, "", language="en")

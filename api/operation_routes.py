@@ -10,7 +10,8 @@ from phusong.api import models
 from phusong.api.access import GuardedRoute, for_role
 from phusong.api.answers import open_run
 from phusong.api.audit import AuditLog
-from phusong.api.middleware_metrics import CONTENT_TYPE, ServiceMetrics
+from phusong.api.jobs.table import JobTable
+from phusong.api.middleware_metrics import CONTENT_TYPE, ServiceMetrics, gauge_text
 from phusong.api.problems import declared
 from phusong.coverage.results import current_run_id
 from phusong.geodata.workspace import Workspace
@@ -19,7 +20,9 @@ AUDIT_DAYS = 31
 _ERRORS = declared((400, 401, 403, 422, 429, 500, 503))
 
 
-def operation_routes(app: FastAPI, workspace: Workspace, *, metrics: ServiceMetrics, audit: AuditLog) -> APIRouter:
+def operation_routes(
+    app: FastAPI, workspace: Workspace, *, metrics: ServiceMetrics, audit: AuditLog, jobs: JobTable
+) -> APIRouter:
     """Make the paths `/healthz`, `/readyz`, `/metrics`, `/v1/audit` and `/openapi.json`.
 
     Parameters
@@ -28,8 +31,8 @@ def operation_routes(app: FastAPI, workspace: Workspace, *, metrics: ServiceMetr
         The service that they describe.
     workspace
         What it serves.
-    metrics, audit
-        What is known of its requests.
+    metrics, audit, jobs
+        What is known of its requests and jobs.
     """
     router = APIRouter(route_class=GuardedRoute)
 
@@ -47,9 +50,10 @@ def operation_routes(app: FastAPI, workspace: Workspace, *, metrics: ServiceMetr
 
     @router.get("/metrics", response_class=Response, responses=_ERRORS)
     @for_role("auditor")
-    async def measured() -> Response:
-        """Requests, durations and answers, in the text format of Prometheus."""
-        return Response(metrics.text(), headers={"Content-Type": CONTENT_TYPE})
+    def measured() -> Response:
+        """Requests, durations, answers and jobs, in the text format of Prometheus."""
+        text = metrics.text() + gauge_text("phusong_jobs", "jobs by state", "state", jobs.counts().items())
+        return Response(text, headers={"Content-Type": CONTENT_TYPE})
 
     @router.get("/v1/audit", responses=_ERRORS)
     @for_role("auditor")

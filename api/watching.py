@@ -22,6 +22,7 @@ from phusong.api.console import log
 from phusong.api.errors import USER_ERRORS, sentences_of
 from phusong.coverage.checks import check_workspace
 from phusong.coverage.compute import compute
+from phusong.coverage.crew import Progress
 from phusong.coverage.memory import Memory
 from phusong.geodata.annotating import write_annotated
 from phusong.geodata.errors import BusyError, InputError, RefusedRowsError
@@ -136,7 +137,16 @@ def _take_ready(workspace_path: Path, inbox: Inbox, stop: Event, accept_partial:
 
 
 def take_file(
-    workspace_path: Path, inbox: Path, file: Path, *, accept_partial: bool = False, memory: Memory | None = None
+    workspace_path: Path,
+    inbox: Path,
+    file: Path,
+    *,
+    accept_partial: bool = False,
+    memory: Memory | None = None,
+    task: str = "watch",
+    wait_s: float = 0.0,
+    receipt: str | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Import, check, compute and publish one file; what came of it, whatever the file holds.
 
@@ -152,39 +162,70 @@ def take_file(
         Store the accepted rows though others are refused.
     memory
         What this process keeps between computations; None is nothing.
+    task
+        The command at work, as other writers are told.
+    wait_s
+        How long to wait for another writer [s].
+    receipt
+        Path in the workspace at which the import's report is put in the same step as the import itself: a file whose
+        report is there is not imported again. None keeps none.
+    progress
+        Called with the masts computed and in all; with 0 and 0 when the computation begins.
 
     Raises
     ------
     BusyError
-        Another process is writing the workspace.
+        Another process is writing the workspace, and went on for longer than `wait_s`.
     """
     report: dict[str, Any] = {"file": file.name, "done": False, "layer": None, "stored": False, "imports": []}
     try:
         workspace = Workspace.open(workspace_path)
-        with writing(workspace.path, "watch"):
-            entry = entry_of(inbox, file)
-            report["layer"] = entry.layer if isinstance(entry, RecipeLayer) else entry.raster
-            with staged(workspace) as stage:
-                imported = import_entry(stage, entry, file, replace=True)
-                report["imports"] = [imported.to_dict()]
-                _require_good(stage, imported, accept_partial)
+        with writing(workspace.path, task, wait_s=wait_s):
+            if receipt is not None and (workspace.path / receipt).is_file():
+                report |= json.loads((workspace.path / receipt).read_text(encoding="utf-8"))
+            else:
+                _import_file(workspace, inbox, file, accept_partial, receipt, report)
             report["stored"] = True
-            computed = compute(workspace, memory=memory)
+            if progress is not None:
+                progress(0, 0)
+            computed = compute(workspace, memory=memory, progress=progress)
         report |= {"done": True, "run_id": computed.run_id, "published": computed.published}
         report["warnings"] = computed.warnings
     except BusyError:
         raise
-    except USER_ERRORS as error:
-        report["error"] = dict(zip(("en", "vi"), sentences_of(error), strict=True))
+    except Exception as error:  # noqa: BLE001 - whatever a file does, the next one is taken
+        report["error"] = error_of(error, file.name)
         if isinstance(error, RefusedRowsError):
             report["imports"] = list(error.reports) or report["imports"]
-    except Exception as error:  # noqa: BLE001 - whatever a file does, the next one is taken
-        name = f"{type(error).__name__}: {error}"
-        report["error"] = {
-            "en": f"{file.name} cannot be taken, a fault of phusong ({name}).",
-            "vi": f"Không xử lý được {file.name}, lỗi của phusong ({name}).",
-        }
     return report
+
+
+def error_of(error: Exception, what: str) -> dict[str, str]:
+    """What a user reads of an error in English and Vietnamese; that `what` failed where it is a fault of phusong."""
+    if isinstance(error, USER_ERRORS):
+        return dict(zip(("en", "vi"), sentences_of(error), strict=True))
+    name = f"{type(error).__name__}: {error}"
+    return {
+        "en": f"{what} cannot be taken, a fault of phusong ({name}).",
+        "vi": f"Không xử lý được {what}, lỗi của phusong ({name}).",
+    }
+
+
+def _import_file(
+    workspace: Workspace, inbox: Path, file: Path, accept_partial: bool, receipt: str | None, report: dict[str, Any]
+) -> None:
+    """Import a file, all of it or nothing, and say in `report` what came of it."""
+    entry = entry_of(inbox, file)
+    report["layer"] = entry.layer if isinstance(entry, RecipeLayer) else entry.raster
+    with staged(workspace) as stage:
+        imported = import_entry(stage, entry, file, replace=True)
+        report["imports"] = [imported.to_dict()]
+        _require_good(stage, imported, accept_partial)
+        if receipt is not None:
+            place = stage.path / receipt
+            place.parent.mkdir(parents=True)
+            kept = {name: report[name] for name in ("layer", "imports")}
+            place.write_text(json.dumps(kept, ensure_ascii=False), encoding="utf-8")
 
 
 def entry_of(inbox: Path, file: Path) -> RecipeLayer | RecipeRaster:

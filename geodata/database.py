@@ -19,7 +19,7 @@ from phusong.geodata.databases import DATABASE_URL, DatabasePlace
 from phusong.geodata.errors import DatabaseError
 
 SCHEMA = "phusong"
-REVISIONS = ("0001",)  # of the migrations, the newest last
+REVISIONS = ("0001", "0002")  # of the migrations, the newest last
 CONNECT_S = 10
 LOCK_S = 30  # how long a writer waits for rows that somebody is editing
 LOST = ("08", "57P")  # classes of SQLSTATE: connection, shutdown
