@@ -30,16 +30,19 @@ MOST_ROWS = 1000
 Tell = Callable[[str, int, int], None]
 
 
-def do_jobs(connection: Connection, workspace_path: Path) -> None:
+def do_jobs(connection: Connection, other_end: Connection, workspace_path: Path) -> None:
     """Do every job that comes through a connection, and send its progress and report back; until the other end closes.
 
     Parameters
     ----------
     connection
         Gives `(job_id, kind, asked)`, takes `("progress", stage, done, all)` and `("ended", report)`.
+    other_end
+        The worker's end of it, which only the worker may hold open.
     workspace_path
         The workspace.
     """
+    other_end.close()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # the worker says when to end
     jobs: SimpleQueue[tuple[str, str, dict[str, Any]]] = SimpleQueue()

@@ -10,7 +10,7 @@ import uuid
 from multiprocessing.connection import Connection
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import Any, Literal
 
 from phusong.api.audit import AuditLog
 from phusong.api.console import log
@@ -40,9 +40,14 @@ class Worker:
         How long a job stays with a worker that is not heard of [s].
     poll_s
         How often to look for jobs [s].
+    start
+        How the process that does the jobs is started: anew, or as a copy of this one, which must have one thread.
     """
 
-    def __init__(self, workspace: Workspace, *, stop: Event, lease_s: float = 60.0, poll_s: float = 1.0) -> None:
+    def __init__(
+        self, workspace: Workspace, *, stop: Event, lease_s: float = 60.0, poll_s: float = 1.0,
+        start: Literal["spawn", "fork"] = "spawn",
+    ) -> None:  # fmt: skip
         self.name = f"{platform.node()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         self._workspace = workspace
         self._table = JobTable(open_rows(workspace.path))
@@ -50,6 +55,7 @@ class Worker:
         self._stop = stop
         self._lease_s = lease_s
         self._poll_s = poll_s
+        self._start = start
         self._doer: _Doer | None = None
 
     def run(self) -> None:
@@ -77,7 +83,7 @@ class Worker:
     def _do(self, job: Job) -> None:
         log(f"{job.job_id}: {job.kind}, attempt {job.attempt}", f"{job.job_id}: {job.kind}, lần {job.attempt}")
         if self._doer is None:
-            self._doer = _Doer(self._workspace)
+            self._doer = _Doer(self._workspace, self._start)
         try:
             self._doer.connection.send((job.job_id, job.kind, job.asked))
             self._attend(job, self._doer.connection)
@@ -92,6 +98,7 @@ class Worker:
             if connection.poll(TICK_S):
                 message = connection.recv()
                 if message[0] == "ended":
+                    self._renewed(job, progress)  # all of its steps
                     self._keep(job, "done" if message[1]["done"] else "failed", message[1])
                     return
                 _, stage, done, of = message
@@ -120,14 +127,14 @@ class Worker:
 
     def _keep(self, job: Job, state: State, report: dict[str, Any]) -> None:
         """Keep what came of a job and note it, however long the table cannot be reached; then remove its files."""
-        while not self._stop.is_set():
+        while True:
             try:
                 ended = self._table.end(job, state, report)
                 break
             except (WorkspaceError, DatabaseError) as error:
                 self._tell_and_wait(error)
-        else:
-            return
+            if self._stop.is_set():
+                return
         if ended:
             self._audit.write("job", **described(job, state), run_id=report.get("run_id"))
             shutil.rmtree(self._workspace.path / JOBS_DIR / job.job_id, ignore_errors=True)
@@ -159,10 +166,11 @@ class Worker:
 class _Doer:
     """The process that does the jobs; it keeps what one computation has for the next."""
 
-    def __init__(self, workspace: Workspace) -> None:
-        context = multiprocessing.get_context("spawn")
+    def __init__(self, workspace: Workspace, start: Literal["spawn", "fork"]) -> None:
+        context: Any = multiprocessing.get_context(start)
         self.connection, theirs = context.Pipe()
-        self._process = context.Process(target=do_jobs, args=(theirs, workspace.path.resolve()), daemon=True)
+        given = (theirs, self.connection, workspace.path.resolve())
+        self._process = context.Process(target=do_jobs, args=given, daemon=True)
         self._process.start()
         theirs.close()
 

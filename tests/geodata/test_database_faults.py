@@ -82,12 +82,18 @@ def test_tables_of_a_newer_version_are_left_alone(workspace, database):
         prepare_database(database)
 
 
-def test_tables_of_an_older_version_ask_for_the_command(monkeypatch, workspace):
-    monkeypatch.setattr("phusong.geodata.database.REVISIONS", ("0001", "0002"))
+def test_tables_of_an_older_version_ask_for_the_command_which_brings_them_up(workspace, database):
+    with connect(database) as connection:
+        connection.execute("DROP TABLE phusong.job")
+        connection.execute("UPDATE phusong.alembic_version SET version_num = '0001'")
     with pytest.raises(
         DatabaseError, match=r"older phusong \(revision 0001, needed 0002\); run: phusong database init"
     ):
         workspace.layer_names()
+    prepare_database(database)
+    assert workspace.layer_names() == []
+    with connect(database) as connection:
+        assert connection.execute("SELECT count(*) FROM phusong.job").fetchone() == (0,)
 
 
 def test_a_folder_and_the_variable_must_agree(workspace, tmp_path, monkeypatch):
