@@ -96,14 +96,10 @@ async def receiving(request: Request, workspace_path: Path, *, layer: str | None
         (upload.folder / GIVEN / (layer or "")).mkdir(parents=True)
         await _receive(request, upload, layer)
         yield upload
-    except PhusongError:
+    except BaseException as error:
         upload.drop()
-        raise
-    except OSError as error:
-        upload.drop()
-        raise _cannot_write(upload.folder, error) from error
-    except BaseException:
-        upload.drop()
+        if isinstance(error, OSError) and not isinstance(error, PhusongError):
+            raise _cannot_write(upload.folder, error) from error
         raise
 
 

@@ -9,6 +9,7 @@ import sys
 import time
 from contextlib import ExitStack, contextmanager
 from datetime import date
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -243,3 +244,22 @@ def test_a_worker_goes_on_when_its_database_comes_back(database, cluster, copied
         while table.find(job.job_id).state != "done":
             assert time.monotonic() < end
             time.sleep(0.2)
+
+
+def peak_memory_mb(process):
+    status = Path(f"/proc/{process.pid}/status").read_text("ascii")
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+
+def test_a_large_file_goes_to_disk_and_not_into_memory(copied, tmp_path):
+    file = tmp_path / "population.tif"
+    with file.open("wb") as content:
+        content.truncate(199 * 2**20)
+    with served(copied.path, "--no-access-control") as (address, server):
+        httpx2.get(f"{address}/v1/runs", timeout=60)
+        before_mb = peak_memory_mb(server)
+        with file.open("rb") as content:
+            answer = httpx2.post(f"{address}/v1/imports", files={"file": (file.name, content)}, timeout=300)
+        assert answer.status_code == 202
+        assert peak_memory_mb(server) < before_mb + 40
+    assert (copied.path / "jobs" / answer.json()["job_id"] / "given" / file.name).stat().st_size == 199 * 2**20
