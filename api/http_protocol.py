@@ -9,9 +9,11 @@ class LimitedHttp(HttpToolsProtocol):
     """Ends connections whose request line and headers are longer than 64 KiB, which httptools would keep."""
 
     _head_bytes: int | None = 0  # None while a body is read
+    _block_bytes = 0
 
     def data_received(self, data: bytes) -> None:
         """Read what a caller sends."""
+        self._block_bytes = len(data)
         super().data_received(data)
         if self._head_bytes is None or self.transport.is_closing():
             return
@@ -27,4 +29,4 @@ class LimitedHttp(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """Expect the next request."""
         super().on_message_complete()
-        self._head_bytes = 0
+        self._head_bytes = -self._block_bytes  # the block in hand ends a body

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -144,7 +143,6 @@ def test_a_recipe_sent_along_says_how_the_file_is_read(service, copied, tmp_path
 
 def test_a_job_under_way_is_stopped_and_what_is_published_stays(service, copied):
     before = current_run_id(copied)
-    shutil.rmtree(copied.cache_dir)
     with working(copied) as process:
         job_id = service.post("/v1/jobs", json={"full": True, "as_of": "2026-01-02"}).json()["job_id"]
         under_way = until(service, job_id, lambda job: job["progress"]["done"] > 0)
@@ -162,7 +160,6 @@ def test_a_job_under_way_is_stopped_and_what_is_published_stays(service, copied)
 
 def test_a_job_whose_workers_are_killed_is_done_again_once_then_has_failed(service, copied):
     before = current_run_id(copied)
-    shutil.rmtree(copied.cache_dir)
     job_id = service.post("/v1/jobs", json={"full": True, "as_of": "2026-01-02"}).json()["job_id"]
     for attempt in (1, 2):
         with working(copied, "--lease", "2") as process:
@@ -178,9 +175,8 @@ def test_a_job_whose_workers_are_killed_is_done_again_once_then_has_failed(servi
 
 
 def test_a_worker_that_is_told_to_stop_leaves_its_job_for_the_next(service, copied):
-    shutil.rmtree(copied.cache_dir)
     with working(copied) as process:
-        job_id = service.post("/v1/jobs", json={"as_of": "2026-01-02"}).json()["job_id"]
+        job_id = service.post("/v1/jobs", json={"full": True, "as_of": "2026-01-02"}).json()["job_id"]
         until(service, job_id, lambda job: job["progress"]["done"] > 0)
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
