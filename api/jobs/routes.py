@@ -3,7 +3,7 @@
 import time
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from phusong.api.access import GuardedRoute, for_role
@@ -35,6 +35,8 @@ _FORM: dict[str, Any] = {
         },
     }
 }
+EXAMPLE_ID = "0123456789abcdef0123456789abcdef"
+JobId = Annotated[str, Path(description="id of a job", examples=[EXAMPLE_ID])]
 Key = Annotated[
     str | None,
     Header(alias="Idempotency-Key", min_length=1, max_length=200, description="sent again, it gives the same job"),
@@ -108,13 +110,13 @@ def job_routes(workspace: Workspace, table: JobTable, audit: AuditLog) -> APIRou
 
     @router.get("/jobs/{job_id}", responses=_ERRORS)
     @for_role("data_admin")
-    def job(job_id: str) -> JobAnswer:
+    def job(job_id: JobId) -> JobAnswer:
         """How far a job is, and what came of it."""
         return job_answer(table.find(job_id), time.time())
 
     @router.delete("/jobs/{job_id}", responses=_ERRORS)
     @for_role("data_admin")
-    def cancel(job_id: str) -> JobAnswer:
+    def cancel(job_id: JobId) -> JobAnswer:
         """Cancel a job that waits, or have the one that is being done stopped; one that ended stays as it is."""
         return job_answer(table.cancel(job_id), time.time())
 

@@ -49,7 +49,7 @@ def open_rows(workspace_path: Path) -> Rows:
 
 @dataclass(frozen=True)
 class FileRows:
-    """The table in a file, which is made when it is first asked; several processes use it."""
+    """The table in a file, which is made with the first job; several processes use it."""
 
     path: Path
 
@@ -61,6 +61,8 @@ class FileRows:
         WorkspaceError
             The file cannot be used.
         """
+        if statement.startswith("SELECT") and not self.path.exists():
+            return []
         with _as_workspace_error(self.path):
             self.path.parent.mkdir(mode=0o700, exist_ok=True)
             self.path.touch(mode=0o600)
