@@ -174,16 +174,19 @@ def test_a_job_whose_workers_are_killed_is_done_again_once_then_has_failed(servi
     assert current_run_id(copied) == before
 
 
-def test_a_worker_that_is_told_to_stop_leaves_its_job_for_the_next(service, copied):
-    with working(copied) as process:
-        job_id = service.post("/v1/jobs", json={"full": True, "as_of": "2026-01-02"}).json()["job_id"]
-        until(service, job_id, lambda job: job["progress"]["done"] > 0)
+def test_a_worker_that_is_told_to_stop_leaves_its_job_for_the_next(empty):
+    table = JobTable(open_rows(empty.path))
+    job_id = table.add("compute", {"as_of": None, "full": False, "scenario": None}, caller="a")[0].job_id
+    with writing(empty.path, "compute"), working(empty) as process:  # it waits for this writer
+        while table.find(job_id).stage is None:
+            time.sleep(0.1)
         process.send_signal(signal.SIGTERM)
         assert process.wait(DEADLINE_S) == 0
-    assert service.get(f"/v1/jobs/{job_id}").json()["state"] == "queued"
-    with working(copied):
-        job = until(service, job_id, lambda job: job["state"] == "running")
-    assert job["attempt"] == 1
+    assert (table.find(job_id).state, table.find(job_id).attempt) == ("queued", 0)
+    with working(empty):
+        while table.find(job_id).state != "failed":  # it has no layers
+            time.sleep(0.1)
+    assert table.find(job_id).attempt == 1
 
 
 def test_two_workers_do_every_job_once(service, copied, tmp_path):
