@@ -22,10 +22,10 @@ from phusong.api.callers import caller_of
 from phusong.api.description import describe_security
 from phusong.api.detail_routes import detail_routes
 from phusong.api.download_routes import download_routes
-from phusong.api.kept_files import KeptFiles
 from phusong.api.jobs.routes import job_routes
 from phusong.api.jobs.rows import open_rows
 from phusong.api.jobs.table import JobTable
+from phusong.api.kept_files import KeptFiles
 from phusong.api.kernel_gate import KernelGate
 from phusong.api.middleware_metrics import ServiceMetrics
 from phusong.api.ogc.routes import ogc_routes
