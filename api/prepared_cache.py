@@ -1,10 +1,11 @@
-"""Layers and ground as they are now, read once for the paths of many requests."""
+"""Layers and ground as they are now, read once for the paths of many requests, which write nothing."""
 
 import threading
 import time
 from datetime import date
 
 from phusong.api.fibre_answer import DATABASE_SECONDS, file_stamp
+from phusong.coverage.cache import LookOnly
 from phusong.coverage.prepare import Prepared, prepare
 from phusong.geodata.settings import SETTINGS_FILE
 from phusong.geodata.workspace import RASTERS, Workspace
@@ -42,7 +43,7 @@ class PreparedCache:
             stamps = self._stamps()
             stamp, found = self._kept.pop(as_of, (None, None))
             if found is None or stamp != stamps:
-                found = prepare(workspace, as_of)
+                found = prepare(workspace, as_of, cache=LookOnly(workspace.cache_dir))
             while len(self._kept) >= DAYS_KEPT:
                 del self._kept[next(iter(self._kept))]
             self._kept[as_of] = stamps, found

@@ -4,6 +4,7 @@ import hashlib
 import json
 import random
 import re
+import secrets
 import socket
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -143,7 +144,7 @@ def _strangers(given: Attack, rng: random.Random) -> Iterator[tuple[str, str]]:
     """Callers who are nobody: without a key, with a forged, damaged or expired one, with a forged session."""
     real = given.keys["planner"]
     long_ago = Keys(AccessStore(given.workspace.path), clock=lambda: 1e9)
-    expired = long_ago.add(f"expired-{rng.random()}", "data_admin", days=1)
+    expired = long_ago.add(f"expired-{secrets.token_hex(8)}", "data_admin", days=1)
     yield from (("public", ""), ("public", "X-No: key"))
     forged = f"phusong_{rng.randbytes(8).hex()}_{'A' * 43}"
     bearers = (
