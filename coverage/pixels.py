@@ -23,7 +23,7 @@ from phusong.coverage.service import NO_SIGNAL_CDBM, Layer
 from phusong.coverage.tiles import SERVERS_TAG, TILE_PX, StoredTile, damaged
 
 TILES_KEPT = 4096  # of which it is known where their strips lie
-KEPT_BYTES = 128 * 2**20  # of stored tiles; those of a province of 8,000 km² at 30 m have 110 MB
+KEPT_BYTES = 64 * 2**20  # of stored tiles; those of a province of 8,000 km² at 30 m have 110 MB
 _LAYOUT = {"COMPRESSION": "DEFLATE", "INTERLEAVE": "BAND", "PREDICTOR": "2"}
 _PIXEL = np.dtype("<i2")
 

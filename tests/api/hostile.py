@@ -16,7 +16,7 @@ from phusong.api.access_store import AccessStore
 from phusong.api.keys import Keys
 from phusong.geodata.workspace import Workspace
 
-DAY_S = 86400
+ASIDE = ("access", "cache")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "HEAD", "BREW")
 TRAVERSALS = (
     "../../../../etc/passwd", "..%2f..%2f..%2f..%2fetc%2fpasswd", "%2e%2e%2fphusong.toml", "..\\..\\phusong.toml",
@@ -134,9 +134,9 @@ def attack(given: Attack, count: int) -> Found:
 
 
 def fingerprint(workspace: Workspace) -> dict[str, str]:
-    """Hashes of all files but keys and audit log."""
+    """Hashes of all files but keys, audit log and what the cache keeps, which is made anew where it is missing."""
     root = workspace.path
-    files = [path for path in root.rglob("*") if path.is_file() and path.relative_to(root).parts[0] != "access"]
+    files = [path for path in root.rglob("*") if path.is_file() and path.relative_to(root).parts[0] not in ASIDE]
     return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
