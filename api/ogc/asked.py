@@ -18,7 +18,8 @@ DEFAULT_LIMIT = 100
 LARGEST_LIMIT = 1000
 FORMATS = ("json",)
 ITEM_PARAMETERS = ("crs", "f")
-ITEMS_PARAMETERS = ("bbox", "bbox-crs", "crs", "datetime", "limit", "offset", "f")
+RUN = "run"
+ITEMS_PARAMETERS = ("bbox", "bbox-crs", "crs", "datetime", "limit", "offset", "f", RUN)
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")
 _COUNT = re.compile(r"\d{1,9}")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -98,6 +99,12 @@ def require_parameters(given: Pairs, known: Sequence[str]) -> dict[str, str]:
     return found
 
 
+def items_parameters(collection: Collection) -> tuple[str, ...]:
+    """The parameters of a collection's features; a run is asked for only where there is one."""
+    of_run = collection.run_id is not None
+    return (*(name for name in ITEMS_PARAMETERS if of_run or name != RUN), *collection.queryables)
+
+
 def read_item(given: Pairs, systems: Mapping[str, str]) -> Asked:
     """What a request for one feature asks for; raises as `read_items` does."""
     return Asked(uri=_system("crs", require_parameters(given, ITEM_PARAMETERS), systems))
@@ -122,7 +129,7 @@ def read_items(given: Pairs, collection: Collection, systems: Mapping[str, str])
     BadQueryError
         The value of one is not possible.
     """
-    found = require_parameters(given, (*ITEMS_PARAMETERS, *collection.queryables))
+    found = require_parameters(given, items_parameters(collection))
     limit = _count("limit", found.get("limit", str(DEFAULT_LIMIT)), least=1)
     return Asked(
         uri=_system("crs", found, systems),
@@ -130,7 +137,7 @@ def read_items(given: Pairs, collection: Collection, systems: Mapping[str, str])
         offset=_count("offset", found.get("offset", "0"), least=0),
         box=_box(found, systems),
         interval=read_interval(found["datetime"]) if "datetime" in found else None,
-        values={name: _value(collection, name, found[name]) for name in found if name not in ITEMS_PARAMETERS},
+        values={name: _value(collection, name, found[name]) for name in found if name in collection.queryables},
     )
 
 

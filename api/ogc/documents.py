@@ -9,12 +9,12 @@ import logging
 import re
 from collections.abc import Callable, Mapping
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
 from phusong.api.models import Text
-from phusong.api.ogc.asked import DEFAULT_LIMIT, LARGEST_LIMIT, Asked
+from phusong.api.ogc.asked import DEFAULT_LIMIT, LARGEST_LIMIT, RUN, Asked
 from phusong.api.ogc.features import Collection, Selection
 from phusong.api.ogc.reference_systems import CRS84
 from phusong.maps.text import Language
@@ -103,6 +103,8 @@ def items(site: Site, selection: Selection, asked: Asked, systems: Mapping[str, 
     name = selection.collection.name
     resource = _resource(selection.collection, systems, selection)
     del resource["extents"]["temporal"]  # outside of it pygeoapi sees a fault, where there are only no features
+    if selection.collection.run_id is not None:  # the other pages are of this run, whatever is published meanwhile
+        site = replace(site, parameters={**site.parameters, RUN: selection.collection.run_id})
     found = _answer(site, {name: resource}, get_collection_items, name)
     if asked.offset + asked.limit >= found["numberMatched"]:  # a last page that is full has no next one
         found["links"] = [link for link in found["links"] if link["rel"] != "next"]

@@ -7,9 +7,12 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import shapely
 from shapely.geometry import mapping
+from shapely.geometry.base import BaseGeometry
 
+from phusong.api.answers import plain_rows
 from phusong.api.errors import BadQueryError
 from phusong.api.models import Text
 from phusong.api.ogc.reference_systems import Shapes, to_system
@@ -46,14 +49,16 @@ class Collection:
         Properties by name.
     ids
         Id of every feature.
-    rows
-        Properties of every feature.
+    table
+        Properties of every feature; a page of them is made plain values when it is asked for.
     shapes
         Geometries, WGS 84 longitude and latitude [deg]; None without one.
     begins, ends
         First and last second of every feature, UTC; `EVER` where it has none.
     licences
         Terms of the data: attribution and address.
+    run_id
+        The run that all pages are read from; None where there is none.
     """
 
     name: str
@@ -61,11 +66,12 @@ class Collection:
     meaning: Text
     fields: Mapping[str, Field]
     ids: Sequence[str]
-    rows: Sequence[Mapping[str, Any]]
+    table: pd.DataFrame
     shapes: Shapes
     begins: Instants
     ends: Instants
     licences: tuple[tuple[str, str], ...] = ()
+    run_id: str | None = None
 
     @cached_property
     def position(self) -> dict[str, int]:
@@ -100,7 +106,7 @@ class Collection:
 
     def equal(self, name: str, value: str | float | bool) -> npt.NDArray[np.bool_]:
         """Which features have a value."""
-        return np.fromiter((row[name] == value for row in self.rows), dtype=bool, count=len(self.rows))
+        return (self.table[name] == value).to_numpy(dtype=bool)
 
     @cached_property
     def _tree(self) -> shapely.STRtree:
@@ -144,11 +150,12 @@ class Selection:
                 vi=f"Hệ tọa độ {self.crs} không phủ hết các đối tượng này; hãy chọn crs khác.",
             )
         return [
-            {
-                "type": "Feature",
-                "id": of.ids[position],
-                "geometry": None if shape is None else mapping(shape),
-                "properties": dict(of.rows[position]),
-            }
-            for position, shape in zip(positions.tolist(), shapes, strict=True)
+            {"type": "Feature", "id": of.ids[position], "geometry": _geojson(shape), "properties": row}
+            for position, shape, row in zip(
+                positions.tolist(), shapes, plain_rows(of.table.iloc[positions]), strict=True
+            )
         ]
+
+
+def _geojson(shape: BaseGeometry | None) -> dict[str, Any] | None:
+    return None if shape is None else mapping(shape)

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from phusong.api.answers import plain_rows
 from phusong.api.models import Text
 from phusong.api.ogc.features import EVER, Collection, Field, Instants
 from phusong.geodata.schemas import LAYERS, Layer
@@ -76,16 +75,16 @@ class LayerFeatures:
 
 def _collection(workspace: Workspace, layer: Layer) -> Collection:
     frame = workspace.read_layer(layer.name)
-    rows = plain_rows(pd.DataFrame(frame.drop(columns="geometry")))
+    table = pd.DataFrame(frame.drop(columns="geometry"))
     key = layer.key[0] if len(layer.key) == 1 else None
     begins, ends = _interval(frame, layer.name)
     return Collection(
         name=layer.name,
         title=_TITLES[layer.name],
         meaning=_MEANING,
-        fields={column: _field(layer, column) for column in frame.columns if column != "geometry"},
-        ids=[str(number) for number in range(1, len(rows) + 1)] if key is None else [str(row[key]) for row in rows],
-        rows=rows,
+        fields={column: _field(layer, column) for column in map(str, table)},
+        ids=list(map(str, range(1, len(table) + 1) if key is None else table[key])),
+        table=table,
         shapes=frame.geometry.to_numpy(),
         begins=begins,
         ends=ends,

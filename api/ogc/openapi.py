@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from phusong.api.models import Problem
-from phusong.api.ogc.asked import DEFAULT_LIMIT, FORMATS, ITEM_PARAMETERS, ITEMS_PARAMETERS, LARGEST_LIMIT
+from phusong.api.ogc.asked import DEFAULT_LIMIT, FORMATS, ITEM_PARAMETERS, LARGEST_LIMIT, RUN, items_parameters
 from phusong.api.ogc.documents import Site
 from phusong.api.ogc.features import Collection
 from phusong.api.ogc.reference_systems import CRS84
@@ -14,8 +14,9 @@ JSON, GEOJSON, SCHEMA = "application/json", "application/geo+json", "application
 OPENAPI = "application/vnd.oai.openapi+json;version=3.0"
 _ARRAY = {"type": "array", "minItems": 4, "maxItems": 6, "items": {"type": "number"}}
 _URI = {"type": "string", "format": "uri", "default": CRS84}
+_QUERY = {"in": "query", "required": False, "style": "form", "explode": False}
 PARAMETERS: dict[str, dict[str, Any]] = {
-    name: {"name": name, "in": "query", "required": False, "style": "form", "explode": False} | more
+    name: {"name": name} | _QUERY | more
     for name, more in {
         "bbox": {"description": "features with a point in common with the box", "schema": _ARRAY},
         "bbox-crs": {"description": "reference system of the box", "schema": _URI},
@@ -32,6 +33,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
             "description": "features left out before",
             "schema": {"type": "integer", "minimum": 0, "default": 0},
         },
+        RUN: {"description": "a run; the published one", "schema": {"type": "string"}},
         "f": {
             "description": "form of the answer",
             "schema": {"type": "string", "enum": list(FORMATS), "default": FORMATS[0]},
@@ -118,7 +120,9 @@ _SCHEMAS: dict[str, Any] = {
 }
 
 
-def openapi_document(site: Site, collections: Mapping[str, Collection], version: str) -> dict[str, Any]:
+def openapi_document(
+    site: Site, collections: Mapping[str, Collection], systems: Iterable[str], version: str
+) -> dict[str, Any]:
     """The document of the collections that a caller sees.
 
     Parameters
@@ -127,6 +131,8 @@ def openapi_document(site: Site, collections: Mapping[str, Collection], version:
         Where the documents are.
     collections
         The collections.
+    systems
+        Addresses of the reference systems.
     version
         Version of this software.
     """
@@ -146,23 +152,32 @@ def openapi_document(site: Site, collections: Mapping[str, Collection], version:
         "tags": [{"name": name} for name in ("service", *collections)],
         "paths": paths,
         "components": {
-            "parameters": PARAMETERS,
+            "parameters": _parameters(systems),
             "schemas": _SCHEMAS | {"exception": Problem.model_json_schema()},
             "responses": {"problem": refused},
         },
     }
 
 
-def parameter_list(names: Iterable[str]) -> dict[str, Any]:
-    """What a route of our own says of its parameters, where pydantic does not read them."""
-    return {"parameters": [PARAMETERS[name] for name in names]}
+def parameter_list(names: Iterable[str], systems: Iterable[str]) -> dict[str, Any]:
+    """What a route says of its parameters to FastAPI, which does not read them."""
+    known = _parameters(systems)
+    return {"parameters": [known[name] for name in names]}
+
+
+def _parameters(systems: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """`PARAMETERS` with the reference systems there are."""
+    schema = {"schema": _URI | {"enum": list(systems)}}
+    return PARAMETERS | {name: PARAMETERS[name] | schema for name in ("crs", "bbox-crs")}
 
 
 def _paths_of(name: str, collection: Collection, title: str) -> dict[str, Any]:
     """The paths of a collection."""
     asked_by = [
-        {"name": key, "in": "query", "required": False, "style": "form", "explode": False, "schema": field.schema()}
-        for key, field in collection.queryables.items()
+        {"$ref": f"#/components/parameters/{key}"}
+        if key in PARAMETERS
+        else _QUERY | {"name": key, "schema": collection.fields[key].schema()}
+        for key in items_parameters(collection)
     ]
     feature = {"name": "featureId", "in": "path", "required": True, "schema": {"type": "string"}}
     path, key = f"/collections/{name}", name.title().replace("_", "")
@@ -173,7 +188,7 @@ def _paths_of(name: str, collection: Collection, title: str) -> dict[str, Any]:
         ),
         f"{path}/items": _get(
             f"get{key}Features", f"Features of {title}", "featureCollectionGeoJSON", tag=name, media_type=GEOJSON,
-            parameters=[*_references(ITEMS_PARAMETERS), *asked_by], missing=True,
+            parameters=asked_by, missing=True,
         ),
         f"{path}/items/{{featureId}}": _get(
             f"get{key}Feature", f"One feature of {title}", "featureGeoJSON", tag=name, media_type=GEOJSON,

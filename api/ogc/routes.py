@@ -15,7 +15,16 @@ from phusong.api.access import GuardedRoute, for_role
 from phusong.api.answer_routes import ERRORS
 from phusong.api.answers import require_known
 from phusong.api.callers import caller_of
-from phusong.api.ogc.asked import ITEM_PARAMETERS, ITEMS_PARAMETERS, Asked, read_item, read_items, require_parameters
+from phusong.api.ogc.asked import (
+    ITEM_PARAMETERS,
+    ITEMS_PARAMETERS,
+    RUN,
+    Asked,
+    items_parameters,
+    read_item,
+    read_items,
+    require_parameters,
+)
 from phusong.api.ogc.documents import (
     CONFORMANCE,
     Document,
@@ -48,7 +57,7 @@ def ogc_routes(runs: RunCache) -> APIRouter:
     def get(path: str, media_type: str, names: Iterable[str] = ("f",), **more: Any) -> Callable[..., Any]:
         """A path whose parameters are read by `asked`: those of a collection are its own."""
         responses: dict[int | str, dict[str, Any]] = {**ERRORS, 200: {"content": {media_type: {}}}}
-        return router.get(path, responses=responses, openapi_extra=parameter_list(names), **more)
+        return router.get(path, responses=responses, openapi_extra=parameter_list(names, systems), **more)
 
     @get("/", JSON, include_in_schema=False)
     @get("", JSON)
@@ -68,7 +77,9 @@ def ogc_routes(runs: RunCache) -> APIRouter:
     @for_role("public", kept="layers", others_add=True)
     def api(request: Request) -> Response:
         """What the caller may ask here, as OpenAPI."""
-        return _send(openapi_document(seen.site(request), seen.collections(request), engine_version()), OPENAPI)
+        return _send(
+            openapi_document(seen.site(request), seen.collections(request), systems, engine_version()), OPENAPI
+        )
 
     @get("/collections", JSON)
     @for_role("public", kept="layers", others_add=True)
@@ -92,7 +103,7 @@ def ogc_routes(runs: RunCache) -> APIRouter:
     @for_role("public", kept="layers", others_add=True)
     def features(request: Request, collection_id: str) -> Response:
         """A page of features; further parameters are the collection's queryables."""
-        collection = seen.collection(request, collection_id)
+        collection = seen.collection(request, collection_id, run=request.query_params.get(RUN))
         asked = read_items(request.query_params.multi_items(), collection, systems)
         site = seen.site(request, asked_of=collection)
         return _send_features(items(site, asked.select(collection, systems), asked, systems), asked)
@@ -133,7 +144,7 @@ class Seen:
         BadQueryError
             Another format than JSON is asked for.
         """
-        names = (*ITEMS_PARAMETERS, *asked_of.queryables) if asked_of is not None else tuple(known)
+        names = tuple(known) if asked_of is None else items_parameters(asked_of)
         found = require_parameters(request.query_params.multi_items(), names)
         public_url = self._runs.workspace.settings.service.public_url
         root = public_url or str(request.base_url).rstrip("/")
@@ -150,25 +161,25 @@ class Seen:
         """All collections of a caller."""
         return {name: self._collection(request, name) for name in self._names(request)}
 
-    def collection(self, request: Request, name: str) -> Collection:
-        """One of them.
+    def collection(self, request: Request, name: str, *, run: str | None = None) -> Collection:
+        """One of them, of a run; None is the published one.
 
         Raises
         ------
         UnknownNameError
-            The caller has no such collection.
+            The caller has no such collection or run.
         """
         require_known("collection", "bộ dữ liệu", name, self._names(request))
-        return self._collection(request, name)
+        return self._collection(request, name, run)
 
     def _names(self, request: Request) -> tuple[str, ...]:
         return (*RUN_COLLECTIONS, *(self._layers.names() if caller_of(request).sees_levels else ()))
 
-    def _collection(self, request: Request, name: str) -> Collection:
+    def _collection(self, request: Request, name: str, run: str | None = None) -> Collection:
         if name not in RUN_COLLECTIONS:
             return self._layers.collection(name)
         caller = caller_of(request)
-        return run_collection(self._runs.run_for(caller), name, public=not caller.sees_levels)
+        return run_collection(self._runs.run_for(caller, run), name, public=not caller.sees_levels)
 
 
 def _send(document: Document, media_type: str) -> Response:

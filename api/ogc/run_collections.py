@@ -1,6 +1,6 @@
 """Collections of a run, for everybody: units of every level with their figures, and settlements with what they have."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -9,9 +9,11 @@ import pandas as pd
 import shapely
 from pydantic_core import from_json
 
+from phusong.api.access_views import PublicSettlementRow
 from phusong.api.answers import find_profile, plain_rows
 from phusong.api.models import Text
-from phusong.api.ogc.features import Collection, Field
+from phusong.api.ogc.features import Collection, Field, Kind
+from phusong.api.ogc.reference_systems import Floats, Shapes
 from phusong.api.served import ServedRun
 from phusong.api.settlements_answer import settlement_rows
 from phusong.coverage.dictionary import DATA_DICTIONARY
@@ -23,7 +25,6 @@ SETTLEMENTS = "settlements"
 UNITS = {"provinces": "province", "districts": "district", "communes": "commune", "old_communes": "old_commune"}
 RUN_COLLECTIONS = (*UNITS, SETTLEMENTS)
 DAY = np.timedelta64(86_399, "s")  # from the first second of a day to its last
-_HEADING = ("run_id", "as_of", "profile")
 _SAID = {
     "run_id": Field(meaning=Text(en="run that it is read from", vi="lần tính"), queryable=False),
     "as_of": Field(meaning=Text(en="date that it is for", vi="ngày của số liệu"), queryable=False, is_date=True),
@@ -73,15 +74,13 @@ def _units(run: ServedRun, name: str) -> Collection:
     results = run.results
     units = results.table("units")
     units = units[units["level"] == UNITS[name]].reset_index(drop=True)
-    described = plain_rows(pd.DataFrame(units)[list(_UNIT_FIELDS)])
-    figures = _figures(results, UNITS[name])
-    rows = [row | _said(results) | figures.get(str(row["code"]), {}) for row in described]
-    fields = _UNIT_FIELDS | _SAID | {key: _figure_field(key) for row in rows for key in row if key not in _known()}
-    rows = [dict.fromkeys(fields) | row for row in rows]
-    return _collection(results, name, fields, rows, key="code", shapes=units.geometry.to_numpy(), meaning=_OF_UNITS)
+    figures = _figures(results, UNITS[name]).reindex(units["code"].astype(str)).reset_index(drop=True)
+    table = pd.concat([pd.DataFrame(units)[list(_UNIT_FIELDS)], figures], axis=1)
+    fields = _UNIT_FIELDS | {column: _figure_field(column) for column in map(str, figures)}
+    return _collection(results, name, fields, table, key="code", shapes=units.geometry.to_numpy(), meaning=_OF_UNITS)
 
 
-def _figures(results: Results, level: str) -> dict[str, dict[str, Any]]:
+def _figures(results: Results, level: str) -> pd.DataFrame:
     """Totals and numbers served of every unit of a level, by code: the best of all operators, the default profile."""
     table = results.figures
     chosen = table[
@@ -90,13 +89,13 @@ def _figures(results: Results, level: str) -> dict[str, dict[str, Any]]:
         & (table["profile"] == find_profile(results).name)
         & table["indicator"].isin(SUMMARY_INDICATORS)
     ]
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, dict[str, float]] = {}
     columns = ["unit_code", "indicator", "technology", "service", "numerator", "denominator"]
     for row in plain_rows(chosen[columns]):
         of_unit = found.setdefault(str(row["unit_code"]), {})
         of_unit[row["indicator"]] = row["denominator"]
         of_unit[_figure_name(row["indicator"], row["technology"], row["service"])] = row["numerator"]
-    return found
+    return pd.DataFrame.from_dict(found, orient="index", dtype=float)
 
 
 def _figure_name(indicator: str, technology: str, service: str) -> str:
@@ -111,20 +110,16 @@ def _figure_field(name: str) -> Field:
     return Field("number", served, queryable=False)
 
 
-def _known() -> frozenset[str]:
-    return frozenset((*_UNIT_FIELDS, *_SAID))
-
-
 def _settlements(run: ServedRun, *, public: bool) -> Collection:
     """The settlements by commune and name; levels, stations and distances for planners only."""
     found = settlement_rows(run)
     rows = [_public_row(from_json(row)) for row in found.public_rows] if public else found.plain
-    shapes = _points([row["lon"] for row in rows], [row["lat"] for row in rows])
-    rows = [{key: row[key] for key in row if key not in ("lon", "lat")} | _said(run.results) for row in rows]
-    kinds = {key: _kind(row[key] for row in rows) for key in rows[0] if key not in _SAID} if rows else {}
-    fields = {key: Field(kind, _meaning(key)) for key, kind in kinds.items()} | _SAID  # type: ignore[arg-type]
+    table = pd.DataFrame(rows, columns=None if rows else list(PublicSettlementRow.model_fields))
+    columns = [str(column) for column in table if column not in ("lon", "lat")]
+    fields = {column: Field(_kind(table[column]), _meaning(column)) for column in columns}
+    shapes = _points(table["lon"].to_numpy(float), table["lat"].to_numpy(float))
     return _collection(
-        run.results, SETTLEMENTS, fields, rows, key="settlement_id", shapes=shapes, meaning=_OF_SETTLEMENTS
+        run.results, SETTLEMENTS, fields, table, key="settlement_id", shapes=shapes, meaning=_OF_SETTLEMENTS
     )
 
 
@@ -144,39 +139,36 @@ def _meaning(column: str) -> Text | None:
     return None if text is None else Text(**text)
 
 
-def _kind(values: Iterable[Any]) -> str:
-    first = next((value for value in values if value is not None), "")
-    return "boolean" if isinstance(first, bool) else "number" if isinstance(first, int | float) else "string"
+def _kind(column: "pd.Series[Any]") -> Kind:
+    if pd.api.types.is_bool_dtype(column):
+        return "boolean"
+    return "number" if pd.api.types.is_numeric_dtype(column) and column.notna().any() else "string"
 
 
-def _points(lons: Sequence[float | None], lats: Sequence[float | None]) -> Any:
-    placed = np.array([lon is not None and lat is not None for lon, lat in zip(lons, lats, strict=True)], dtype=bool)
-    shapes = np.full(len(lons), None, dtype=object)
-    lon, lat = (np.array(part, dtype=float)[placed] for part in (lons, lats))
-    shapes[placed] = shapely.points(lon, lat)
+def _points(lon: Floats, lat: Floats) -> Shapes:
+    placed = np.isfinite(lon) & np.isfinite(lat)
+    shapes = np.full(len(lon), None, dtype=object)
+    shapes[placed] = shapely.points(lon[placed], lat[placed])
     return shapes
 
 
-def _said(results: Results) -> dict[str, str]:
-    values = results.run_id, results.manifest["as_of"], find_profile(results).name
-    return dict(zip(_HEADING, values, strict=True))
-
-
 def _collection(
-    results: Results, name: str, fields: Mapping[str, Field], rows: Sequence[Mapping[str, Any]], *,
-    key: str, shapes: Any, meaning: Text,
+    results: Results, name: str, fields: Mapping[str, Field], table: pd.DataFrame, *,
+    key: str, shapes: Shapes, meaning: Text,
 ) -> Collection:  # fmt: skip
+    said = {"run_id": results.run_id, "as_of": results.manifest["as_of"], "profile": find_profile(results).name}
     day = np.datetime64(results.manifest["as_of"], "s")
     sources = results.manifest.get("sources", ())
     return Collection(
         name=name,
         title=_TITLES[name],
         meaning=meaning,
-        fields=fields,
-        ids=[str(row[key]) for row in rows],
-        rows=rows,
+        fields={**fields, **_SAID},
+        ids=list(map(str, table[key])),
+        table=table.assign(**said)[[*fields, *_SAID]],
         shapes=shapes,
-        begins=np.full(len(rows), day),
-        ends=np.full(len(rows), day + DAY),
+        begins=np.full(len(table), day),
+        ends=np.full(len(table), day + DAY),
         licences=tuple((source["attribution"], source["licence_url"]) for source in sources),
+        run_id=results.run_id,
     )

@@ -1,6 +1,6 @@
 """What /ogc answers: documents, conditions, reference systems, what the public sees, and what is refused."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 import shapely
@@ -12,8 +12,11 @@ from phusong.api.access_store import AccessStore
 from phusong.api.app import create_app
 from phusong.api.keys import Keys
 from phusong.api.ogc.reference_systems import CRS84, EPSG, box_on_globe
+from phusong.coverage.compute import compute
 from phusong.coverage.results import Results
 from phusong.geodata.coordinates import from_lonlat
+
+from ..conftest import local_client
 
 SETTLEMENTS, COMMUNES = "/ogc/collections/settlements/items", "/ogc/collections/communes/items"
 PATHS = ("/ogc", "/ogc/conformance", "/ogc/openapi", "/ogc/collections", "/ogc/collections/communes",
@@ -75,6 +78,16 @@ def test_a_last_page_that_is_full_has_no_next_one(client):
     assert links(asked(client, SETTLEMENTS, limit=200, offset=200), "next") == []
     assert ids(asked(client, SETTLEMENTS, offset=999)) == []
     assert len(ids(asked(client, SETTLEMENTS, limit=999_999))) == 400
+
+
+def test_the_next_page_is_of_the_same_run_whatever_is_published_meanwhile(copied):
+    client = local_client(copied)
+    first = asked(client, SETTLEMENTS, limit=1)
+    compute(copied, as_of=date.today() + timedelta(days=2))
+    following = client.get(*links(first, "next")).json()
+    runs = [page["features"][0]["properties"]["run_id"] for page in (first, following, asked(client, SETTLEMENTS))]
+    assert runs[0] == runs[1] != runs[2]
+    assert client.get(SETTLEMENTS, params={"run": "none"}).status_code == 404
 
 
 def test_a_commune_has_the_figures_of_the_run(client, computed):
@@ -233,9 +246,7 @@ def test_what_a_caller_has_is_not_sent_again_and_only_the_public_view_is_kept(co
 
 
 def test_a_layer_that_is_imported_anew_is_served_anew(copied):
-    client = TestClient(
-        create_app(copied.path, access_control=False), base_url="http://127.0.0.1", client=("127.0.0.1", 1)
-    )
+    client = local_client(copied)
     path = "/ogc/collections/places/items"
     before = asked(client, path)["numberMatched"]
     copied.write_layer("places", copied.read_layer("places").iloc[1:])
