@@ -12,7 +12,6 @@ import shapely
 from shapely.geometry import mapping
 from shapely.geometry.base import BaseGeometry
 
-from phusong.api.answers import plain_rows
 from phusong.api.errors import BadQueryError
 from phusong.api.models import Text
 from phusong.api.ogc.reference_systems import Shapes, to_system
@@ -151,10 +150,22 @@ class Selection:
             )
         return [
             {"type": "Feature", "id": of.ids[position], "geometry": _geojson(shape), "properties": row}
-            for position, shape, row in zip(
-                positions.tolist(), shapes, plain_rows(of.table.iloc[positions]), strict=True
-            )
+            for position, shape, row in zip(positions.tolist(), shapes, _rows(of.table.iloc[positions]), strict=True)
         ]
+
+
+def _rows(page: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows as plain values, None for what is missing: a column at a time, for there are few rows and many columns."""
+    names = [str(name) for name in page]
+    columns = [_values(page[name]) for name in names]
+    return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
+
+
+def _values(column: "pd.Series[Any]") -> list[Any]:
+    values = column.tolist()
+    if not column.hasnans:
+        return values
+    return [None if missing else value for value, missing in zip(values, column.isna(), strict=True)]
 
 
 def _geojson(shape: BaseGeometry | None) -> dict[str, Any] | None:
