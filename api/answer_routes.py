@@ -118,7 +118,7 @@ def answer_routes(runs: RunCache) -> APIRouter:
         return Response(found, media_type=MEDIA_TYPES["json"])
 
     @router.get("/runs", response_model=models.RunsAnswer | views.PublicRunsAnswer, responses=PLAIN_ERRORS)
-    @for_role("public")
+    @for_role("public", kept="runs")
     def published_runs(request: Request) -> BaseModel:
         """The published runs, the newest first."""
         return views.shown(runs_answer(runs.workspace), caller_of(request))

@@ -70,7 +70,7 @@ def detail_routes(runs: RunCache) -> APIRouter:
         return JSONResponse(found.to_dict())
 
     @router.get("/runs/{run_id}", responses=ERRORS, response_model=models.RunSummary | views.PublicRunSummary)
-    @for_role("public")
+    @for_role("public", kept="runs")
     async def one_run(request: Request, run_id: OneRun) -> BaseModel:
         """One run."""
         opened, public = await open_for(runs, request, run_id)
@@ -82,7 +82,7 @@ def detail_routes(runs: RunCache) -> APIRouter:
         responses=ERRORS | {200: {"content": {MEDIA_TYPES["geojson"]: {}}}},
         response_model=DiffAnswer,
     )
-    @for_role("planner")
+    @for_role("planner", kept="run")
     def difference(
         request: Request, run_a: OneRun, run_b: OneRun, level: DiffLevel = "commune", f: Form = None
     ) -> Response:

@@ -8,7 +8,13 @@ from phusong.api.app import create_app
 from phusong.api.keys import Keys
 from phusong.coverage.compute import compute
 
-PATHS = ("/v1/coverage?level=commune", "/v1/settlements?signal=none", "/v1/point?lon=107.2&lat=19.05", "/map")
+PATHS = (
+    "/v1/coverage?level=commune",
+    "/v1/settlements?signal=none",
+    "/v1/point?lon=107.2&lat=19.05",
+    "/map",
+    "/v1/runs",
+)
 
 
 def clients_of(workspace):
