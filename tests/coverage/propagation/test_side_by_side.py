@@ -33,6 +33,7 @@ def test_the_steepest_of_a_curve_is_found_in_any_part_of_it(k, seed, slope):
 
 @MANY
 @example(1226, 0.1, 1639.0, 1.0, 5000.0)  # the lower end just sees over its horizon: two roots close together
+@example(1400, 0.190625668, 1860.78, 1.8025, 18000.0)  # the same beside a mast a thousand times as high
 @given(
     st.integers(4, 1500), st.sampled_from([0.001, 0.03, 0.1, 1.0]), st.floats(1.0, 3000.0), st.floats(1.0, 300.0),
     st.floats(5000.0, 20000.0),
