@@ -23,6 +23,7 @@ from phusong.api.served import RunCache, ServedRun
 from phusong.api.tile_routes import Operator, Run, Technology, role_of_operator, service_address
 from phusong.api.tile_sources import answer_headers
 
+MAKING_S = 180.0  # a workbook of a province takes seconds, and one file is made at a time
 GEOTIFF = "image/tiff; application=geotiff; profile=cloud-optimized"
 FILES: dict[str, tuple[str, Callable[..., None]]] = {
     "figures.csv": ("text/csv; charset=utf-8", partial(write_csv, "figures")),
@@ -58,7 +59,7 @@ def download_routes(runs: RunCache, files: KeptFiles, rasters: RunRasters) -> AP
         return JSONResponse(described, media_type=JSON_LD)
 
     @router.get("/downloads/{run}/{name}", responses=_OF_TABLE, response_class=Response)
-    @for_role("public", kept="file")
+    @for_role("public", kept="file", time_limit_s=MAKING_S)
     async def table(
         request: Request, run: Run, name: Annotated[str, PathParameter(description=", ".join(FILES))]
     ) -> Response:
@@ -78,7 +79,7 @@ def download_routes(runs: RunCache, files: KeptFiles, rasters: RunRasters) -> AP
         return _sent(opened, path, request, name=question.name, media_type=GEOTIFF, headers=said)
 
     @router.get("/downloads/{run}/class/{technology}.tif", responses=_OF_RASTER, response_class=Response)
-    @for_role("public", kept="file", narrowed=role_of_operator)
+    @for_role("public", kept="file", narrowed=role_of_operator, time_limit_s=MAKING_S)
     async def classes(
         request: Request, run: Run, technology: Technology, operator: Operator = None, profile: Profile = None
     ) -> Response:
@@ -86,7 +87,7 @@ def download_routes(runs: RunCache, files: KeptFiles, rasters: RunRasters) -> AP
         return await raster(request, "class", run, technology, operator=operator, profile=profile)
 
     @router.get("/downloads/{run}/rsrp/{technology}.tif", responses=_OF_RASTER, response_class=Response)
-    @for_role("planner", kept="file")
+    @for_role("planner", kept="file", time_limit_s=MAKING_S)
     async def levels(request: Request, run: Run, technology: Technology, operator: Operator = None) -> Response:
         """The levels of a run as a GeoTIFF [0.01 dBm]."""
         return await raster(request, "rsrp", run, technology, operator=operator, profile=None)

@@ -113,6 +113,8 @@ function listenToFrame(translate) {
   map.on("popupopen", ({ popup }) => {
     openedPopup = popup;
     popup.getElement().querySelector(".leaflet-popup-close-button").setAttribute("aria-label", t("close"));
+    const scrolled = popup.getElement().querySelector(".leaflet-popup-scrolled");
+    if (scrolled) scrolled.tabIndex = 0; // so that it scrolls by keyboard
   });
   L.control.scale({ imperial: false, position: "bottomleft" }).addTo(map);
 }

@@ -54,7 +54,7 @@ def client(computed: Workspace) -> TestClient:
 
 @pytest.fixture
 def copied(computed: Workspace, tmp_path: Path) -> Workspace:
-    shutil.copytree(computed.path, tmp_path / "copy", symlinks=True, ignore=shutil.ignore_patterns("access"))
+    shutil.copytree(computed.path, tmp_path / "copy", symlinks=True, ignore=shutil.ignore_patterns("access", "jobs"))
     return Workspace.open(tmp_path / "copy")
 
 
