@@ -3,7 +3,6 @@
 The same run gives the same bytes. The public gets the rows and columns of its answers, planners whole tables.
 """
 
-import io
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -26,7 +25,7 @@ from phusong.coverage.results import Results
 from phusong.geodata.cells import safe_cell
 from phusong.geodata.service_settings import OpenData
 from phusong.geodata.sources import attributions
-from phusong.maps.office_files import fix_times
+from phusong.maps.office_files import save_workbook
 
 PUBLIC_TABLES = ("figures", "settlements")
 UNIT_COLUMNS = ["level", "code", "name", "geometry"]
@@ -85,9 +84,7 @@ def write_workbook(run: ServedRun, terms: OpenData | None, path: Path, *, public
     _write_sheet(book, "dictionary", pd.DataFrame(_meanings(tables), columns=["table", "column", "en", "vi"]))
     _write_sheet(book, "about", pd.DataFrame(about(run.results, terms).items(), columns=["name", "value"]))
     book.properties.creator = "phusong"
-    out = io.BytesIO()
-    book.save(out)
-    path.write_bytes(fix_times(out.getvalue(), date.fromisoformat(run.results.manifest["as_of"])))
+    path.write_bytes(save_workbook(book, date.fromisoformat(run.results.manifest["as_of"])))
 
 
 def write_tables_geopackage(run: ServedRun, terms: OpenData | None, path: Path, *, public: bool) -> None:

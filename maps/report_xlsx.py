@@ -1,6 +1,5 @@
 """The report as a workbook: a sheet per table, figures as numbers, text that no program takes for a formula."""
 
-import io
 import math
 from collections.abc import Sequence
 
@@ -13,7 +12,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 from phusong.geodata.cells import safe_cell
 from phusong.maps.decree30 import FONT
 from phusong.maps.documents import Cell, Report, Table
-from phusong.maps.office_files import fix_times
+from phusong.maps.office_files import save_workbook
 from phusong.maps.path_text import say
 from phusong.maps.text import visible_text
 
@@ -40,9 +39,7 @@ def render_report_xlsx(report: Report) -> bytes:
     notes = say(("Definitions and sources", "Định nghĩa và nguồn"), report.language)
     _write_notes(book.create_sheet(_sheet_title(notes)), report)
     book.properties.title, book.properties.creator = report.title, "phusong"
-    out = io.BytesIO()
-    book.save(out)
-    return fix_times(out.getvalue(), report.as_of)
+    return save_workbook(book, report.as_of)
 
 
 def _sheet_title(title: str) -> str:
