@@ -80,6 +80,7 @@ def draw_base_map(
         zoom_snap=0.25,
         zoom_delta=0.5,
         attribution_control=False,
+        fade_animation=False,  # a popup that fades out can still be read, by people and by programs
     )
     page_map._id = MAP_NAME.removeprefix("map_")
     page_map.default_js, page_map.default_css = [], []
