@@ -5,12 +5,10 @@ Several processes read and write it; `version` tells each of them that another h
 
 import sqlite3
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from phusong.geodata.errors import WorkspaceError
+from phusong.api.errors import sqlite_errors
 
 ACCESS_DIR = "access"
 ACCESS_FILE = "access.sqlite"
@@ -54,7 +52,7 @@ class AccessStore:
         WorkspaceError
             The file cannot be read.
         """
-        with self._lock, _as_workspace_error(self.path):
+        with self._lock, sqlite_errors(self.path):
             connection = self._opened()
             return [] if connection is None else connection.execute(query, values).fetchall()
 
@@ -66,7 +64,7 @@ class AccessStore:
         WorkspaceError
             The file cannot be written.
         """
-        with self._lock, _as_workspace_error(self.path):
+        with self._lock, sqlite_errors(self.path):
             self.path.parent.mkdir(mode=0o700, exist_ok=True)
             self.path.touch(mode=0o600)
             connection = self._opened() or self._connect()
@@ -77,7 +75,7 @@ class AccessStore:
 
     def version(self) -> tuple[int, int]:
         """Changes whenever this process or another has changed the tables."""
-        with self._lock, _as_workspace_error(self.path):
+        with self._lock, sqlite_errors(self.path):
             connection = self._opened()
             others = 0 if connection is None else int(connection.execute("PRAGMA data_version").fetchone()[0])
             return self._changes, others
@@ -99,14 +97,3 @@ class AccessStore:
         connection.executescript(_TABLES)
         self._connection = connection
         return connection
-
-
-@contextmanager
-def _as_workspace_error(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (sqlite3.Error, OSError) as error:
-        raise WorkspaceError(
-            f"{path} cannot be used: {error}; see who may read and write it.",
-            vi=f"Không dùng được {path}: {error}; hãy kiểm tra quyền đọc và ghi.",
-        ) from error

@@ -1,6 +1,10 @@
 """The one table from exceptions to HTTP statuses, and the sentence a user reads for each exception."""
 
 import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from phusong.coverage.propagation.errors import OutOfValidityError
 from phusong.geodata.errors import (
@@ -88,6 +92,24 @@ STATUS_OF: dict[type[Exception], int] = {
 }
 
 USER_ERRORS = (PhusongError, OutOfValidityError)
+
+
+@contextmanager
+def sqlite_errors(path: Path) -> Iterator[None]:
+    """Raise what goes wrong with a small SQLite table as an error of the workspace.
+
+    Raises
+    ------
+    WorkspaceError
+        The file cannot be read or written.
+    """
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        raise WorkspaceError(
+            f"{path} cannot be used: {error}; see who may read and write it.",
+            vi=f"Không dùng được {path}: {error}; hãy kiểm tra quyền đọc và ghi.",
+        ) from error
 
 
 def status_of(error: Exception) -> int:

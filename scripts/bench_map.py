@@ -14,9 +14,8 @@ from phusong.geodata.workspace import Workspace
 from phusong.maps.borders import displacement_m, simplify_borders
 from phusong.maps.page import render_map
 from scripts.bench_province import AS_OF
+from tests.chromium import launch_chromium
 
-CHROMIUM = "/usr/bin/chromium"
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 SLOWED = 4  # times, as the Chrome DevTools Protocol counts
 VISITS = 9
 DRAGS = 6
@@ -57,7 +56,7 @@ def measure_map(folder: Path) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as aside, sync_playwright() as playwright:
         file = Path(aside) / "map.html"
         file.write_text(page, encoding="utf-8")
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        browser = launch_chromium(playwright)
         visits = [_visit(browser, file.as_uri()) for _ in range(VISITS)]
         browser.close()
     tasks = [task for _, _, of_visit in visits for task in of_visit]

@@ -10,18 +10,8 @@ import hypothesis
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from tests.chromium import launch_chromium
 from tests.databases import BINARIES, Cluster
-
-CHROMIUM = "/usr/bin/chromium"
-CHROMIUM_ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 hypothesis.settings.register_profile("phusong", deadline=None)  # a busy machine is no failure
 hypothesis.settings.load_profile("phusong")
@@ -55,7 +45,7 @@ def database(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> str:
 def browser() -> Iterator[Browser]:
     """A Chromium that asks nobody for anything of its own accord."""
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
+        chromium = launch_chromium(playwright)
         yield chromium
         chromium.close()
 

@@ -4,14 +4,13 @@ Both run the same statements, each in a transaction of its own; `{job}` in a sta
 """
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from phusong.api.errors import sqlite_errors
 from phusong.geodata.databases import DatabasePlace, workspace_database
-from phusong.geodata.errors import WorkspaceError
 
 JOBS_DIR = "jobs"
 JOBS_FILE = "jobs.sqlite"
@@ -63,7 +62,7 @@ class FileRows:
         """
         if statement.startswith("SELECT") and not self.path.exists():
             return []
-        with _as_workspace_error(self.path):
+        with sqlite_errors(self.path):
             self.path.parent.mkdir(mode=0o700, exist_ok=True)
             self.path.touch(mode=0o600)
             with closing(sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None)) as connection:
@@ -93,14 +92,3 @@ class DatabaseRows:
         with changing(self.place) as connection:
             result = connection.execute(sa.text(statement.format(job=f"{SCHEMA}.job")), values)
             return [dict(row) for row in result.mappings()] if result.returns_rows else []
-
-
-@contextmanager
-def _as_workspace_error(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (sqlite3.Error, OSError) as error:
-        raise WorkspaceError(
-            f"{path} cannot be used: {error}; see who may read and write it.",
-            vi=f"Không dùng được {path}: {error}; hãy kiểm tra quyền đọc và ghi.",
-        ) from error

@@ -18,6 +18,7 @@ from phusong.api.jobs.doing import GIVEN
 from phusong.api.jobs.rows import JOBS_DIR
 from phusong.api.jobs.table import new_job_id
 from phusong.api.watching import RECIPE
+from phusong.coverage.run_stores import flush
 from phusong.geodata.errors import DiskFullError, InputError, PhusongError, WorkspaceError
 from phusong.geodata.readers import SIDECARS
 from phusong.geodata.writing import FULL
@@ -58,10 +59,10 @@ class Upload:
     def keep(self) -> None:
         """Give the files their place for the worker; they survive the end of this process and of the machine."""
         for path in self.folder.rglob("*"):
-            _flush(path)
+            flush(path)
         target = self.folder.with_name(self.job_id)
         os.rename(self.folder, target)
-        _flush(target.parent)
+        flush(target.parent)
         self.folder = target
 
     def drop(self) -> None:
@@ -168,14 +169,6 @@ class _Writer:
         folder = self._upload.folder / GIVEN / ("" if name == RECIPE else self._layer)
         self._file = (folder / name).open("xb")
         self._digest = hashlib.sha256()
-
-
-def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _cannot_write(folder: Path, error: OSError) -> PhusongError:

@@ -61,3 +61,18 @@ def copied(computed: Workspace, tmp_path: Path) -> Workspace:
 @pytest.fixture
 def empty(tmp_path: Path) -> Workspace:
     return Workspace.create(tmp_path / "W", crs="EPSG:32648", resolution_m=100)
+
+
+class Clock:
+    """A clock that a test turns [s since 1970]."""
+
+    def __init__(self) -> None:
+        self.now_s = 1e9
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()

@@ -29,18 +29,6 @@ def workspace(request, tmp_path):
     return Workspace.create(tmp_path / "W", crs="EPSG:32648", resolution_m=100)
 
 
-class Clock:
-    now_s = 1e9
-
-    def __call__(self):
-        return self.now_s
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
 @pytest.fixture
 def table(workspace, clock):
     return JobTable(open_rows(workspace.path), clock=clock)

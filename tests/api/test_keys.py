@@ -10,19 +10,6 @@ from phusong.geodata.errors import InputError, UnknownNameError
 from .conftest import run
 
 
-class Clock:
-    def __init__(self):
-        self.now_s = 1_800_000_000.0
-
-    def __call__(self):
-        return self.now_s
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
 @pytest.fixture
 def keys(tmp_path, clock):
     return Keys(AccessStore(tmp_path), clock=clock)
