@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from phusong.api.jobs.rows import open_rows
 from phusong.api.jobs.table import JobTable
 from phusong.coverage.results import current_run_id
 from phusong.geodata.recipe import staged
+from phusong.geodata.settings import SETTINGS_FILE
 from phusong.geodata.workspace import Workspace
 from phusong.geodata.writing import writing
 
@@ -39,6 +41,17 @@ def working(workspace, *words):
     finally:
         process.terminate()
         process.communicate(timeout=DEADLINE_S)
+
+
+@contextmanager
+def computing_slowly(workspace):
+    """Settings of which every computation takes half a minute: it cannot end before somebody stops it."""
+    settings = workspace.path / SETTINGS_FILE
+    text = settings.read_text(encoding="utf-8")
+    slow = re.sub(r"# spacing_m = [\d.]+", "spacing_m = 1.0", re.sub(r"radius_km = [\d.]+", "radius_km = 60.0", text))
+    settings.write_text(slow, encoding="utf-8")
+    yield
+    settings.write_text(text, encoding="utf-8")
 
 
 @contextmanager
@@ -144,12 +157,13 @@ def test_a_recipe_sent_along_says_how_the_file_is_read(service, copied, tmp_path
 def test_a_job_under_way_is_stopped_and_what_is_published_stays(service, copied):
     before = current_run_id(copied)
     with working(copied) as process:
-        job_id = service.post("/v1/jobs", json={"full": True, "as_of": "2026-01-02"}).json()["job_id"]
-        under_way = until(service, job_id, lambda job: job["progress"]["done"] > 0)
-        assert under_way["progress"]["stage"] == "compute"
-        assert under_way["progress"]["eta_s"] > 0
-        assert service.delete(f"/v1/jobs/{job_id}").json()["cancel_asked"]
-        job = ended(service, job_id)
+        with computing_slowly(copied):
+            job_id = service.post("/v1/jobs", json={"full": True, "as_of": "2026-01-02"}).json()["job_id"]
+            under_way = until(service, job_id, lambda job: job["progress"]["done"] > 0)
+            assert under_way["progress"]["stage"] == "compute"
+            assert under_way["progress"]["eta_s"] > 0
+            assert service.delete(f"/v1/jobs/{job_id}").json()["cancel_asked"]
+            job = ended(service, job_id)
         assert job["state"] == "cancelled"
         assert "cancelled" in job["error"]["en"]
         assert current_run_id(copied) == before
@@ -162,7 +176,7 @@ def test_a_job_whose_workers_are_killed_is_done_again_once_then_has_failed(servi
     before = current_run_id(copied)
     job_id = service.post("/v1/jobs", json={"full": True, "as_of": "2026-01-02"}).json()["job_id"]
     for attempt in (1, 2):
-        with working(copied, "--lease", "2") as process:
+        with computing_slowly(copied), working(copied, "--lease", "2") as process:
             until(service, job_id, lambda job, n=attempt: job["attempt"] == n and job["progress"]["done"] > 0)
             process.kill()
         assert service.get(f"/v1/jobs/{job_id}").json()["state"] == "running"
