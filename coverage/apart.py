@@ -14,23 +14,17 @@ import pandas as pd
 
 from phusong.coverage.antenna import Pattern
 from phusong.coverage.cache import Arrays, Cache, content_key
+from phusong.coverage.canvas import Canvas, Place
 from phusong.coverage.cluster import Cluster
 from phusong.coverage.crew import Progress
 from phusong.coverage.ground import kept_population
 from phusong.coverage.ground_files import GroundFiles, share_ground
 from phusong.coverage.levels import Levels
 from phusong.coverage.mosaic import MosaicMaker, Unfinished
+from phusong.coverage.network import Base, Network, kept_stations
+from phusong.coverage.point_questions import Asked, PointQuestions
 from phusong.coverage.prepare import Prepared
-from phusong.coverage.radio import (
-    Asked,
-    Base,
-    Canvas,
-    Network,
-    Place,
-    PointQuestions,
-    Radio,
-    kept_stations,
-)
+from phusong.coverage.radio import Radio
 from phusong.coverage.stations import Station
 from phusong.coverage.tiles import TILE_PX, Corner, StoredTile, store_tile, tile_boxes
 from phusong.geodata.grid import Grid

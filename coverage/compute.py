@@ -25,10 +25,11 @@ from phusong.coverage.masts import find_geometries
 from phusong.coverage.memory import Memory, give_back_large_arrays
 from phusong.coverage.models import find_model
 from phusong.coverage.mosaic import Mosaic, MosaicMaker
+from phusong.coverage.network import Base, Network, find_network
 from phusong.coverage.people_tiles import store_people
 from phusong.coverage.plan import missing_bytes
 from phusong.coverage.prepare import Prepared, Sources, prepare, read_sources
-from phusong.coverage.radio import Base, Network, Radio, compute_radio, find_network
+from phusong.coverage.radio import Radio, compute_radio
 from phusong.coverage.results import Results, current_run_id
 from phusong.coverage.run_tables import compute_tables, find_points
 from phusong.coverage.runs import Outcome, circumstances, publish

@@ -10,8 +10,8 @@ from phusong.coverage.cache import Cache
 from phusong.coverage.cache_limit import cache_limit_bytes, limit_warnings
 from phusong.coverage.levels import Levels
 from phusong.coverage.masts import Geometry, find_geometries
+from phusong.coverage.network import Network
 from phusong.coverage.prepare import Prepared, prepare
-from phusong.coverage.radio import Network
 from phusong.geodata.workspace import Workspace
 
 SAMPLE_US = 1.2  # measured cost of one pixel of one mast on one thread [µs], `scripts/bench`

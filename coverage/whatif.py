@@ -18,8 +18,9 @@ from phusong.coverage.ground import Population, read_population
 from phusong.coverage.levels import Levels
 from phusong.coverage.masts import find_geometries
 from phusong.coverage.memory import Memory
+from phusong.coverage.network import Base, Network, find_network
 from phusong.coverage.prepare import Prepared, Sources, prepare, read_sources
-from phusong.coverage.radio import Base, Network, Radio, compute_radio, find_network
+from phusong.coverage.radio import Radio, compute_radio
 from phusong.coverage.results import Results
 from phusong.coverage.run_tables import find_points
 from phusong.coverage.service import technology_groups

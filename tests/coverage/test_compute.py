@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pyproj import Transformer
 
-from phusong.coverage import radio
+from phusong.coverage import canvas
 from phusong.coverage.compute import compute
 from phusong.coverage.ground import allocate_people
 from phusong.coverage.plan import plan
@@ -152,7 +152,7 @@ def test_the_same_inputs_give_the_same_run_whatever_the_threads(copied):
 
 
 def test_tiles_that_go_into_the_store_early_make_the_same_run(copied, computed, monkeypatch):
-    monkeypatch.setattr(radio, "KEPT_TILES", 0)
+    monkeypatch.setattr(canvas, "KEPT_TILES", 0)
     shutil.rmtree(copied.runs_dir)
     shutil.rmtree(copied.store_dir)
     assert compute(copied, as_of=AS_OF).run_id == computed.run_id
