@@ -156,7 +156,7 @@ def print_heading(answer: "Answer", language: Language) -> None:
         f"lần tính {answer.run_id}, ngày {day}, bộ ngưỡng {answer.profile}, {answer.location_pct:g}% vị trí",
         language=language,
     )
-    for note in answer.notes:
+    for note in (*answer.notes, *filter(None, [answer.age_warning])):
         print_line(note.en, note.vi, language=language)
     print_line("", "", language=language)
 

@@ -1,19 +1,20 @@
 """The paths of our own answers under /v1."""
 
+from datetime import UTC, date, datetime
 from functools import partial
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from pydantic import BaseModel, FiniteFloat
+from pydantic import BaseModel, BeforeValidator, FiniteFloat
 
 from phusong.api import access_views as views
 from phusong.api import models
 from phusong.api.access import GuardedRoute, for_role
 from phusong.api.callers import caller_of
-from phusong.api.coverage_answer import coverage_listed, prepare_figures, unit_shape
+from phusong.api.coverage_answer import coverage_listed, level_of_unit, prepare_figures, unit_shape
 from phusong.api.description import BOX_PATTERN
-from phusong.api.formats import MEDIA_TYPES, OTHER_FORMS, Format, choose_format, send_listed
+from phusong.api.formats import MEDIA_TYPES, OTHER_FORMS, Format, Listed, choose_format, send_listed
 from phusong.api.point_answer import point_json
 from phusong.api.problems import declared
 from phusong.api.runs_answer import runs_answer
@@ -25,13 +26,36 @@ from phusong.geodata.errors import InputError
 Level = Literal["province", "district", "commune", "old_commune", "settlement"]
 YesNo = Literal["yes", "no", "unknown"]
 _BOX: Any = {"pattern": BOX_PATTERN, "examples": ["107.1,19,107.3,19.1"]}
-RunId = Annotated[str | None, Query(description="a run; the published one")]
 Form = Annotated[Format | None, Query(description="json, geojson or csv; what Accept ranks highest")]
+Technology = Annotated[
+    str | None,
+    BeforeValidator(lambda text: text and text.replace(" ", "+")),  # an unescaped + of "3G+4G" arrives as a space
+    Query(description="a technology, 3G+4G or any"),
+]
 Profile = Annotated[str | None, Query(description="a threshold profile; the run's first")]
 
 
 ERRORS = declared((400, 401, 403, 404, 409, 413, 422, 429, 500, 503))
 PLAIN_ERRORS = declared((400, 401, 403, 429, 500, 503))
+
+
+async def asked_run(
+    run: Annotated[str | None, Query(description="a run or a scenario; the published run")] = None,
+    as_of: Annotated[date | None, Query(description="a day: the newest published run for it, or before it")] = None,
+) -> str | None:
+    """The name of the run that a request asks for; None is the published one.
+
+    Raises
+    ------
+    InputError
+        Run and day are both given.
+    """
+    if run is not None and as_of is not None:
+        raise InputError("Give run or as_of, not both.", vi="Chỉ ghi run hoặc as_of, không ghi cả hai.")
+    return run if as_of is None else as_of.isoformat()
+
+
+RunId = Annotated[str | None, Depends(asked_run)]
 
 
 def answer_routes(runs: RunCache) -> APIRouter:
@@ -46,22 +70,41 @@ def answer_routes(runs: RunCache) -> APIRouter:
         request: Request,
         level: Level = "province",
         unit: str | None = None,
-        technology: str | None = None,
+        technology: Technology = None,
         operator: str | None = None,
         profile: Profile = None,
         run: RunId = None,
         f: Form = None,
     ) -> Response:
         """People, residential cells and settlements covered, per unit."""
-        if technology is not None:
-            technology = technology.replace(" ", "+")  # an unescaped + of "3G+4G" arrives as a space
-        answer = partial(
-            coverage_listed, level=level, unit=unit, technology=technology, operator=operator, profile=profile
-        )
         opened, public = await open_for(runs, request, run)
-        found, shapes = answer(opened, public=public), partial(unit_shape, opened)
-        columns = tuple(models.CoverageRow.model_fields)
-        return send_listed(found, choose_format(request, f), name="coverage", columns=columns, geometry_of=shapes)
+        found = coverage_listed(
+            opened, level=level, unit=unit, technology=technology, operator=operator, profile=profile, public=public
+        )
+        return _send_figures(opened, found, choose_format(request, f))
+
+    @router.get("/coverage/{code}", responses=listed, response_model=models.CoverageAnswer | views.PublicCoverageAnswer)
+    @for_role("public", kept="run")
+    async def unit_coverage(
+        request: Request,
+        code: Annotated[
+            str, Path(description="of a province, former district, commune or old commune", examples=["901"])
+        ],
+        day: Annotated[
+            date | None, Query(alias="date", description="day whose units and newest run are meant; today")
+        ] = None,
+        technology: Technology = None,
+        operator: str | None = None,
+        profile: Profile = None,
+        f: Form = None,
+    ) -> Response:
+        """People, residential cells and settlements covered, in one unit as it was on a day."""
+        opened, public = await open_for(runs, request, None if day is None else day.isoformat())
+        level = level_of_unit(opened, code, day or datetime.now(UTC).date())
+        found = coverage_listed(
+            opened, level=level, unit=code, technology=technology, operator=operator, profile=profile, public=public
+        )
+        return _send_figures(opened, found, choose_format(request, f))
 
     @router.get(
         "/settlements", responses=listed, response_model=models.SettlementsAnswer | views.PublicSettlementsAnswer
@@ -134,6 +177,11 @@ async def open_for(runs: RunCache, request: Request, run_id: str | None) -> tupl
     else:
         run = await run_in_threadpool(runs.run_for, caller, run_id)
     return run, not caller.sees_levels
+
+
+def _send_figures(run: ServedRun, found: Listed, form: Format) -> Response:
+    columns = tuple(models.CoverageRow.model_fields)
+    return send_listed(found, form, name="coverage", columns=columns, geometry_of=partial(unit_shape, run))
 
 
 def prepare(run: ServedRun) -> None:

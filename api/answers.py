@@ -1,6 +1,7 @@
 """What all answers share: which run, which profile, what they say of themselves, and names that are looked up."""
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, date, datetime
 from functools import partial
 from typing import Any
 
@@ -56,6 +57,7 @@ def heading(results: Results, profile: ThresholdProfile) -> dict[str, Any]:
         "run_id": results.run_id,
         "as_of": manifest["as_of"],
         "computed_at": manifest["created_at"],
+        **_data_age(manifest.get("imported_on", {}), stale_after_days=results.stale_after_days),
         "profile": profile.name,
         "profile_source": profile.source,
         "location_pct": profile.location_pct,
@@ -63,6 +65,19 @@ def heading(results: Results, profile: ThresholdProfile) -> dict[str, Any]:
         "warnings": [Text(**warning) for warning in manifest["warnings"]],
         "sources": [SourceNotice(**notice) for notice in manifest.get("sources", ())],
     }
+
+
+def _data_age(imported_on: dict[str, str], *, stale_after_days: int) -> dict[str, Any]:
+    if "stations" not in imported_on:
+        return {"data_on": imported_on}
+    day = date.fromisoformat(imported_on["stations"])
+    age_days = (datetime.now(UTC).date() - day).days
+    warning = Text(
+        en=f"The stations were imported {age_days} days ago, on {day}; import newer ones and compute.",
+        vi=f"Dữ liệu trạm đã nhập cách đây {age_days} ngày, ngày {day:%d/%m/%Y}; hãy nhập dữ liệu mới và tính lại.",
+    )
+    is_stale = age_days > stale_after_days
+    return {"data_on": imported_on, "data_age_days": age_days, "age_warning": warning if is_stale else None}
 
 
 def plain_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -140,9 +155,9 @@ def require_known(what: str, what_vi: str, name: str, known: Iterable[str]) -> N
 
 
 def unknown_name(what: str, what_vi: str, name: str, known: Sequence[str]) -> UnknownNameError:
-    """The error of a name that is not among those known."""
+    """The error of a name that is not among those known; they are listed, unless none is given."""
     some = ", ".join(known[:LISTED_NAMES]) + (", …" if len(known) > LISTED_NAMES else "")
+    there_is, there_is_vi = (f"; there is: {some}", f"; hiện có: {some}") if known else ("", "")
     return UnknownNameError(
-        f"There is no {what} {name!r} here; there is: {some or 'none'}.",
-        vi=f"Không có {what_vi} {name!r}; hiện có: {some or 'không có gì'}.",
+        f"There is no {what} {name!r} here{there_is}.", vi=f"Không có {what_vi} {name!r}{there_is_vi}."
     )

@@ -30,7 +30,7 @@ PUBLIC = b"public, no-cache"  # kept, and asked for again each time
 PRIVATE = b"private, no-store"
 TAG = "phusong.tag"  # of the answer, in the scope of its request
 Kept = Literal["no", "run", "runs", "layers", "file"]
-RUN_NAMES = ("run", "run_id", "run_a", "run_b")  # parameters that name a run
+RUN_NAMES = ("run", "run_id", "run_a", "run_b", "as_of", "date")  # parameters that name a run
 WHOLE = (200, 204, 206)
 
 

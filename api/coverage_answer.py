@@ -1,11 +1,12 @@
 """Figures per unit as answers."""
 
+from datetime import date
 from typing import Any
 
 from pydantic_core import to_json
 from shapely.geometry import mapping
 
-from phusong.api.answers import definitions_of, find_profile, model_error, require_known
+from phusong.api.answers import definitions_of, find_profile, model_error, require_known, unknown_name
 from phusong.api.figure_rows import FigureRows
 from phusong.api.formats import Listed
 from phusong.api.models import CoverageAnswer, CoverageRow, Text
@@ -15,10 +16,12 @@ from phusong.api.unit_figures import settlement_figures, state_figures
 from phusong.coverage.results import Results
 from phusong.coverage.service import ANY, technology_groups
 from phusong.coverage.settlements import STATE_LEVELS
+from phusong.coverage.units import LEVELS as UNIT_LEVELS
+from phusong.geodata.admin_units import CHANGE
 from phusong.geodata.errors import InputError
 from phusong.geodata.settings import ThresholdProfile
 
-LEVELS = ("province", "district", "commune", "old_commune", "settlement")
+LEVELS = (*UNIT_LEVELS, "settlement")
 
 
 def coverage_listed(
@@ -79,6 +82,23 @@ def coverage_listed(
     ]
     heading = run.heading_json(thresholds, lambda: _definitions(results), of="coverage", public=public)
     return Listed(b'%s,"level":%s' % (heading, to_json(level)), chosen)
+
+
+def level_of_unit(run: ServedRun, code: str, day: date) -> str:
+    """Level of the unit of a code on a day: an old code means the unit of then, and the old unit from then on.
+
+    Raises
+    ------
+    UnknownNameError
+        There was no such unit.
+    """
+    was_before = day < CHANGE <= date.fromisoformat(run.results.manifest["as_of"])
+    levels = [level for level in UNIT_LEVELS if not (was_before and level == "commune")]
+    (rows,) = _unit_rows(run)
+    for level in levels:
+        if rows.has_unit(level, code):
+            return level
+    raise unknown_name("unit", "đơn vị", code, [])
 
 
 def coverage_answer(run: ServedRun, **query: str | None) -> CoverageAnswer:

@@ -8,10 +8,9 @@ from phusong.coverage.service import ANY
 from phusong.geodata.errors import InputError
 from phusong.geodata.names import sort_key
 from phusong.maps.documents import INDICATOR_WORDS
-from phusong.maps.path_text import say
 from phusong.maps.reason_text import reason_words
 from phusong.maps.share_figure import Bar, BarGroup, render_shares_svg
-from phusong.maps.text import Language, format_date
+from phusong.maps.text import Language, format_date, say
 
 
 def render_coverage_svg(answer: CoverageAnswer, name: str, language: Language) -> str:

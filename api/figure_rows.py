@@ -47,6 +47,10 @@ class FigureRows:
             positions.setdefault(unit, []).append(position)
         return {unit: np.array(found, dtype=np.int64) for unit, found in positions.items()}
 
+    def has_unit(self, level: str, unit: str) -> bool:
+        """Whether a level has a unit."""
+        return bool(unit) and len(self._of(level, unit)) > 0
+
     def require_unit(self, level: str, unit: str) -> None:
         """Refuse a unit that the level does not have.
 
@@ -55,7 +59,7 @@ class FigureRows:
         UnknownNameError
             The level has no such unit, or no units.
         """
-        if unit and len(self._of(level, unit)):
+        if self.has_unit(level, unit):
             return
         of_level = self._of(level, None)
         units = sorted(set(self._units[of_level]) - {""})

@@ -35,6 +35,11 @@ class Answer(BaseModel):
     run_id: str = Field(description="run the answer is read from")
     as_of: date = Field(description="date the answer is for")
     computed_at: str = Field(description="when the run was computed, UTC")
+    data_on: dict[str, date] = Field(default_factory=dict, description="day each layer was imported before it, UTC")
+    data_age_days: int | None = Field(
+        None, description="days since its stations were imported [d]; null where they were not imported from a file"
+    )
+    age_warning: Text | None = Field(None, description="where that is longer ago than the service's settings allow")
     profile: str = Field(description="threshold profile")
     profile_source: str = Field(description="where its thresholds come from")
     location_pct: float = Field(description="share of places that must meet a threshold [%]")

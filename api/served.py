@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Hashable, Sequence
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from phusong.api.access_views import public_view, require_open, unknown_run
@@ -77,7 +78,7 @@ class ServedRun:
             answer = Answer(**described, definitions=definitions())
             return (public_view(answer) if public else answer).model_dump_json().encode()[:-1]
 
-        return self.keep(("heading", of, profile.name, public), make)
+        return self.keep(("heading", of, profile.name, public, datetime.now(UTC).date()), make)  # it says an age
 
 
 class RunCache:

@@ -16,9 +16,10 @@ from pyproj import Transformer
 
 from phusong.coverage.antenna import read_patterns
 from phusong.coverage.link import reference_signal
+from phusong.coverage.missing_figures import NEEDS_DISTRICTS
 from phusong.coverage.propagation.errors import OutOfValidityError
 from phusong.coverage.stations import eligible_stations, parse_stations
-from phusong.coverage.units import NEEDS_DISTRICTS, OUTSIDE, UnitIndex, build_units
+from phusong.coverage.units import OUTSIDE, UnitIndex, build_units
 from phusong.geodata.crosswalks import check_crosswalk
 from phusong.geodata.errors import PhusongError
 from phusong.geodata.rasters import clutter_height

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from phusong.coverage.missing_figures import NEEDS_NEW_RUNS
 from phusong.coverage.people_tiles import TAGS
 from phusong.coverage.results import Results
 from phusong.coverage.units import LEVELS, OUTSIDE, IntArray
-
-NEEDS_NEW_RUNS = "needs two runs of this version: compute them again"
 
 Runs = tuple[Results, Results]
 

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from phusong.coverage.missing_figures import NEEDS_POLYGON, NO_CONNECTED, NO_FIBRE, NO_HOUSEHOLDS, NO_THRESHOLD
 from phusong.coverage.observed import NO, UNKNOWN, YES
 from phusong.coverage.people import (
     MICRO,
@@ -37,7 +38,7 @@ from phusong.coverage.service import (
 )
 from phusong.coverage.settlements import rows_of_units
 from phusong.coverage.tally import SHIFTS, PlotTally, Tally
-from phusong.coverage.units import NEEDS_POLYGON, OUTSIDE, IntArray, UnitIndex
+from phusong.coverage.units import OUTSIDE, IntArray, UnitIndex
 from phusong.geodata.settings import Settings, ThresholdProfile
 
 NUMBERS = ("numerator", "denominator", "share", "low", "high")
@@ -50,10 +51,6 @@ LABELS = ("technology", "operator", "profile", "indicator", "service")
 OF_SETTLEMENTS = (
     "settlements", "power:settlements", "broadband:settlements", "households_passed", "households_connected",
 )  # fmt: skip
-NO_FIBRE = "needs the layer fibre_endpoints"
-NO_HOUSEHOLDS = "needs households of the settlements"
-NO_CONNECTED = "needs observations of households_connected"
-NO_THRESHOLD = "the profile has no threshold for this technology"
 
 LOW, COMPUTED, HIGH = range(3)  # shifts of the field
 SERVICES = (("weak", WEAK), ("good", GOOD))

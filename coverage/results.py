@@ -1,5 +1,6 @@
 """Published runs read back: which there are, which is current, and what one answers."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from typing import Any, BinaryIO, TypeVar
@@ -31,6 +32,7 @@ from phusong.geodata.settings import ThresholdProfile, UplinkSettings
 from phusong.geodata.workspace import Workspace
 
 T = TypeVar("T")
+DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 def list_runs(workspace: Workspace) -> list[dict[str, Any]]:
@@ -53,7 +55,10 @@ def scenario_run_id(workspace: Workspace, scenario: str) -> str | None:
 
 
 def find_run(workspace: Workspace, run_id: str | None = None) -> str:
-    """Id of a run: by itself, "current" or None for the published one, or the newest of the scenario of that name.
+    """Id of a run: by itself, "current" or None for the published one, the newest of a scenario, or that of a day.
+
+    A day as YYYY-MM-DD stands for the newest published run for that day, else for the last day before of which there is
+    one.
 
     Raises
     ------
@@ -68,7 +73,7 @@ def find_run(workspace: Workspace, run_id: str | None = None) -> str:
             vi=f"chưa có lần tính nào được công bố; hãy chạy `phusong compute {workspace.path}`",
         )
     if wanted not in known:
-        wanted = scenario_run_id(workspace, wanted) or wanted
+        wanted = scenario_run_id(workspace, wanted) or _run_id_of_day(workspace, wanted) or wanted
     if wanted not in known:
         names = ", ".join(sorted(known)) or "none"
         raise UnknownNameError(
@@ -78,6 +83,14 @@ def find_run(workspace: Workspace, run_id: str | None = None) -> str:
     return wanted
 
 
+def _run_id_of_day(workspace: Workspace, day: str) -> str | None:
+    if not DAY.fullmatch(day):
+        return None
+    before = [run for run in list_runs(workspace) if run.get("scenario") is None and run["as_of"] <= day]
+    newest = max(before, key=lambda run: (run["as_of"], run["is_current"], run["created_at"]), default=None)
+    return None if newest is None else str(newest["run_id"])
+
+
 class Results:
     """Reader of one run. Tables are read once, rasters at every call."""
 
@@ -85,6 +98,7 @@ class Results:
         self.run_id = run_id
         self._store = open_run_store(workspace)
         self.store_dir = workspace.store_dir
+        self.stale_after_days = workspace.settings.service.stale_after_days
         self.manifest = self._store.manifest(run_id)
         grid = self.manifest["grid"]
         self.grid = Grid(grid["crs"], Affine(*grid["transform"]), (grid["shape"][0], grid["shape"][1]))

@@ -85,7 +85,7 @@ def publish(workspace: Workspace, outcome: Outcome) -> str:
         identity = _identity(outcome, layers, tables)
         run_id = hashlib.sha256(_canonical_json(identity).encode()).hexdigest()[:16]
         manifest = _manifest(run_id, outcome, identity, layers=layers, tables=tables)
-        manifest["sources"] = notices(workspace.path)
+        manifest |= {"sources": notices(workspace.path), "imported_on": workspace.imported_on()}
         flush(workspace.store_dir)
         open_run_store(workspace).publish(aside, manifest, contents, make_current=outcome.scenario is None)
     return run_id

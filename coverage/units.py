@@ -20,6 +20,7 @@ from rasterio.features import rasterize
 from shapely.geometry.base import BaseGeometry
 
 from phusong.coverage.cache import content_key
+from phusong.coverage.missing_figures import NEEDS_DISTRICTS, NEEDS_OLD_POLYGONS, NEEDS_POLYGON
 from phusong.geodata.admin_units import CHANGE
 from phusong.geodata.crosswalks import former_name, national_crosswalk
 from phusong.geodata.errors import InputError, MissingLayerError
@@ -31,9 +32,6 @@ Unite = Callable[[gpd.GeoSeries, IntArray, int], list[BaseGeometry]]
 
 LEVELS = ("province", "district", "commune", "old_commune")
 OUTSIDE = -1
-NEEDS_OLD_POLYGONS = "needs polygons of the old communes"
-NEEDS_POLYGON = "needs the polygon of the unit"
-NEEDS_DISTRICTS = "needs one former district for every commune (district_code, or a crosswalk)"
 
 
 @dataclass(frozen=True, eq=False)

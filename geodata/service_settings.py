@@ -50,7 +50,8 @@ class ServiceSettings(Section):
 
     Headers of a proxy are believed only where it calls from one of `trusted_proxies` (addresses or networks).
     `rate_public` is how often one address may ask, `rate_known` one key or session; `public_url` is the address of the
-    service as browsers see it; an audit log and keys that ended are kept for `kept_days`.
+    service as browsers see it; an audit log and keys that ended are kept for `kept_days`. Answers from stations
+    imported more than `stale_after_days` ago say so.
     """
 
     trusted_proxies: tuple[pydantic.IPvAnyNetwork, ...] = ()
@@ -60,3 +61,4 @@ class ServiceSettings(Section):
     sign_in: SignIn | None = None
     kept_days: Annotated[int, Ge(30), Le(36500)] = 730
     open_data: OpenData | None = None
+    stale_after_days: Annotated[int, Ge(1), Le(36500)] = 180

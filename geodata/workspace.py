@@ -141,6 +141,12 @@ class Workspace:
         """Folder of the original files and their reports."""
         return self.path / "imports"
 
+    def imported_on(self) -> dict[str, str]:
+        """Day of the last import of each layer, UTC, as YYYY-MM-DD."""
+        names = sorted(path.name for path in self.imports_dir.glob("[0-9]*T*Z-*"))
+        days = (name.split("-", 1) for name in names)
+        return {layer: f"{day[:4]}-{day[4:6]}-{day[6:8]}" for day, layer in days}
+
     @cached_property
     def layer_store(self) -> LayerStore:
         """Where the vector layers are kept."""

@@ -17,8 +17,7 @@ from phusong.geodata.names import sort_key
 from phusong.geodata.settings import Target, ThresholdProfile
 from phusong.geodata.workspace import Workspace
 from phusong.maps.data import published_settlements
-from phusong.maps.path_text import Words, say
-from phusong.maps.text import Language, format_date, format_share, round_count
+from phusong.maps.text import Language, Words, format_date, format_share, round_count, say
 from phusong.maps.uncovered_text import CAUSE_WORDS, FUNDING_WORDS, format_quarter
 
 Cell = str | int | None

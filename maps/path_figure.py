@@ -21,11 +21,10 @@ from phusong.maps.path_text import (
     path_sections,
     path_subtitle,
     path_title,
-    say,
 )
 from phusong.maps.pictures import CLASS_PALETTE
 from phusong.maps.svg import FONT, GREY, INK, RULE, draw_text, round_ticks
-from phusong.maps.text import Language, format_number
+from phusong.maps.text import Language, format_number, say
 
 WIDTH, PLOT_TOP, PLOT_BOTTOM, LEFT, RIGHT = 860.0, 122.0, 400.0, 66.0, 840.0
 MARGIN, TABLE_TOP, ROW_HEIGHT, COLUMN_GAP = 20.0, 472.0, 20.0, 24.0

@@ -5,9 +5,7 @@ from typing import NamedTuple
 from phusong.coverage.path_geometry import Sight
 from phusong.coverage.path_level import IndoorLevel
 from phusong.coverage.profile import PathExplanation
-from phusong.maps.text import Language, format_number
-
-Words = tuple[str, str]  # English, Vietnamese
+from phusong.maps.text import Language, Words, format_number, say
 
 AT_A_SETTLEMENT_KM = 0.05
 SIGHT_WORDS: dict[Sight, Words] = {
@@ -107,11 +105,6 @@ def obstacle_sentence(found: PathExplanation, language: Language) -> str:
 def path_sections(found: PathExplanation, language: Language) -> list[Section]:
     """The loss, the level and the answer, each a small table whose rows lead to its sums."""
     return [_loss(found, language), _level(found, language), _answer(found, language)]
-
-
-def say(words: Words, language: Language) -> str:
-    """One of two languages."""
-    return words[1] if language == "vi" else words[0]
 
 
 def _loss(found: PathExplanation, language: Language) -> Section:

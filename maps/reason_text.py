@@ -2,10 +2,17 @@
 
 import re
 
-from phusong.coverage.diff_units import NEEDS_NEW_RUNS
-from phusong.coverage.figures import NO_CONNECTED, NO_FIBRE, NO_HOUSEHOLDS, NO_THRESHOLD
-from phusong.coverage.units import NEEDS_DISTRICTS, NEEDS_OLD_POLYGONS, NEEDS_POLYGON
-from phusong.maps.path_text import Words
+from phusong.coverage.missing_figures import (
+    NEEDS_DISTRICTS,
+    NEEDS_NEW_RUNS,
+    NEEDS_OLD_POLYGONS,
+    NEEDS_POLYGON,
+    NO_CONNECTED,
+    NO_FIBRE,
+    NO_HOUSEHOLDS,
+    NO_THRESHOLD,
+)
+from phusong.maps.text import Words
 
 _VIETNAMESE = {
     NEEDS_OLD_POLYGONS: "cần ranh giới các xã cũ",

@@ -1,9 +1,8 @@
 """The report as a PDF: A4, the font embedded, heads repeated on every page, pages numbered."""
 
 from phusong.maps.documents import Cell, Report, Table
-from phusong.maps.path_text import say
 from phusong.maps.pdf import PAGE_STYLE, escape_text, html_to_pdf
-from phusong.maps.text import Language, format_count
+from phusong.maps.text import Language, format_count, say
 
 _STYLE = (
     PAGE_STYLE

@@ -13,8 +13,7 @@ from phusong.geodata.cells import safe_cell
 from phusong.maps.decree30 import FONT
 from phusong.maps.documents import Cell, Report, Table
 from phusong.maps.office_files import save_workbook
-from phusong.maps.path_text import say
-from phusong.maps.text import visible_text
+from phusong.maps.text import say, visible_text
 
 _HEAD_ROW = 4
 _LINE_HEIGHT_PT = 16.0

@@ -7,9 +7,8 @@ import numpy as np
 
 from phusong.coverage.model_validation import ALL, ErrorStatistics, Validation
 from phusong.geodata.settings import ThresholdProfile
-from phusong.maps.path_text import say
 from phusong.maps.svg import FONT, GREY, INK, RULE, draw_text, round_ticks
-from phusong.maps.text import Language, format_count, format_number
+from phusong.maps.text import Language, format_count, format_number, say
 
 WIDTH, SIDE, LEFT, TOP, MARGIN, ROW = 860.0, 480.0, 80.0, 70.0, 20.0, 19.0
 COLOURS = {"2G": "#7a5195", "3G": "#d1700b", "4G": "#1f6fb5", "5G": "#2f8f4e"}

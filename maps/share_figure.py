@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from phusong.maps.path_text import Words, say
 from phusong.maps.svg import FONT, GREY, INK, RULE, draw_text
-from phusong.maps.text import Language, format_count, format_share, visible_text
+from phusong.maps.text import Language, Words, format_count, format_share, say, visible_text
 
 WIDTH, MARGIN, LABEL, RIGHT, ROW, BAR, HEAD = 960.0, 30.0, 250.0, 640.0, 27.0, 17.0, 40.0
 _TOP = 100.0

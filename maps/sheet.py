@@ -16,9 +16,9 @@ from phusong.geodata.errors import AmbiguousNameError, UnknownNameError
 from phusong.geodata.names import name_key
 from phusong.geodata.workspace import Workspace
 from phusong.maps.documents import state_word
-from phusong.maps.path_text import obstacle_sentence, say
+from phusong.maps.path_text import obstacle_sentence
 from phusong.maps.sheet_text import BODY
-from phusong.maps.text import format_count, format_date, format_number
+from phusong.maps.text import format_count, format_date, format_number, say
 from phusong.maps.uncovered_text import CAUSE_WORDS, FUNDING_WORDS, SIGHT_SHORT, format_quarter
 
 STATION_HEADS = (

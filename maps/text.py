@@ -11,6 +11,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Literal
 
 Language = Literal["vi", "en"]
+Words = tuple[str, str]  # English, Vietnamese
 
 _SCRIPT_ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
@@ -110,3 +111,8 @@ def json_for_script(value: object) -> str:
 
 def _localise(text: str, language: Language) -> str:
     return text.translate(str.maketrans(",.", ".,")) if language == "vi" else text
+
+
+def say(words: Words, language: Language) -> str:
+    """One of two languages."""
+    return words[1] if language == "vi" else words[0]

@@ -9,8 +9,8 @@ import numpy as np
 from phusong.coverage.path_geometry import Sight
 from phusong.coverage.profile import PathExplanation
 from phusong.coverage.uncovered import Cause, Funding, Uncovered
-from phusong.maps.path_text import Words, obstacle_sentence
-from phusong.maps.text import Language
+from phusong.maps.path_text import obstacle_sentence
+from phusong.maps.text import Language, Words
 
 CAUSE_WORDS: dict[Cause, Words] = {
     "no_position": ("The position is not known: not computed.", "Chưa có tọa độ, chưa tính được."),

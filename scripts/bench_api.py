@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import morecantile
+
 from phusong.api.access_store import AccessStore
 from phusong.api.keys import Keys
 from phusong.coverage.results import Results
@@ -31,11 +33,13 @@ CONNECTIONS = 8
 WARM_UP_S, MEASURED_S = 2.0, 8.0
 MOST = 40_000  # requests prepared for a measurement
 KNOWN = 1000  # answers that a caller has already
-LIMITS = {"p99_ms": 30.0, "requests_per_s": 500.0, "not_modified_per_s": 1500.0}
+LIMITS = {"p99_ms": 30.0, "requests_per_s": 500.0, "not_modified_per_s": 1500.0, "tile_p95_ms": 60.0}
+ZOOMS = 7, 15
 MIXED, SAMPLED = 100_000, 5_000
 MEMORY_LIMIT_MB = 1073.7
-MIX = {"coverage": 25, "settlements": 25, "point": 40, "settlement": 5, "points": 3, "profile": 2}
+MIX = {"coverage": 25, "settlements": 25, "point": 35, "tile": 5, "settlement": 5, "points": 3, "profile": 2}
 
+WEB_MERCATOR = morecantile.tms.get("WebMercatorQuad")
 _TAG = re.compile(rb"etag: (\S+)", re.IGNORECASE)
 Query = Callable[[random.Random], str]
 
@@ -79,6 +83,8 @@ def measure_api(folder: Path) -> dict[str, Any]:
             if name in ("coverage", "settlements", "point"):
                 found[name] = _throughput(served, query)
                 found[f"{name}_not_modified"] = _not_modified(served, query)
+            elif name == "tile":
+                found[name] = _tiles(served, query)
         found["server_memory_mb"] = served.memory_mb()
     return found
 
@@ -89,7 +95,7 @@ def measure_memory(folder: Path, *, requests: int = MIXED) -> dict[str, Any]:
         mixed = _mixed(served, Results.open(Workspace.open(folder)))
         sampled = []
         for _ in range(requests // SAMPLED):
-            Load(itertools.islice(mixed, SAMPLED), expected=(b"200", b"304", b"404", b"422")).run(
+            Load(itertools.islice(mixed, SAMPLED), expected=(b"200", b"204", b"304", b"404", b"422")).run(
                 served.port, connections=CONNECTIONS
             )
             sampled.append(served.memory_mb())
@@ -109,7 +115,7 @@ def queries(results: Results) -> dict[str, Query]:
     ids = list(results.settlements["settlement_id"].astype(str))
     technologies = [None, "any", "3G+4G", *results.technologies]
     operators = [None, *results.operators]
-    west, south, east, north = results.units("province").total_bounds
+    west, south, east, north = bounds = results.units("province").total_bounds
     stations = list(results.stations["station_id"].astype(str))
 
     def coverage(rng: random.Random) -> str:
@@ -123,6 +129,8 @@ def queries(results: Results) -> dict[str, Query]:
         asked = {"sort": rng.choice(["commune", "name", "population"]), "limit": 100, "after": rng.choice([None, *ids])}
         asked |= {"power": rng.choice([None, None, "yes"]), "broadband": rng.choice([None, None, "yes", "no"])}
         asked |= {"uncertain": rng.choice([None, None, "yes", "no"])}
+        wider = [round(edge + sign * rng.random(), 3) for edge, sign in zip(bounds, (-1, -1, 1, 1), strict=True)]
+        asked |= {"bbox": rng.choice([None, ",".join(map(str, wider))])}
         return "/v1/settlements?" + _encoded(asked)
 
     def place(rng: random.Random) -> tuple[float, float]:
@@ -136,7 +144,12 @@ def queries(results: Results) -> dict[str, Query]:
         lon, lat = place(rng)
         return "/v1/profile?" + _encoded({"from": rng.choice(stations), "to": f"{lon},{lat}"})
 
+    def tile(rng: random.Random) -> str:
+        found = WEB_MERCATOR.tile(*place(rng), rng.randint(*ZOOMS))
+        return f"/tiles/current/{rng.choice(technologies[1:])}/{found.z}/{found.x}/{found.y}"
+
     return {
+        "tile": tile,
         "coverage": coverage,
         "settlements": settlements,
         "point": point,
@@ -172,6 +185,14 @@ def _throughput(served: Served, query: Query) -> dict[str, Any]:
     found["server_processor_ms"] = round(1e3 * (served.processor_s() - before_s) / count, 3)
     found["within_limits"] = found["p99_ms"] <= LIMITS["p99_ms"] and found["requests_per_s"] >= LIMITS["requests_per_s"]
     return found
+
+
+def _tiles(served: Served, query: Query) -> dict[str, Any]:
+    """Tiles that nobody asked for before, the first of each raster among them."""
+    asked = list(dict.fromkeys(_distinct(query)))
+    load = Load((served.request(path) for path in asked), MEASURED_S, expected=(b"200", b"204"))
+    found = load.run(served.port, connections=CONNECTIONS).figures()
+    return found | {"within_limits": found["p95_ms"] <= LIMITS["tile_p95_ms"]}
 
 
 def _not_modified(served: Served, query: Query) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from hypothesis.extra import numpy as arrays
 from shapely.geometry import box
 
 from phusong.coverage.dictionary import DATA_DICTIONARY
-from phusong.coverage.figures import NO_CONNECTED, NO_FIBRE, NO_THRESHOLD, compute_figures
+from phusong.coverage.figures import compute_figures
+from phusong.coverage.missing_figures import NEEDS_OLD_POLYGONS, NO_CONNECTED, NO_FIBRE, NO_THRESHOLD
 from phusong.coverage.people import (
     MICRO,
     classify_cells,
@@ -22,7 +23,7 @@ from phusong.coverage.people import (
 from phusong.coverage.service import station_sigma_db
 from phusong.coverage.settlements import compute_place_table, compute_settlement_table
 from phusong.coverage.tally import make_rules
-from phusong.coverage.units import NEEDS_OLD_POLYGONS, build_units
+from phusong.coverage.units import build_units
 from phusong.coverage.uplink import level_floor_dbm
 from phusong.geodata.grid import Grid
 from phusong.geodata.settings import Threshold, default_settings

@@ -7,7 +7,8 @@ import pytest
 from affine import Affine
 from shapely.geometry import Point, box
 
-from phusong.coverage.units import NEEDS_DISTRICTS, NEEDS_OLD_POLYGONS, OUTSIDE, build_units
+from phusong.coverage.missing_figures import NEEDS_DISTRICTS, NEEDS_OLD_POLYGONS
+from phusong.coverage.units import OUTSIDE, build_units
 from phusong.geodata.errors import InputError, MissingLayerError
 from phusong.geodata.grid import Grid
 

@@ -2,7 +2,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from phusong.coverage import figures, units
+from phusong.coverage import missing_figures
 from phusong.maps.path_png import print_png
 from phusong.maps.reason_text import reason_words
 from phusong.maps.share_figure import Bar, BarGroup, render_shares_svg
@@ -10,7 +10,7 @@ from tests.chromium import HOSTILE
 
 BARS = (
     Bar("4G", 856_321.4, 700_000.0, 876_535.0),
-    Bar("5G", None, None, None, reason_words(figures.NO_THRESHOLD)),
+    Bar("5G", None, None, None, reason_words(missing_figures.NO_THRESHOLD)),
     Bar("3G", 0.0, 0.0, 0.0),
 )
 
@@ -38,12 +38,7 @@ def test_names_in_a_chart_are_text(text):
     assert any(shown.startswith(text[:12]) for shown in words(svg))
 
 
-REASONS = [
-    text
-    for module in (figures, units)
-    for name, text in vars(module).items()
-    if name.startswith(("NO_", "NEEDS_")) and isinstance(text, str)
-]
+REASONS = [text for name, text in vars(missing_figures).items() if name.startswith(("NO_", "NEEDS_"))]
 
 
 @pytest.mark.parametrize("reason", [*REASONS, "left out TM001: 12 connected of 10 households"])
@@ -54,5 +49,5 @@ def test_every_reason_of_a_run_has_vietnamese_words(reason):
 
 
 def test_reasons_together_are_told_together():
-    both = f"{figures.NO_CONNECTED}; left out TM001: 12 connected of 10 households"
+    both = f"{missing_figures.NO_CONNECTED}; left out TM001: 12 connected of 10 households"
     assert reason_words(both)[1].endswith("; bỏ qua TM001: 12 hộ kết nối trên 10 hộ")

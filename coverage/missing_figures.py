@@ -1,0 +1,10 @@
+"""Why a figure or a unit has no answer, as tables and answers say it."""
+
+NEEDS_DISTRICTS = "needs one former district for every commune (district_code, or a crosswalk)"
+NEEDS_NEW_RUNS = "needs two runs of this version: compute them again"
+NEEDS_OLD_POLYGONS = "needs polygons of the old communes"
+NEEDS_POLYGON = "needs the polygon of the unit"
+NO_CONNECTED = "needs observations of households_connected"
+NO_FIBRE = "needs the layer fibre_endpoints"
+NO_HOUSEHOLDS = "needs households of the settlements"
+NO_THRESHOLD = "the profile has no threshold for this technology"
