@@ -1,6 +1,5 @@
 """The command serve: one web process, or several that share a port."""
 
-import ctypes
 import gc
 import os
 import socket
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 SHUTDOWN_S = 30  # what is being answered at the end of the service is answered
-MMAP_THRESHOLD = -3  # M_MMAP_THRESHOLD of malloc.h
+HEAPS = 2  # Python's lock lets one thread at a time take memory, and kernels another
 STARTED_S = 120  # a web process that does not answer its parent for so long is replaced
 SERVED_FOLDER = "PHUSONG_SERVED_FOLDER"
 SERVED_TO_ALL = "PHUSONG_SERVED_TO_ALL"
@@ -74,18 +73,12 @@ def serve(
 def app_to_serve() -> "FastAPI":
     """Make the service in a web process; what it serves stands in its environment."""
     from phusong.api.app import create_app
+    from phusong.coverage.memory import give_back_large_arrays
 
-    _return_memory()
+    give_back_large_arrays(heaps=HEAPS)
     return create_app(
         os.environ[SERVED_FOLDER], access_control=not os.environ[SERVED_TO_ALL], opened=_spare_the_collector
     )
-
-
-def _return_memory() -> None:
-    """Let arrays from 1 MiB on go back to the system when they are freed, where the C library is glibc (mallopt(3))."""
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(MMAP_THRESHOLD, 2**20)
 
 
 def _spare_the_collector() -> None:

@@ -13,7 +13,7 @@ from phusong.api.models import Answer, Text
 from phusong.api.prepared_cache import PreparedCache
 from phusong.coverage.point import PointReader
 from phusong.coverage.results import Results
-from phusong.coverage.run_stores import FolderRuns, open_run_store
+from phusong.coverage.run_stores import CURRENT, FolderRuns, open_run_store
 from phusong.geodata.errors import BusyError, UnknownNameError
 from phusong.geodata.settings import ThresholdProfile
 from phusong.geodata.workspace import Workspace
@@ -126,8 +126,7 @@ class RunCache:
         UnknownNameError
             There is no run of that id.
         """
-        wanted = run_id or self._store.current_id()
-        return self._runs.get(wanted or "") or self._open(wanted)
+        return self._runs.get(self._named(run_id) or "") or self._open(run_id)
 
     def run_for(self, caller: Caller, run_id: str | None = None) -> ServedRun:
         """The run asked for; those who see classes only learn nothing of scenarios, nor which runs there are.
@@ -152,7 +151,11 @@ class RunCache:
         """Whether `run_for` opens no run and asks no database."""
         if not isinstance(self._store, FolderRuns):
             return False
-        return (run_id or self._store.current_id()) in self._runs
+        return self._named(run_id) in self._runs
+
+    def _named(self, run_id: str | None) -> str | None:
+        """The id that a name stands for, as far as that is known without looking at runs."""
+        return self._store.current_id() if run_id in (None, CURRENT) else run_id
 
     def _open(self, run_id: str | None) -> ServedRun:
         with self._lock:

@@ -5,7 +5,6 @@ Each part is a pure function of the files and settings it is made from, kept in 
 
 import hashlib
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import pairwise
 from typing import Any, NamedTuple, Protocol
 
@@ -43,13 +42,24 @@ Digests = npt.NDArray[np.uint8]  # [block row, block column, HASH_BYTES]
 
 
 class GroundPart(NamedTuple):
-    """The ground of a part of the analysis grid; `clutter_m` is the representative height of the land cover [m]."""
+    """The ground of a part of the analysis grid."""
 
     terrain: Raster
     clutter: Raster
-    clutter_m: Raster
     zone: Raster
     wanted: Raster
+    clutter_height_m: dict[str, float]
+
+    @property
+    def clutter_m(self) -> Raster:
+        """Representative height of the land cover [m], looked up anew.
+
+        Raises
+        ------
+        InputError
+            A land-cover code has no height.
+        """
+        return clutter_height(self.clutter, self.clutter_height_m)
 
 
 class GroundSource(Protocol):
@@ -85,53 +95,17 @@ class Ground:
     digests: tuple[Digests, Digests]
     key: str
 
-    @property
-    def clutter_m(self) -> Raster:
-        """Representative height of the land cover [m]."""
-        return Raster(self._heights.at(Box(0, 0, *self.clutter.grid.shape)), self.clutter.grid, None, "m")
-
     def part(self, box: Box) -> GroundPart:
-        """The ground of a box, which shares the memory of the whole.
-
-        Raises
-        ------
-        InputError
-            A land-cover code of the squares that it meets has no height.
-        """
+        """The ground of a box, which shares the memory of the whole."""
         grid = self.terrain.grid.window(box.top, box.left, (box.bottom - box.top, box.right - box.left))
         terrain, clutter, zone, wanted = (
             Raster(raster.values[box.slices], grid) for raster in (self.terrain, self.clutter, self.zone, self.wanted)
         )
-        return GroundPart(terrain, clutter, Raster(self._heights.at(box), grid), zone, wanted)
-
-    @cached_property
-    def _heights(self) -> "_Heights":
-        return _Heights(self.clutter, self.clutter_height_m)
+        return GroundPart(terrain, clutter, zone, wanted, self.clutter_height_m)
 
     def hash_window(self, rows: slice, cols: slice) -> str:
         """Hash of the squares that a window touches."""
         return hash_squares(self.clutter_height_m, self.digests, rows, cols)
-
-
-class _Heights:
-    """Representative heights of the land cover [m], looked up in each square of `BLOCK_PX` when it is first met."""
-
-    def __init__(self, clutter: Raster, table: dict[str, float]) -> None:
-        self._clutter, self._table = clutter, table
-        self._values = np.empty(clutter.grid.shape, np.float32)
-        self._known = np.zeros([-(-size // BLOCK_PX) for size in clutter.grid.shape], np.bool_)
-
-    def at(self, box: Box) -> npt.NDArray[np.float32]:
-        """Heights of a box `[y, x]`."""
-        top, left = box.top // BLOCK_PX, box.left // BLOCK_PX
-        met = self._known[top : -(-box.bottom // BLOCK_PX), left : -(-box.right // BLOCK_PX)]
-        for down, across in np.argwhere(~met).tolist():
-            row, col = (top + down) * BLOCK_PX, (left + across) * BLOCK_PX
-            codes = self._clutter.values[row : row + BLOCK_PX, col : col + BLOCK_PX]
-            heights = clutter_height(Raster(codes, self._clutter.grid.window(row, col, codes.shape)), self._table)
-            self._values[row : row + BLOCK_PX, col : col + BLOCK_PX] = heights.values
-            met[down, across] = True  # two threads may look up one square: they find the same
-        return self._values[box.slices]
 
 
 def hash_squares(clutter_height_m: dict[str, float], digests: tuple[Digests, Digests], rows: slice, cols: slice) -> str:

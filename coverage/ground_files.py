@@ -21,10 +21,9 @@ from phusong.coverage.ground import BLOCK_PX, Digests, Ground, GroundPart, hash_
 from phusong.coverage.tiles import TILE_PX, Box
 from phusong.geodata.errors import InputError
 from phusong.geodata.grid import Grid, Raster
-from phusong.geodata.rasters import clutter_height
 
-CHUNKS_KEPT = 64  # of 512 × 512 pixels, 11 bytes each: 180 MB
-Chunk = tuple[npt.NDArray[Any], ...]  # terrain, clutter, its height, zone, wanted
+CHUNKS_KEPT = 64  # of 512 × 512 pixels, 7 bytes each: 120 MB
+Chunk = tuple[npt.NDArray[Any], ...]  # terrain, clutter, zone, wanted
 
 
 class _Reader:
@@ -88,7 +87,8 @@ class GroundFiles:
                 for whole, array in zip(found, arrays, strict=True):
                     whole[_inside(met, (box.top, box.left))] = array[_inside(met, corner)]
         grid = self.grid.window(box.top, box.left, shape)
-        return GroundPart(*(Raster(values, grid) for values in found))
+        terrain, clutter, zone, wanted = (Raster(values, grid) for values in found)
+        return GroundPart(terrain, clutter, zone, wanted, self.clutter_height_m)
 
     def hash_window(self, rows: slice, cols: slice) -> str:
         """See `Ground.hash_window`."""
@@ -118,9 +118,7 @@ class GroundFiles:
         ):
             if not np.array_equal(hash_by_squares(*arrays), expected[squares]):
                 raise _other_ground(" or ".join(names), row, col)
-        grid = self.grid.window(row, col, (height, width))
-        height_m = clutter_height(Raster(clutter, grid), self.clutter_height_m).values
-        return terrain, clutter, height_m, zone, wanted
+        return terrain, clutter, zone, wanted
 
 
 def share_ground(ground: Ground, folder: Path, rasters: str) -> GroundFiles:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar, cast
 
 T = TypeVar("T")
-M_MMAP_THRESHOLD = -3  # malloc.h of the GNU C library
+M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8  # malloc.h of the GNU C library
 LARGE_BYTES = 1 << 20
 
 
@@ -30,13 +30,20 @@ class Memory:
         return cast(T, self._kept[stage][1])
 
 
-def give_back_large_arrays() -> None:
+def give_back_large_arrays(*, heaps: int | None = None) -> None:
     """Let the GNU C library map every large array by itself, so that its memory is free when the array is.
 
     Left alone, the library takes ever larger arrays (to 32 MB) from a heap, where smaller ones keep what is freed from
     going back: the more fields are computed, the more memory stays with the process. Other libraries are left alone.
+
+    Parameters
+    ----------
+    heaps
+        From how many heaps all threads take the rest; None leaves every thread one of its own, which keeps what the
+        thread once needed.
     """
-    if sys.platform == "linux":
-        library = ctypes.CDLL(None)
-        if hasattr(library, "mallopt"):
-            library.mallopt(M_MMAP_THRESHOLD, LARGE_BYTES)
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:
+        mallopt(M_MMAP_THRESHOLD, LARGE_BYTES)
+    if mallopt is not None and heaps is not None:
+        mallopt(M_ARENA_MAX, heaps)

@@ -20,7 +20,7 @@ from phusong.coverage.link import reference_signal
 from phusong.coverage.memory import Memory
 from phusong.coverage.propagation.errors import OutOfValidityError
 from phusong.coverage.stations import Eligible, Station, eligible_stations, parse_stations
-from phusong.coverage.units import UnitIndex, build_units
+from phusong.coverage.units import UnitIndex, build_units, units_since
 from phusong.geodata.antenna_files import antenna_paths
 from phusong.geodata.errors import InputError, MissingLayerError
 from phusong.geodata.grid import Grid, Raster
@@ -97,11 +97,6 @@ class Prepared:
         return self.ground.clutter
 
     @property
-    def clutter_m(self) -> Raster:
-        """Representative clutter height [m]."""
-        return self.ground.clutter_m
-
-    @property
     def zone(self) -> Raster:
         """Radio-climatic zone codes."""
         return self.ground.zone
@@ -174,7 +169,7 @@ def prepare(
     memory = memory or Memory()
     hashes = [sources.inputs[name]["sha256"] for name in UNIT_LAYERS if name in layers]
     units = memory.fetch(
-        "units", (workspace.path, *hashes, grid, as_of, settings.name),
+        "units", (workspace.path, *hashes, grid, units_since(layers["communes"], as_of), settings.name),
         lambda: build_units(
             layers["communes"], grid, as_of=as_of, crosswalk=layers.get("crosswalk"), settlements=layers["settlements"],
             province_name=settings.name, burn=burn_cached(cache), unite=unite_cached(cache),

@@ -12,19 +12,22 @@ from pyproj import Transformer
 
 from phusong.coverage.antenna import depression_deg, read_patterns
 from phusong.coverage.dictionary import INTERFERENCE_NOTE, terrain_note
-from phusong.coverage.ground import SEA
+from phusong.coverage.ground import SEA, GroundPart
 from phusong.coverage.indoor import indoor_path_note
 from phusong.coverage.levels import path_terms
+from phusong.coverage.model import PathTerms
 from phusong.coverage.models import find_model, terminal_clutter_db
 from phusong.coverage.path_geometry import LossParts, OpenPath, open_path
 from phusong.coverage.path_level import Level, rate_level
 from phusong.coverage.prepare import Prepared, prepare
+from phusong.coverage.propagation._field import near_limit_km
 from phusong.coverage.propagation.p1812 import make_link
 from phusong.coverage.signal import compute_point_levels_dbm, sector_gains_db, sectors_of
 from phusong.coverage.stations import Sector, Station, parse_stations
+from phusong.coverage.tiles import Box
 from phusong.coverage.units import OUTSIDE
 from phusong.geodata.errors import InputError, UnknownNameError
-from phusong.geodata.grid import Raster
+from phusong.geodata.grid import Grid, Raster
 from phusong.geodata.settings import ModelSettings, Settings
 from phusong.geodata.workspace import Workspace
 
@@ -139,14 +142,14 @@ def explain_path(
         [freq_ghz], common.time_pct, station.height_agl_m, common.rx_height_agl_m, common.polarization,
         common.mid_lat_deg, common.delta_n, common.surface_refractivity, 1e-3 * common.end_clearance_m,
     )  # fmt: skip
-    counts = model.clutter_loss == "land_cover"
-    clutter = prepared.clutter_m if counts else Raster(np.zeros_like(prepared.clutter_m.values), prepared.grid)
     places = {"x_m": x_m, "y_m": y_m, "to_x_m": to_x_m, "to_y_m": to_y_m}
+    here = prepared.ground.part(_box_between(prepared.grid, common.spacing_m, **places))
+    counts = model.clutter_loss == "land_cover"
+    clutter = here.clutter_m if counts else Raster(np.zeros(here.clutter.grid.shape, np.float32), here.clutter.grid)
     path = open_path(
-        prepared.terrain, clutter, prepared.zone, **places,
-        spacing_m=common.spacing_m, terms=terms[0], link=link,
+        here.terrain, clutter, here.zone, **places, spacing_m=common.spacing_m, terms=terms[0], link=link
     )  # fmt: skip
-    path = dataclasses.replace(path, **_by_model(prepared, model, station, path, places))
+    path = dataclasses.replace(path, **_by_model(here, common, model, station, path, places))
     ground_m, place_ground_m = float(path.profile.terrain_m[0]), float(path.profile.terrain_m[-1])
     towards = {
         "east_m": to_x_m - x_m,
@@ -181,16 +184,30 @@ def explain_path(
     )
 
 
+def _box_between(grid: Grid, spacing_m: float, *, x_m: float, y_m: float, to_x_m: float, to_y_m: float) -> Box:
+    """All pixels that the path between two places touches; a short one is lengthened before it is evaluated."""
+    rows, cols = grid.index(np.array([x_m, to_x_m]), np.array([y_m, to_y_m]))
+    spare = math.ceil((1e3 * near_limit_km(1e-3 * spacing_m) + spacing_m) / grid.resolution_m) + 2
+    return Box(0, 0, *grid.shape).cut(
+        Box(rows.min() - spare, cols.min() - spare, rows.max() + spare + 1, cols.max() + spare + 1)
+    )
+
+
 def _by_model(
-    prepared: Prepared, model: ModelSettings, station: Station, path: OpenPath, places: dict[str, float]
+    here: GroundPart,
+    common: PathTerms,
+    model: ModelSettings,
+    station: Station,
+    path: OpenPath,
+    places: dict[str, float],
 ) -> dict[str, Any]:
     """What the model of the settings changes on a path opened by P.1812: the loss, and whether it was blended."""
     if model.name == "p1812" and model.clutter_loss == "land_cover":
         return {}
     freqs_ghz = [station.band_mhz / 1e3]
     losses = find_model(model).points(
-        prepared.terrain, prepared.clutter_m, zone=prepared.zone, **places, tx_height_agl_m=station.height_agl_m,
-        freqs_ghz=freqs_ghz, link=path_terms(prepared, model),
+        here.terrain, here.clutter_m, zone=here.zone, **places, tx_height_agl_m=station.height_agl_m,
+        freqs_ghz=freqs_ghz, link=common,
     )  # fmt: skip
     total_db = float(losses[0, 0])
     clutter_db = 0.0

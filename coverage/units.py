@@ -184,6 +184,12 @@ def build_units(
     )
 
 
+def units_since(communes: gpd.GeoDataFrame, as_of: date) -> pd.Timestamp:
+    """The last day up to a date on which units changed: from then to the date `build_units` gives the same."""
+    days = pd.concat([_dates(communes, "valid_from"), _dates(communes, "valid_to"), pd.Series([pd.Timestamp(CHANGE)])])
+    return days[days <= pd.Timestamp(as_of)].max()
+
+
 def _text(frame: pd.DataFrame, column: str) -> "pd.Series[str]":
     if column not in frame:
         return pd.Series("", index=frame.index, dtype=str)

@@ -121,6 +121,7 @@ def queries(results: Results) -> dict[str, Query]:
     def coverage(rng: random.Random) -> str:
         level, unit = rng.choice([("settlement", rng.choice(ids)), rng.choice(units)])
         asked = {"level": level, "unit": unit, "technology": rng.choice(technologies), "f": rng.choice([None, "json"])}
+        asked["run"] = rng.choice([None, "current", results.run_id])
         if level != "settlement":
             asked |= {"profile": rng.choice(list(results.profiles)), "operator": rng.choice(operators)}
         return "/v1/coverage?" + _encoded(asked)
@@ -188,10 +189,14 @@ def _throughput(served: Served, query: Query) -> dict[str, Any]:
 
 
 def _tiles(served: Served, query: Query) -> dict[str, Any]:
-    """Tiles that nobody asked for before, the first of each raster among them."""
-    asked = list(dict.fromkeys(_distinct(query)))
-    load = Load((served.request(path) for path in asked), MEASURED_S, expected=(b"200", b"204"))
-    found = load.run(served.port, connections=CONNECTIONS).figures()
+    """Tiles that nobody asked for before; the first tile of each raster, which makes it, apart from the others."""
+    asked = {path: path.rsplit("/", 3)[0] for path in _distinct(query)}
+    firsts = {raster: path for path, raster in asked.items()}
+    first = Load((served.request(path) for path in firsts.values()), expected=(b"200", b"204"))
+    first.run(served.port, connections=1)
+    others = (served.request(path) for path in asked if path not in firsts.values())
+    found = Load(others, MEASURED_S, expected=(b"200", b"204")).run(served.port, connections=CONNECTIONS).figures()
+    found["first_of_raster_s"] = [round(seconds, 2) for seconds in first.waited_s]
     return found | {"within_limits": found["p95_ms"] <= LIMITS["tile_p95_ms"]}
 
 

@@ -21,6 +21,7 @@ from phusong.coverage.propagation._terms import effective_radius_km
 from phusong.coverage.service import Classes, best_class, classify_levels, station_sigma_db
 from phusong.coverage.signal import Emitter, merge_station, quantise_cdb, sectors_of
 from phusong.coverage.signal_tile import SignalTile
+from phusong.coverage.tiles import Box
 from phusong.geodata.grid import Raster
 from phusong.geodata.settings import ModelSettings
 from phusong.geodata.workspace import Workspace
@@ -147,18 +148,14 @@ def _add_mast(
     whole = prepared.grid
     row, col = (int(part) for part in whole.index(mast.x_m, mast.y_m))
     half = int(radius_km * 1e3 / whole.resolution_m) + MARGIN_PX
-    top, left = max(row - half, 0), max(col - half, 0)
-    window = (slice(top, row + half + 1), slice(left, col + half + 1))
-    grid = whole.window(top, left, prepared.terrain.values[window].shape)
-    terrain, clutter, zone, wanted = (
-        Raster(raster.values[window], grid)
-        for raster in (prepared.terrain, prepared.clutter_m, prepared.zone, prepared.wanted)
-    )
+    window = Box(0, 0, *whole.shape).cut(Box(row - half, col - half, row + half + 1, col + half + 1))
+    here = prepared.ground.part(window)
     bands_ghz = _bands_ghz(prepared, mast)
     place: dict[str, Any] = {"x_m": mast.x_m, "y_m": mast.y_m}
     losses = {
         mode: loss_field(
-            terrain, clutter, zone=zone, wanted=wanted, mode=mode, freqs_ghz=bands_ghz, radius_m=1e3 * radius_km,
+            here.terrain, here.clutter_m, zone=here.zone, wanted=here.wanted, mode=mode, freqs_ghz=bands_ghz,
+            radius_m=1e3 * radius_km,
             tx_height_agl_m=mast.height_agl_m, rx_height_agl_m=model.rx_height_agl_m, time_pct=model.time_pct,
             polarization=model.polarization, mid_lat_deg=prepared.mid_lat_deg, delta_n=model.delta_n,
             surface_refractivity=model.surface_refractivity, spacing_m=model.spacing_m or whole.resolution_m,
@@ -179,8 +176,8 @@ def _add_mast(
         band = bands_ghz.index(station.band_mhz / 1e3)
         for mode, loss in losses.items():
             merge_station(
-                layers[mode][station.technology, station.operator], emitter, code, quantise_cdb(loss[band]), terrain,
-                prepared.clutter.values[window], corner=(top, left), at=(top, left),
+                layers[mode][station.technology, station.operator], emitter, code, quantise_cdb(loss[band]),
+                here.terrain, here.clutter.values, corner=(window.top, window.left), at=(window.top, window.left),
             )  # fmt: skip
 
 

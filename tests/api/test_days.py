@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from phusong.api.prepared_cache import PreparedCache
 from phusong.coverage.compute import compute
 from phusong.geodata.workspace import Workspace
 from tests.api.conftest import local_client
@@ -101,3 +102,11 @@ def test_young_data_is_not_warned_about_and_data_without_import_has_no_age(copie
     compute(copied, as_of=AFTER)
     said = local_client(copied).get("/v1/coverage").json()
     assert (said["data_on"], said["data_age_days"], said["age_warning"]) == ({}, None, None)
+
+
+def test_days_between_which_no_unit_changed_share_the_ground(computed: Workspace) -> None:
+    cache = PreparedCache(computed)
+    first, second = (cache.prepared(computed, day) for day in (AFTER, date(2026, 11, 1)))
+    assert first.ground is second.ground
+    before = cache.prepared(computed, BEFORE)
+    assert before.units.levels["commune"].codes != first.units.levels["commune"].codes

@@ -17,6 +17,7 @@ from phusong.coverage.propagation.errors import OutOfValidityError
 from phusong.coverage.propagation.p1812 import make_link
 from phusong.coverage.propagation.p2109 import building_entry_loss_db
 from phusong.coverage.results import Results
+from phusong.coverage.tiles import Box
 from phusong.geodata.errors import InputError, UnknownNameError
 from phusong.geodata.grid import Grid, Raster
 from phusong.geodata.sample.rough import patchy_clutter, rough_terrain
@@ -248,8 +249,9 @@ def test_every_model_of_the_settings_is_explained_by_parts_that_add_up(explained
     at, to = (
         gpd.GeoSeries.from_xy([o.lon], [o.lat], crs=4326).to_crs(prepared.grid.crs).iloc[0] for o in (station, place)
     )
+    whole = prepared.ground.part(Box(0, 0, *prepared.grid.shape))
     expected = find_model(workspace.settings.model).points(
-        prepared.terrain, prepared.clutter_m, zone=prepared.zone, x_m=at.x, y_m=at.y, to_x_m=to.x, to_y_m=to.y,
+        prepared.terrain, whole.clutter_m, zone=prepared.zone, x_m=at.x, y_m=at.y, to_x_m=to.x, to_y_m=to.y,
         tx_height_agl_m=station.height_agl_m, freqs_ghz=[station.band_mhz / 1e3],
         link=path_terms(prepared, workspace.settings.model),
     )  # fmt: skip
