@@ -20,6 +20,9 @@ def watch(
     accept_partial: Annotated[
         bool, typer.Option("--accept-partial", help="Store the accepted rows of a file though others are refused.")
     ] = False,
+    once: Annotated[
+        bool, typer.Option("--once", help="Take the files that are there, then end: 1 where one was refused.")
+    ] = False,
 ) -> None:
     """Import, compute and publish every file that is put into a folder, until SIGINT or SIGTERM."""
     from phusong.api.watching import watch_inbox
@@ -29,6 +32,10 @@ def watch(
     stop = Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    log(f"Watching {inbox}; stop with Ctrl+C.", f"Đang theo dõi {inbox}; dừng bằng Ctrl+C.")
-    watch_inbox(workspace.path, inbox, stop=stop, settle_s=settle, accept_partial=accept_partial)
-    log("Stopped.", "Đã dừng.")
+    if not once:
+        log(f"Watching {inbox}; stop with Ctrl+C.", f"Đang theo dõi {inbox}; dừng bằng Ctrl+C.")
+    refused = watch_inbox(workspace.path, inbox, stop=stop, settle_s=settle, accept_partial=accept_partial, once=once)
+    if not once:
+        log("Stopped.", "Đã dừng.")
+    elif refused:
+        raise typer.Exit(1)

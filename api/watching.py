@@ -1,8 +1,8 @@
 """An inbox: every file put there is imported, checked, computed and published, or refused with the reason.
 
 A file is taken when its size and time have not changed for a while. It ends in `done/` or `refused/`, in a folder of
-its own with `report.json` and `report.txt`, and a refused table with its reasons, `annotated.xlsx`. Nothing is ever
-deleted.
+its own with `report.json` and `report.txt`, what it changed, `diff.json`, and a refused table with its reasons,
+`annotated.xlsx`. Nothing is ever deleted.
 """
 
 import json
@@ -19,11 +19,14 @@ from typing import Any
 from watchfiles import watch
 
 from phusong.api.console import log
+from phusong.api.diff_answer import diff_answer
 from phusong.api.errors import USER_ERRORS, sentences_of
 from phusong.coverage.checks import check_workspace
 from phusong.coverage.compute import compute
 from phusong.coverage.crew import Progress
+from phusong.coverage.diff import compare_runs
 from phusong.coverage.memory import Memory
+from phusong.coverage.results import Results, current_run_id
 from phusong.geodata.annotating import write_annotated
 from phusong.geodata.errors import BusyError, InputError, RefusedRowsError
 from phusong.geodata.reader_client import close_reader
@@ -36,7 +39,7 @@ from phusong.geodata.writing import writing
 
 RECIPE = "recipe.toml"
 DONE, REFUSED = "done", "refused"
-ANNOTATED = "annotated.xlsx"
+ANNOTATED, DIFF = "annotated.xlsx", "diff.json"
 UNFINISHED = (".part", ".partial", ".tmp", ".crdownload", ".filepart")  # names that copying programs use meanwhile
 KNOWN = (*LAYERS, *RASTERS)
 Signature = tuple[tuple[str, int, int], ...]  # name, bytes, time of every file that belongs together
@@ -82,6 +85,11 @@ class Inbox:
             os.rename(part, target / part.name)
         return target
 
+    @property
+    def is_done(self) -> bool:
+        """Whether every file has been tried."""
+        return all(self._tried.get(path) == _signature(path) for path in self._files())
+
     def _files(self) -> Iterator[Path]:
         for folder in (self.folder, *(self.folder / name for name in KNOWN)):
             for path in folder.glob("*"):
@@ -92,9 +100,15 @@ class Inbox:
 
 
 def watch_inbox(
-    workspace_path: Path, folder: Path, *, stop: Event, settle_s: float = 2.0, accept_partial: bool = False
-) -> None:
-    """Take every file of an inbox, one after the other, until told to stop.
+    workspace_path: Path,
+    folder: Path,
+    *,
+    stop: Event,
+    settle_s: float = 2.0,
+    accept_partial: bool = False,
+    once: bool = False,
+) -> int:
+    """Take every file of an inbox, one after the other, until told to stop; the number of files refused.
 
     Parameters
     ----------
@@ -108,32 +122,52 @@ def watch_inbox(
         How long a file must not have changed [s].
     accept_partial
         Store the accepted rows of a file though others are refused.
+    once
+        Stop when every file that is there has been taken.
     """
     folder.mkdir(parents=True, exist_ok=True)
     inbox, memory = Inbox(folder, settle_s), Memory()
-    _take_ready(workspace_path, inbox, stop, accept_partial, memory)
+    refused = _take_ready(workspace_path, inbox, stop, accept_partial, memory)
+    if once and inbox.is_done:
+        return refused
     # a scan at every time-out: network drives report no changes, and a file becomes whole without one
     for _ in watch(folder, stop_event=stop, rust_timeout=1000, yield_on_timeout=True, raise_interrupt=False):
-        _take_ready(workspace_path, inbox, stop, accept_partial, memory)
+        refused += _take_ready(workspace_path, inbox, stop, accept_partial, memory)
+        if once and inbox.is_done:
+            break
+    return refused
 
 
-def _take_ready(workspace_path: Path, inbox: Inbox, stop: Event, accept_partial: bool, memory: Memory) -> None:
+def _take_ready(workspace_path: Path, inbox: Inbox, stop: Event, accept_partial: bool, memory: Memory) -> int:
+    """Take the files that are whole; the number of those refused."""
+    refused = 0
     for file in inbox.ready():
         if stop.is_set():
-            return
+            break
         try:
             report = take_file(workspace_path, inbox.folder, file, accept_partial=accept_partial, memory=memory)
             target = inbox.put_away(file, report)
+            refused += not report["done"]
         except BusyError as error:
             log(*sentences_of(error))
-            return  # it stays, and is tried at the next scan
+            break  # it stays, and is tried at the next scan
         except OSError as error:
             log(f"error: {file} cannot be moved: {error}", f"lỗi: không chuyển được {file}: {error}", style="red")
         else:
             log(*_lines(report)[:2])
             log(f"    {target}")
+            if report.get("published") and report["run_before"]:
+                _write_diff(workspace_path, report, target / DIFF)
         finally:
             close_reader()  # the next file may be another sender's
+    return refused
+
+
+def _write_diff(workspace_path: Path, report: dict[str, Any], path: Path) -> None:
+    """What a file changed, as `phusong diff --json`."""
+    workspace = Workspace.open(workspace_path)
+    before, after = (Results.open(workspace, report[name]) for name in ("run_before", "run_id"))
+    path.write_text(diff_answer(compare_runs(before, after)).model_dump_json(indent=1), encoding="utf-8")
 
 
 def take_file(
@@ -188,6 +222,7 @@ def take_file(
             report["stored"] = True
             if progress is not None:
                 progress(0, 0)
+            report["run_before"] = current_run_id(workspace)
             computed = compute(workspace, memory=memory, progress=progress)
         report |= {"done": True, "run_id": computed.run_id, "published": computed.published}
         report["warnings"] = computed.warnings

@@ -31,6 +31,12 @@ LACKING_TITLE: Words = (
     "Settlements without power, signal or broadband",
     "Danh sách thôn, bản chưa có điện, chưa có sóng, chưa có băng rộng",
 )
+_LAYER_WORDS: dict[str, Words] = {
+    "fibre_endpoints": ("fibre endpoints (fibre_endpoints)", "điểm cáp quang (fibre_endpoints)"),
+    "places": ("schools, clinics and offices (places)", "trường học, trạm y tế, trụ sở (places)"),
+    "observations": ("declared and surveyed facts (observations)", "số liệu khai báo, khảo sát (observations)"),
+    "measurements": ("drive tests (measurements)", "số liệu đo kiểm (measurements)"),
+}
 _STATE_WORDS: dict[str, dict[str, Words]] = {
     "signal": {
         "none": ("none", "trắng sóng"),
@@ -266,7 +272,15 @@ def _definitions(results: Results, profile: ThresholdProfile, language: Language
     values = {"location": f"{profile.location_pct:g}", "technologies": ", ".join(profile.counts_as_signal)}
     texts = [re.sub(r"\{(\w+)\}", lambda hole: values[hole[1]], text) for text in strings[language]["definitionsText"]]
     source = strings[language]["profileSource"].replace("{source}", profile.source)
+    texts += missing_layers(results, language)
     return [*texts, source, *(str(warning[language]) for warning in results.manifest["notes"])]
+
+
+def missing_layers(results: Results, language: Language) -> list[str]:
+    """A sentence on the layers that the run had not; none where it had all."""
+    missing = [say(words, language) for name, words in _LAYER_WORDS.items() if name not in results.manifest["inputs"]]
+    said = say(("Layers that were not imported", "Các lớp chưa nhập"), language)
+    return [f"{said}: {', '.join(missing)}."] if missing else []
 
 
 def _sources(results: Results, language: Language) -> list[str]:

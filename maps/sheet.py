@@ -15,7 +15,7 @@ from phusong.coverage.uncovered import Uncovered, explain_uncovered
 from phusong.geodata.errors import AmbiguousNameError, UnknownNameError
 from phusong.geodata.names import name_key
 from phusong.geodata.workspace import Workspace
-from phusong.maps.documents import state_word
+from phusong.maps.documents import missing_layers, state_word
 from phusong.maps.path_text import obstacle_sentence
 from phusong.maps.sheet_text import BODY
 from phusong.maps.text import format_count, format_date, format_number, say
@@ -94,9 +94,12 @@ def read_sheet(results: Results, workspace: Workspace, settlement_id: str) -> Sh
         stations=[_station(number, path) for number, path in enumerate(why.paths, start=1)],
         obstacle="" if path is None else f"{path.station.station_id}: {obstacle_sentence(path, 'vi')}.",
         path=path,
-        basis=(
-            f"Phiên tính {results.run_id}, số liệu đến ngày {format_date(as_of, 'vi')}, bộ ngưỡng {profile.name}; "
-            "tính theo Khuyến nghị ITU-R P.1812, không xét nhiễu."
+        basis=" ".join(
+            [
+                f"Phiên tính {results.run_id}, số liệu đến ngày {format_date(as_of, 'vi')}, bộ ngưỡng {profile.name};",
+                "tính theo Khuyến nghị ITU-R P.1812, không xét nhiễu.",
+                *missing_layers(results, "vi"),
+            ]
         ),
         as_of=as_of,
     )

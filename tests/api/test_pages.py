@@ -2,11 +2,13 @@
 
 import json
 import random
+import re
 import shutil
 from urllib.parse import urlsplit
 
 import pytest
 from fastapi.testclient import TestClient
+from pypdf import PdfReader
 
 from phusong.api.access_middleware import SESSION_COOKIE
 from phusong.api.access_store import AccessStore
@@ -207,6 +209,21 @@ def test_the_difference_page_tells_what_the_command_tells_and_causes_to_insiders
         assert ("station_id" in payload["columns"]) == (audience == "internal")
 
 
+def test_unit_and_difference_pages_have_on_paper_the_figures_of_the_screen(changed, watch, tmp_path):
+    second, first, *_ = runs_of(changed)
+    commune = json.loads(run("coverage", changed.path, "--level", "commune", "--json").stdout)["rows"][0]["unit_code"]
+    for name, options in {"unit": ["--unit", commune], "diff": ["--diff", first, second]}.items():
+        watched = watch(drawn(changed, tmp_path / f"{name}.html", *options))
+        figures = re.findall(r"\d[\d.,]*%?", watched.page.inner_text("#cards"))
+        names = watched.page.locator("#list li button").all_inner_texts()
+        watched.page.pdf(path=tmp_path / "page.pdf", prefer_css_page_size=True)
+        text = "".join("".join(page.extract_text().split()) for page in PdfReader(tmp_path / "page.pdf").pages)
+        assert figures
+        assert [figure for figure in figures if figure not in text] == []
+        assert [each for each in names if "".join(each.split("\n")[0].split()) not in text] == []
+        assert watched.is_quiet
+
+
 def test_the_index_links_the_pages_beside_it_and_a_public_one_no_internal_page(computed, watch, tmp_path):
     drawn(computed, tmp_path / "in.html", "--audience", "internal")
     drawn(computed, tmp_path / "out.html")
@@ -254,6 +271,23 @@ def test_a_planner_in_a_session_puts_a_station_on_the_map(copied, watch):
     assert serious_faults(page) == []
     assert all(url.startswith((SERVICE, "data:")) for url in watched.requests)
     assert watched.messages == []
+
+
+def test_what_a_question_tells_of_hostile_names_is_text(changed, watch):
+    token = Sessions(AccessStore(changed.path)).open(HOSTILE[0], ["planner"], hours=1)
+    service = TestClient(create_app(changed.path), base_url=SERVICE, cookies={SESSION_COOKIE: token})
+    rows = local_client(changed).get("/v1/settlements?signal=none").json()["rows"]
+    place = next(row for row in rows if row["lon"] is not None)
+    watched = watch(f"{SERVICE}/whatif", service)
+    page = watched.page
+    page.fill("[name=lat]", str(place["lat"]))
+    page.fill("[name=lon]", str(place["lon"]))
+    page.click("#whatif [type=submit]")
+    page.wait_for_selector("#whatif-result li")
+    assert place["name"] in page.text_content("#whatif-result")
+    assert any(name in page.text_content("#whatif") for name in HOSTILE[:3])  # the operators
+    assert (watched.messages, watched.dialogs) == ([], [])
+    assert page.locator("img[src=x]").count() == 0
 
 
 def test_what_the_service_says_against_a_question_is_shown(copied, watch):

@@ -17,6 +17,7 @@ from phusong.coverage.results import Results
 from phusong.geodata.errors import InputError
 from phusong.geodata.recipe import RecipeLayer
 from phusong.geodata.workspace import Workspace
+from tests.api.conftest import run
 
 DEADLINE_S = 300
 
@@ -55,7 +56,7 @@ def test_files_are_published_or_refused_one_after_the_other_until_the_watch_is_t
     assert set(refused) == {"stations-2.xlsx", "letter.docx"}
     assert "names no layer" in refused["letter.docx"]["error"]["en"]
     assert [path.name for path in inbox.iterdir() if path.is_file()] == []
-    assert len(list(inbox.glob("*/*/*"))) == 12
+    assert len(list(inbox.glob("*/*/*"))) == 14  # each with two reports, the two that were published with what changed
     assert Results.open(workspace).run_id == done["stations-3.csv"]["run_id"]
     assert len(workspace.read_layer("stations")) == 50
 
@@ -66,6 +67,23 @@ def until(happened, process):
         assert process.poll() is None, process.stderr.read()
         assert time.monotonic() < end
         time.sleep(0.2)
+
+
+def test_once_takes_what_is_there_tells_what_it_changed_and_fails_where_a_file_was_refused(computed, tmp_path):
+    workspace = Workspace(Path(shutil.copytree(computed.path, tmp_path / "W")))
+    before, inbox = Results.open(workspace), tmp_path / "in"
+    inbox.mkdir()
+    write_stations(workspace, inbox / "stations-1.csv", 60)
+    (inbox / "letter.docx").write_bytes(b"x" * 100)
+    command = [sys.executable, "-m", "phusong.api.cli", "watch", workspace.path, inbox, "--settle", "0", "--once"]
+    assert [subprocess.run(command, timeout=DEADLINE_S, check=False).returncode for _ in range(2)] == [1, 0]
+    (report,), (refused,) = reports(inbox / "done").values(), reports(inbox / "refused").values()
+    after = Results.open(workspace)
+    assert (report["run_before"], report["run_id"]) == (before.run_id, after.run_id)
+    assert "names no layer" in refused["error"]["en"]
+    (changed,) = inbox.glob("done/*/diff.json")
+    asked = run("diff", workspace.path, before.run_id, after.run_id, "--json")
+    assert json.loads(changed.read_text("utf-8")) == json.loads(asked.stdout)
 
 
 def test_a_file_is_taken_only_when_it_stays_as_it_is_and_once(tmp_path):
