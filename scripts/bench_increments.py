@@ -82,17 +82,18 @@ class Commands:
 
     def take(self, file: Path, *, append: bool) -> None:
         """See `Door.take`."""
-        self._run("import", "stations", str(file), "--append" if append else "--replace")
+        self.run("import", "stations", str(file), "--append" if append else "--replace")
 
     def compute(self) -> None:
         """See `Door.compute`."""
-        self._run("compute", "--as-of", AS_OF.isoformat(), "--json")
+        self.run("compute", "--as-of", AS_OF.isoformat(), "--json")
 
     def diff(self, before: str, after: str) -> None:
         """See `Door.diff`."""
-        self._run("diff", before, after, "--json")
+        self.run("diff", before, after, "--json")
 
-    def _run(self, command: str, *options: str) -> None:
+    def run(self, command: str, *options: str) -> None:
+        """Run a command."""
         called = [sys.executable, "-m", "phusong.api.cli", command, str(self.folder), *options]
         subprocess.run(called, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
@@ -134,6 +135,7 @@ def measure_increments(folder: Path, *, full: bool = False) -> dict[str, Any]:
     found["running_process"], peak_mb = in_own_process(_measure_running, folder, full_s)
     found["running_process"]["peak_memory_mb"] = peak_mb
     found["commands"] = _measure_edits(Commands(folder), folder, full_s, number=2)
+    found["one_command"] = _measure_watch(Commands(folder), folder, full_s)
     return found | {f"{part}_mb": megabytes(folder / part) for part in ("cache", "store")}
 
 
@@ -171,6 +173,20 @@ def _measure_edits(door: Door, folder: Path, full_s: float, *, number: int) -> d
     return found
 
 
+def _measure_watch(door: Commands, folder: Path, full_s: float) -> dict[str, Any]:
+    """One new mast of three bands by `phusong watch --once`, whose file holds the other stations too."""
+    door.run("compute", "--json")  # what is published is for another day than today
+    stations = Workspace.open(folder).read_layer("stations")
+    with tempfile.TemporaryDirectory() as aside:
+        _write(gpd.GeoDataFrame(pd.concat([stations, _new_mast(stations, 3)]), crs=stations.crs), Path(aside))
+        seconds = round(_seconds(lambda: door.run("watch", aside, "--once", "--settle", "0")), 2)
+        told = len(list(Path(aside).glob("done/*/diff.json")))
+    timings = Results.open(Workspace.open(folder)).manifest["timings"]
+    limit_s = LIMITS_S[NEW_MAST][1]
+    return {"seconds": seconds, "published": told == 1, "stages_s": timings, "to_full": round(seconds / full_s, 5),
+            "limit_s": limit_s}  # fmt: skip
+
+
 def _measure_edit(door: Door, folder: Path, file: Path | None, *, append: bool) -> dict[str, Any]:
     before = current_run_id(Workspace.open(folder)) or ""
     parts = {"import_s": _seconds(lambda: door.take(file, append=append))} if file else {}
@@ -197,7 +213,7 @@ def _new_mast(stations: gpd.GeoDataFrame, number: int = 0) -> gpd.GeoDataFrame:
     """Three bands of one mast, at one height, on a mast beside it; `number` chooses the mast."""
     bands = stations.groupby("mast_id")["band_mhz"].transform("nunique")
     masts = stations.loc[bands >= min(3, bands.max()), "mast_id"].unique()
-    chosen = stations[stations["mast_id"] == masts[number * len(masts) // 3]].drop_duplicates("band_mhz").iloc[:3]
+    chosen = stations[stations["mast_id"] == masts[number * len(masts) // 4]].drop_duplicates("band_mhz").iloc[:3]
     return _beside(chosen.assign(height_agl_m=chosen["height_agl_m"].max()), number)
 
 
