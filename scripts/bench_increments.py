@@ -95,7 +95,8 @@ class Commands:
     def run(self, command: str, *options: str) -> None:
         """Run a command."""
         called = [sys.executable, "-m", "phusong.api.cli", command, str(self.folder), *options]
-        subprocess.run(called, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}  # as installed
+        subprocess.run(called, check=True, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 
 @contextmanager
