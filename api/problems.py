@@ -8,8 +8,10 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
+from starlette.routing import compile_path
 from starlette.types import Scope
 
 from phusong.api.callers import ANYBODY, CALLER, Caller
@@ -129,6 +131,8 @@ def add_error_handlers(app: FastAPI) -> None:
             f"Không phục vụ yêu cầu này ({error.status_code}); xem danh sách tại /.",
         )
         headers = dict(error.headers or {})
+        if error.status_code == 405:
+            headers["Allow"] = ", ".join(sorted(_methods_of(app, request.url.path)))
         return problem_response(error.status_code, "not-served", detail, scope=request.scope, headers=headers)
 
     def fault(request: Request, _error: Exception) -> JSONResponse:
@@ -139,6 +143,13 @@ def add_error_handlers(app: FastAPI) -> None:
     handlers |= {RequestValidationError: bad_parameter, HTTPException: not_served, Exception: fault}
     for kind, handler in handlers.items():
         app.exception_handler(kind)(handler)
+
+
+def _methods_of(app: FastAPI, path: str) -> set[str]:
+    """What all routes of a path take; the error names the methods of the first alone."""
+    routes = (each for each in iter_route_contexts(app.routes) if compile_path(str(each.path))[0].match(path))
+    methods = {method for each in routes for method in getattr(each.original_route, "methods", None) or ()}
+    return methods | ({"HEAD"} if "GET" in methods else set())
 
 
 @lru_cache(maxsize=256)

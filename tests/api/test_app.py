@@ -176,6 +176,9 @@ def test_a_union_may_be_asked_for_with_a_plain_plus_sign(client):
 
 def test_only_reading_is_served(client):
     assert client.post("/v1/coverage").status_code == 405
+    assert client.options("/v1/coverage").headers["allow"] == "GET, HEAD"
+    assert client.put("/v1/jobs").headers["allow"] == "GET, HEAD, POST"
+    assert client.options(f"/v1/jobs/{'0' * 32}").headers["allow"] == "DELETE, GET, HEAD"
 
 
 def test_before_the_first_run_the_service_says_that_there_is_none(empty):
