@@ -1,6 +1,6 @@
 """The paths of our own answers under /v1."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, Any, Literal
 
@@ -41,7 +41,9 @@ PLAIN_ERRORS = declared((400, 401, 403, 429, 500, 503))
 
 async def asked_run(
     run: Annotated[str | None, Query(description="a run or a scenario; the published run")] = None,
-    as_of: Annotated[date | None, Query(description="a day: the newest published run for it, or before it")] = None,
+    as_of: Annotated[
+        models.Day | None, Query(description="a day: the newest published run for it, or before it")
+    ] = None,
 ) -> str | None:
     """The name of the run that a request asks for; None is the published one.
 
@@ -91,7 +93,7 @@ def answer_routes(runs: RunCache) -> APIRouter:
             str, Path(description="of a province, former district, commune or old commune", examples=["901"])
         ],
         day: Annotated[
-            date | None, Query(alias="date", description="day whose units and newest run are meant; today")
+            models.Day | None, Query(alias="date", description="day whose units and newest run are meant; today")
         ] = None,
         technology: Technology = None,
         operator: str | None = None,

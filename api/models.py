@@ -1,13 +1,24 @@
 """What the service and `--json` answer: documented, stable keys. Powers in dBm, margins in dB, distances in km."""
 
+import re
 from datetime import date
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 ServiceClass = Literal["none", "weak", "good"]
 YesNoUnknown = Literal["yes", "no", "unknown"]
 UNITS = {"level": "dBm", "margin": "dB", "distance": "km", "share": "0 to 1", "position": "degrees, WGS 84"}
+
+
+def _written_day(value: object) -> object:
+    """Refuse what pydantic would take for seconds since 1970."""
+    if isinstance(value, date) or (isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value)):
+        return value
+    raise ValueError("a day is written like 2026-01-31")
+
+
+Day = Annotated[date, BeforeValidator(_written_day)]
 
 
 class Text(BaseModel):

@@ -1,6 +1,6 @@
 """The paths of those who run the service: is it alive, is it ready, how is it used, who was answered what."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, FastAPI, Query, Response
@@ -58,7 +58,7 @@ def operation_routes(
     @router.get("/v1/audit", responses=_ERRORS)
     @for_role("auditor")
     def noted(
-        since: Annotated[date | None, Query(description="first day, UTC; 31 days ago")] = None,
+        since: Annotated[models.Day | None, Query(description="first day, UTC; 31 days ago")] = None,
         caller: Annotated[str | None, Query(description="name of a key or person; all")] = None,
         limit: Annotated[int, Query(ge=1, le=10_000, description="entries at most")] = 100,
     ) -> models.AuditAnswer:

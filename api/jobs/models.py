@@ -1,12 +1,12 @@
 """What the service answers and takes of jobs."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from phusong.api.jobs.table import Job, Kind, State
-from phusong.api.models import Text
+from phusong.api.models import Day, Text
 
 
 class ComputeRequest(BaseModel):
@@ -14,7 +14,7 @@ class ComputeRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{}, {"scenario": "2027 plan"}]})
 
-    as_of: date | None = Field(None, description="date the answer is for; the day on which it is computed")
+    as_of: Day | None = Field(None, description="date the answer is for; the day on which it is computed")
     full: bool = Field(False, description="compute every field anew")
     scenario: str | None = Field(None, max_length=100, description="count planned stations too, in a run of this name")
 

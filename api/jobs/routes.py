@@ -21,6 +21,7 @@ from phusong.geodata.workspace import Workspace
 
 _ERRORS = declared((400, 401, 403, 404, 413, 422, 429, 500, 503))
 _PART = {"type": "string", "format": "binary"}
+_LAYERS: dict[str, Any] = {"enum": list(KNOWN)}
 _FORM: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -82,7 +83,10 @@ def job_routes(workspace: Workspace, table: JobTable, audit: AuditLog) -> APIRou
     @for_role("data_admin", body_limit_bytes=UPLOAD_LIMIT_BYTES, time_limit_s=UPLOAD_LIMIT_S)
     async def imports(
         request: Request,
-        layer: Annotated[str | None, Query(description="layer or raster; else the file's name begins with it")] = None,
+        layer: Annotated[
+            str | None,
+            Query(description="layer or raster; else the file's name begins with it", json_schema_extra=_LAYERS),
+        ] = None,
         accept_partial: Annotated[bool, Query(description="store accepted rows though others are refused")] = False,
         idempotency_key: Key = None,
     ) -> Response:

@@ -110,3 +110,10 @@ def test_days_between_which_no_unit_changed_share_the_ground(computed: Workspace
     assert first.ground is second.ground
     before = cache.prepared(computed, BEFORE)
     assert before.units.levels["commune"].codes != first.units.levels["commune"].codes
+
+
+@pytest.mark.parametrize("day", ["0", "0.5", "1767225600", "2026-1-1", "2026-02-30", "2026-01-01T00:00:00"])
+def test_a_day_is_written_as_one(client: TestClient, day: str) -> None:
+    for asked in (f"/v1/coverage?as_of={day}", f"/v1/coverage/901?date={day}", f"/v1/audit?since={day}"):
+        assert client.get(asked).status_code == 422, asked
+    assert client.post("/v1/jobs", json={"as_of": float(day) if day[:2] != "20" else day}).status_code == 422
