@@ -243,7 +243,8 @@ def _repeated(asked: list[str], begun: int) -> float:
 def _lift_limits(settings: Path) -> None:
     text = settings.read_text(encoding="utf-8")
     if "[service]" not in text:
-        settings.write_text(f'{text}\n[service]\nrate_known = "1000000/second"\n', encoding="utf-8")
+        often = "1000000/second"
+        settings.write_text(f'{text}\n[service]\nrate_known = "{often}"\nrate_public = "{often}"\n', encoding="utf-8")
 
 
 def _encoded(asked: dict[str, Any]) -> str:
