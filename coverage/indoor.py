@@ -48,7 +48,8 @@ def indoor_level(signal: SignalTile, bands_mhz: npt.ArrayLike, indoor: Indoor) -
     OutOfValidityError
         A band outside the range of Rec. ITU-R P.2109.
     """
-    losses = np.array([indoor_loss_db(float(band) / 1000.0, indoor) for band in np.atleast_1d(bands_mhz)])
+    bands, band_of = np.unique(bands_mhz, return_inverse=True)
+    losses = np.array([indoor_loss_db(float(band) / 1000.0, indoor) for band in bands])[band_of]
     loss_cdb = np.append(np.rint(100.0 * losses), 0.0).astype(np.int32)  # the last one is read by server -1
     level = np.maximum(signal.rsrp_cdbm - loss_cdb[signal.server], NO_SIGNAL_CDBM + 1)
     level = np.where(signal.rsrp_cdbm == NO_SIGNAL_CDBM, NO_SIGNAL_CDBM, level)
