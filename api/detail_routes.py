@@ -61,12 +61,13 @@ def detail_routes(runs: RunCache) -> APIRouter:
         ],
         to: Annotated[str, Query(description="the place: lon,lat [degrees, WGS 84]", json_schema_extra=_PLACE)],
         profile: Annotated[str | None, Query(description="a threshold profile; the first of the settings")] = None,
+        as_of: Annotated[models.Day | None, Query(description="the day of communes and stations; today")] = None,
     ) -> JSONResponse:
         """The path of a station to a place: terrain, clearance, loss by parts, antenna, level and margin."""
         lon, lat = read_place(to, name="to")
-        today = date.today()
-        ground = runs.ground.prepared(runs.workspace, today)
-        found = explain_path(runs.workspace, station, lon=lon, lat=lat, as_of=today, profile=profile, prepared=ground)
+        day = as_of or date.today()
+        ground = runs.ground.prepared(runs.workspace, day)
+        found = explain_path(runs.workspace, station, lon=lon, lat=lat, as_of=day, profile=profile, prepared=ground)
         return JSONResponse(found.to_dict())
 
     @router.get("/runs/{run_id}", responses=ERRORS, response_model=models.RunSummary | views.PublicRunSummary)

@@ -31,11 +31,12 @@ _ABOUT_SHARE = 0.15
 
 @dataclass(frozen=True)
 class Source:
-    """One input of a run: layer or raster name, sha256 of its content, number of rows (None for rasters)."""
+    """One input of a run: layer or raster name, sha256 of its content, rows (None for rasters), day of its import."""
 
     name: str
     sha256: str
     rows: int | None
+    imported_on: date | None = None
 
 
 @dataclass(frozen=True)
@@ -235,6 +236,7 @@ def run_info(results: Results, workspace: Workspace, profile: ThresholdProfile) 
     """What is said of a run under one of its profiles."""
     manifest = results.manifest
     as_of = date.fromisoformat(manifest["as_of"])
+    imported_on = {name: date.fromisoformat(day) for name, day in manifest.get("imported_on", {}).items()}
     return RunInfo(
         run_id=results.run_id,
         as_of=as_of,
@@ -245,7 +247,8 @@ def run_info(results: Results, workspace: Workspace, profile: ThresholdProfile) 
         terrain_kind=workspace.terrain_kind,
         boundary_date=_boundary_date(workspace.read_layer("communes"), as_of),
         sources=tuple(
-            Source(name, str(entry["sha256"]), entry.get("rows")) for name, entry in sorted(manifest["inputs"].items())
+            Source(name, str(entry["sha256"]), entry.get("rows"), imported_on.get(name))
+            for name, entry in sorted(manifest["inputs"].items())
         ),
         warnings=tuple(manifest["warnings"]),
         notices=tuple(manifest.get("sources", ())),

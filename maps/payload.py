@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable
+from datetime import date
 from typing import Any
 
 import geopandas as gpd
@@ -85,18 +86,19 @@ def page_payload(data: PageData, overlays: dict[str, str]) -> dict[str, Any]:
 
 def run_payload(run: RunInfo, audience: Audience) -> dict[str, Any]:
     """The run and its conditions; warnings name stations, so that only the internal edition tells them."""
-    boundary = run.boundary_date
+    imported_on = {source.name: _day(source.imported_on) for source in run.sources}
     told = run.warnings if audience == "internal" else ()
     return {
         "id": run.run_id,
-        "asOf": {language: format_date(run.as_of, language) for language in LANGUAGES},
-        "boundaryDate": boundary and {language: format_date(boundary, language) for language in LANGUAGES},
+        "asOf": _day(run.as_of),
+        "boundaryDate": _day(run.boundary_date),
+        "stationsDate": imported_on.get("stations"),
         "profile": run.profile,
         "profileSource": run.profile_source,
         "locationPct": run.location_pct,
         "countsAsSignal": list(run.counts_as_signal),
         "terrainKind": run.terrain_kind,
-        "sources": [[source.name, source.rows, source.sha256] for source in run.sources],
+        "sources": [[source.name, source.rows, source.sha256, imported_on[source.name]] for source in run.sources],
         "warnings": list(told),
         "warningsLeftOut": len(run.warnings) - len(told),
         "notices": [
@@ -104,6 +106,13 @@ def run_payload(run: RunInfo, audience: Audience) -> dict[str, Any]:
             for notice in run.notices
         ],
     }
+
+
+def _day(day: date | None) -> dict[str, str] | None:
+    """A day as both languages write it, and as scripts read it."""
+    if day is None:
+        return None
+    return {"vi": format_date(day, "vi"), "en": format_date(day, "en"), "iso": day.isoformat()}
 
 
 def _shares(figures: pd.DataFrame) -> dict[str, Any]:

@@ -173,7 +173,8 @@ function showAbout() {
   const { run } = page;
   const inputName = (layer) => page.strings[language].inputNames[layer] || layer;
   const line = (text) => el("p", "", text);
-  const sources = table([t("layer"), t("rows"), "SHA-256"], run.sources.map(([layer, rows, sha]) => [inputName(layer), rows === null ? "–" : number(rows), el("code", "", sha.slice(0, 16))]));
+  const sources = table([t("layer"), t("rows"), t("importedOn"), "SHA-256"], run.sources.map(([layer, rows, sha, day]) =>
+    [inputName(layer), rows === null ? "–" : number(rows), day ? day[language] : "–", el("code", "", sha.slice(0, 16))]));
   const values = { location: number(run.locationPct), technologies: run.countsAsSignal.join(", ") };
   const definitions = page.strings[language].definitionsText.map((text) =>
     line(text.replace(/\{(\w+)\}/g, (_, name) => values[name])));
@@ -191,7 +192,9 @@ function showAbout() {
 
 function translate() {
   translateWords();
-  document.getElementById("run-line").replaceChildren(...phrase("runLine", { asOf: page.run.asOf[language], profile: page.run.profile, id: page.run.id }));
+  const { run } = page, day = run.stationsDate;
+  const age = day ? [" · ", t("stationsAge", { date: day[language], days: number(Math.max(0, Math.floor((Date.now() - Date.parse(day.iso)) / 864e5))) })] : [];
+  document.getElementById("run-line").replaceChildren(...phrase("runLine", { asOf: run.asOf[language], profile: run.profile, id: run.id }), ...age);
   showChoices();
   for (const option of document.getElementById("indicator").options) option.textContent = t(option.value);
   translateFrame();

@@ -117,3 +117,8 @@ def test_a_day_is_written_as_one(client: TestClient, day: str) -> None:
     for asked in (f"/v1/coverage?as_of={day}", f"/v1/coverage/901?date={day}", f"/v1/audit?since={day}"):
         assert client.get(asked).status_code == 422, asked
     assert client.post("/v1/jobs", json={"as_of": float(day) if day[:2] != "20" else day}).status_code == 422
+
+
+def test_a_path_is_that_of_a_day(client: TestClient) -> None:
+    asked = "/v1/profile?from=TRAM-064-B-3G&to=107.29,19.08"
+    assert client.get(f"{asked}&as_of=2026-01-31").json()["as_of"] == "2026-01-31"

@@ -2,13 +2,14 @@
 
 import random
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from itertools import product
 
 import pytest
 from pypdf import PdfReader
 
 from phusong.geodata.names import sort_key
-from phusong.maps.data import commune_page_data
+from phusong.maps.data import Source, commune_page_data
 from phusong.maps.page import render_page
 from phusong.maps.text import format_share
 from tests.chromium import Watched, serious_faults
@@ -266,6 +267,19 @@ def test_a_settlement_without_a_name_or_a_position_is_still_listed(open_page, da
     watched.page.locator("#list button", has_text="(chưa có tên)").click()
     assert "(chưa có tên)" in watched.page.inner_text(".leaflet-popup h3")
     assert watched.messages == []
+
+
+def test_the_header_says_how_old_the_stations_are_and_the_dialog_when_each_layer_came(open_page, data):
+    day = datetime.now(UTC).date() - timedelta(days=45)
+    sources = (Source("stations", "ab" * 32, 9, day), Source("terrain", "cd" * 32, None))
+    page = open_page(replace(data, run=replace(data.run, sources=sources))).page
+    assert f"dữ liệu trạm nhập ngày {day:%d/%m/%Y}, cách nay 45 ngày" in page.inner_text("#run-line")
+    page.click("#about-open")
+    rows = page.locator("#about-body tr").all_inner_texts()
+    assert any(f"{day:%d/%m/%Y}" in row and "trạm" in row.lower() for row in rows)
+    page.keyboard.press("Escape")
+    page.click("#language")
+    assert "45 days ago" in page.inner_text("#run-line")
 
 
 def test_a_run_without_fibre_places_or_masts_says_so(open_page, data):
