@@ -31,6 +31,7 @@ from phusong.geodata.errors import UnknownNameError
 
 PUBLIC_CELL_M = 100.0
 PUBLIC_UNITS = {"share": "0 to 1", "position": "degrees, WGS 84"}
+PUBLIC_LAYERS = ("communes", "crosswalk", "settlements", "population", "terrain", "clutter")
 HIDDEN_INDICATORS = ("masts", "stations")
 CELL_NOTE = Text(
     en=f"The class is that of the cell of {PUBLIC_CELL_M:.0f} m that holds the point.",
@@ -194,6 +195,7 @@ def _transformers(crs: str) -> tuple[Transformer, Transformer]:
 def _heading(answer: Answer) -> dict[str, Any]:
     """What a public answer says of itself; warnings of a run name stations."""
     kept = {name: getattr(answer, name) for name in Answer.model_fields}
+    kept["data_on"] = {name: day for name, day in answer.data_on.items() if name in PUBLIC_LAYERS}
     return kept | {"units": PUBLIC_UNITS, "warnings": [], "definitions": _definitions(answer.definitions)}
 
 

@@ -35,6 +35,7 @@ FEATURES = ("settlements", "communes", "old_communes", "districts", "provinces")
 # A question that every route with parameters answers.
 ASKED = {
     "/v1/point": ["/v1/point?lon=107.2&lat=19.05", "/v1/point?lon=107&lat=19"],
+    "/v1/coverage/{code}": ["/v1/coverage/901", "/v1/coverage/99?date=2031-01-01"],
     "/v1/settlements/{settlement_id}": ["/v1/settlements/TM022", "/v1/settlements/TM096?profile=ofcom"],
     "/v1/runs/{run_id}": ["/v1/runs/current"],
     "/v1/runs/{run_a}/diff/{run_b}": ["/v1/runs/current/diff/current"],
