@@ -1,10 +1,8 @@
 """The paths of our own answers under /v1."""
 
-from datetime import UTC, datetime
-from functools import partial
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, BeforeValidator, FiniteFloat
 
@@ -12,9 +10,9 @@ from phusong.api import access_views as views
 from phusong.api import models
 from phusong.api.access import GuardedRoute, for_role
 from phusong.api.callers import caller_of
-from phusong.api.coverage_answer import coverage_listed, level_of_unit, prepare_figures, unit_shape
+from phusong.api.coverage_answer import coverage_listed, prepare_figures, send_figures
 from phusong.api.description import BOX_PATTERN
-from phusong.api.formats import MEDIA_TYPES, OTHER_FORMS, Format, Listed, choose_format, send_listed
+from phusong.api.formats import MEDIA_TYPES, OTHER_FORMS, Format, choose_format, send_listed
 from phusong.api.point_answer import point_json
 from phusong.api.problems import declared
 from phusong.api.runs_answer import runs_answer
@@ -36,6 +34,7 @@ Profile = Annotated[str | None, Query(description="a threshold profile; the run'
 
 
 ERRORS = declared((400, 401, 403, 404, 409, 413, 422, 429, 500, 503))
+LISTED = ERRORS | {200: {"content": OTHER_FORMS}}
 PLAIN_ERRORS = declared((400, 401, 403, 429, 500, 503))
 
 
@@ -64,9 +63,7 @@ def answer_routes(runs: RunCache) -> APIRouter:
     """The paths that answer from the runs of a workspace."""
     router = APIRouter(prefix="/v1", route_class=GuardedRoute)
 
-    listed = ERRORS | {200: {"content": OTHER_FORMS}}
-
-    @router.get("/coverage", responses=listed, response_model=models.CoverageAnswer | views.PublicCoverageAnswer)
+    @router.get("/coverage", responses=LISTED, response_model=models.CoverageAnswer | views.PublicCoverageAnswer)
     @for_role("public", kept="run")
     async def coverage(
         request: Request,
@@ -83,33 +80,10 @@ def answer_routes(runs: RunCache) -> APIRouter:
         found = coverage_listed(
             opened, level=level, unit=unit, technology=technology, operator=operator, profile=profile, public=public
         )
-        return _send_figures(opened, found, choose_format(request, f))
-
-    @router.get("/coverage/{code}", responses=listed, response_model=models.CoverageAnswer | views.PublicCoverageAnswer)
-    @for_role("public", kept="run")
-    async def unit_coverage(
-        request: Request,
-        code: Annotated[
-            str, Path(description="of a province, former district, commune or old commune", examples=["901"])
-        ],
-        day: Annotated[
-            models.Day | None, Query(alias="date", description="day whose units and newest run are meant; today")
-        ] = None,
-        technology: Technology = None,
-        operator: str | None = None,
-        profile: Profile = None,
-        f: Form = None,
-    ) -> Response:
-        """People, residential cells and settlements covered, in one unit as it was on a day."""
-        opened, public = await open_for(runs, request, None if day is None else day.isoformat())
-        level = level_of_unit(opened, code, day or datetime.now(UTC).date())
-        found = coverage_listed(
-            opened, level=level, unit=code, technology=technology, operator=operator, profile=profile, public=public
-        )
-        return _send_figures(opened, found, choose_format(request, f))
+        return send_figures(opened, found, choose_format(request, f))
 
     @router.get(
-        "/settlements", responses=listed, response_model=models.SettlementsAnswer | views.PublicSettlementsAnswer
+        "/settlements", responses=LISTED, response_model=models.SettlementsAnswer | views.PublicSettlementsAnswer
     )
     @for_role("public", kept="run")
     async def settlements(
@@ -179,11 +153,6 @@ async def open_for(runs: RunCache, request: Request, run_id: str | None) -> tupl
     else:
         run = await run_in_threadpool(runs.run_for, caller, run_id)
     return run, not caller.sees_levels
-
-
-def _send_figures(run: ServedRun, found: Listed, form: Format) -> Response:
-    columns = tuple(models.CoverageRow.model_fields)
-    return send_listed(found, form, name="coverage", columns=columns, geometry_of=partial(unit_shape, run))
 
 
 def prepare(run: ServedRun) -> None:

@@ -1,14 +1,15 @@
 """Figures per unit as answers."""
 
-from datetime import date
+from functools import partial
 from typing import Any
 
 from pydantic_core import to_json
 from shapely.geometry import mapping
+from starlette.responses import Response
 
 from phusong.api.answers import definitions_of, find_profile, model_error, require_known, unknown_name
 from phusong.api.figure_rows import FigureRows
-from phusong.api.formats import Listed
+from phusong.api.formats import Format, Listed, send_listed
 from phusong.api.models import CoverageAnswer, CoverageRow, Text
 from phusong.api.served import ServedRun
 from phusong.api.settlements_answer import point_shape, settlement_rows
@@ -17,7 +18,6 @@ from phusong.coverage.results import Results
 from phusong.coverage.service import ANY, technology_groups
 from phusong.coverage.settlements import STATE_LEVELS
 from phusong.coverage.units import LEVELS as UNIT_LEVELS
-from phusong.geodata.admin_units import CHANGE
 from phusong.geodata.errors import InputError
 from phusong.geodata.settings import ThresholdProfile
 
@@ -84,21 +84,25 @@ def coverage_listed(
     return Listed(b'%s,"level":%s' % (heading, to_json(level)), chosen)
 
 
-def level_of_unit(run: ServedRun, code: str, day: date) -> str:
-    """Level of the unit of a code on a day: an old code means the unit of then, and the old unit from then on.
+def level_of_unit(run: ServedRun, code: str) -> str:
+    """Level of the unit of a code: a commune of the run's day, before an old one that had the same code.
 
     Raises
     ------
     UnknownNameError
-        There was no such unit.
+        The run has no such unit.
     """
-    was_before = day < CHANGE <= date.fromisoformat(run.results.manifest["as_of"])
-    levels = [level for level in UNIT_LEVELS if not (was_before and level == "commune")]
     (rows,) = _unit_rows(run)
-    for level in levels:
-        if rows.has_unit(level, code):
-            return level
-    raise unknown_name("unit", "đơn vị", code, [])
+    found = [level for level in UNIT_LEVELS if rows.has_unit(level, code)]
+    if not found:
+        raise unknown_name("unit", "đơn vị", code, [])
+    return found[0]
+
+
+def send_figures(run: ServedRun, found: Listed, form: Format) -> Response:
+    """Figures of a run in one of their forms."""
+    columns = tuple(CoverageRow.model_fields)
+    return send_listed(found, form, name="coverage", columns=columns, geometry_of=partial(unit_shape, run))
 
 
 def coverage_answer(run: ServedRun, **query: str | None) -> CoverageAnswer:

@@ -1,4 +1,4 @@
-"""The paths of answers on one settlement, one path, many points, one run and two runs."""
+"""The paths of answers on one unit, one settlement, one path, many points, one run and two runs."""
 
 from datetime import date
 from typing import Annotated, Any, Literal
@@ -11,7 +11,8 @@ from pydantic import BaseModel
 from phusong.api import access_views as views
 from phusong.api import models
 from phusong.api.access import GuardedRoute, for_role
-from phusong.api.answer_routes import ERRORS, Form, Profile, RunId, open_for
+from phusong.api.answer_routes import ERRORS, LISTED, Form, Profile, RunId, Technology, open_for
+from phusong.api.coverage_answer import coverage_listed, level_of_unit, send_figures
 from phusong.api.description import PLACE_PATTERN
 from phusong.api.detail_models import PointsAnswer, PointsRequest, SettlementAnswer
 from phusong.api.diff_answer import DiffAnswer, diff_answer, render_geojson
@@ -33,6 +34,30 @@ DiffLevel = Literal["province", "district", "commune", "old_commune"]
 def detail_routes(runs: RunCache) -> APIRouter:
     """Make the paths."""
     router = APIRouter(prefix="/v1", route_class=GuardedRoute)
+
+    @router.get("/coverage/{code}", responses=LISTED, response_model=models.CoverageAnswer | views.PublicCoverageAnswer)
+    @for_role("public", kept="run")
+    async def unit_coverage(
+        request: Request,
+        code: Annotated[
+            str, Path(description="of a province, former district, commune or old commune", examples=["901"])
+        ],
+        day: Annotated[
+            models.Day | None,
+            Query(alias="date", description="a day: the newest run for it or before it, with its units"),
+        ] = None,
+        technology: Technology = None,
+        operator: str | None = None,
+        profile: Profile = None,
+        f: Form = None,
+    ) -> Response:
+        """People, residential cells and settlements covered, in one unit as it was on a day."""
+        opened, public = await open_for(runs, request, None if day is None else day.isoformat())
+        level = level_of_unit(opened, code)
+        found = coverage_listed(
+            opened, level=level, unit=code, technology=technology, operator=operator, profile=profile, public=public
+        )
+        return send_figures(opened, found, choose_format(request, f))
 
     @router.get(
         "/settlements/{settlement_id}", responses=ERRORS, response_model=SettlementAnswer | PublicSettlementAnswer

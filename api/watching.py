@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -127,11 +128,10 @@ def watch_inbox(
     """
     folder.mkdir(parents=True, exist_ok=True)
     inbox, memory = Inbox(folder, settle_s), Memory()
-    refused = _take_ready(workspace_path, inbox, stop, accept_partial, memory)
-    if once and inbox.is_done:
-        return refused
+    refused = 0
     # a scan at every time-out: network drives report no changes, and a file becomes whole without one
-    for _ in watch(folder, stop_event=stop, rust_timeout=1000, yield_on_timeout=True, raise_interrupt=False):
+    changes = watch(folder, stop_event=stop, rust_timeout=1000, yield_on_timeout=True, raise_interrupt=False)
+    for _ in chain((None,), changes):
         refused += _take_ready(workspace_path, inbox, stop, accept_partial, memory)
         if once and inbox.is_done:
             break
@@ -157,17 +157,20 @@ def _take_ready(workspace_path: Path, inbox: Inbox, stop: Event, accept_partial:
             log(*_lines(report)[:2])
             log(f"    {target}")
             if report.get("published") and report["run_before"]:
-                _write_diff(workspace_path, report, target / DIFF)
+                _tell_diff(workspace_path, report, target / DIFF)
         finally:
             close_reader()  # the next file may be another sender's
     return refused
 
 
-def _write_diff(workspace_path: Path, report: dict[str, Any], path: Path) -> None:
-    """What a file changed, as `phusong diff --json`."""
-    workspace = Workspace.open(workspace_path)
-    before, after = (Results.open(workspace, report[name]) for name in ("run_before", "run_id"))
-    path.write_text(diff_answer(compare_runs(before, after)).model_dump_json(indent=1), encoding="utf-8")
+def _tell_diff(workspace_path: Path, report: dict[str, Any], path: Path) -> None:
+    """Write what a file changed, as `phusong diff --json`; what hinders that is told, and the next file is taken."""
+    try:
+        workspace = Workspace.open(workspace_path)
+        before, after = (Results.open(workspace, report[name]) for name in ("run_before", "run_id"))
+        path.write_text(diff_answer(compare_runs(before, after)).model_dump_json(indent=1), encoding="utf-8")
+    except (*USER_ERRORS, OSError) as error:
+        log(*error_of(error, path.name).values(), style="red")
 
 
 def take_file(

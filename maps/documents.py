@@ -5,7 +5,6 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
-from importlib.resources import files
 from typing import Any
 
 import pandas as pd
@@ -17,6 +16,7 @@ from phusong.geodata.names import sort_key
 from phusong.geodata.settings import Target, ThresholdProfile
 from phusong.geodata.workspace import Workspace
 from phusong.maps.data import published_settlements
+from phusong.maps.shell import read_template
 from phusong.maps.text import Language, Words, format_date, format_share, round_count, say
 from phusong.maps.uncovered_text import CAUSE_WORDS, FUNDING_WORDS, format_quarter
 
@@ -31,12 +31,7 @@ LACKING_TITLE: Words = (
     "Settlements without power, signal or broadband",
     "Danh sách thôn, bản chưa có điện, chưa có sóng, chưa có băng rộng",
 )
-_LAYER_WORDS: dict[str, Words] = {
-    "fibre_endpoints": ("fibre endpoints (fibre_endpoints)", "điểm cáp quang (fibre_endpoints)"),
-    "places": ("schools, clinics and offices (places)", "trường học, trạm y tế, trụ sở (places)"),
-    "observations": ("declared and surveyed facts (observations)", "số liệu khai báo, khảo sát (observations)"),
-    "measurements": ("drive tests (measurements)", "số liệu đo kiểm (measurements)"),
-}
+_OPTIONAL_LAYERS = ("fibre_endpoints", "places", "observations", "measurements")
 _STATE_WORDS: dict[str, dict[str, Words]] = {
     "signal": {
         "none": ("none", "trắng sóng"),
@@ -268,17 +263,22 @@ def _say_all(words: Iterable[Words], language: Language) -> tuple[str, ...]:
 
 def _definitions(results: Results, profile: ThresholdProfile, language: Language) -> list[str]:
     """The sentences of the map's own dialog, so that both define alike."""
-    strings = json.loads(files("phusong.maps").joinpath("templates", "strings.json").read_text(encoding="utf-8"))
+    strings = _page_strings(language)
     values = {"location": f"{profile.location_pct:g}", "technologies": ", ".join(profile.counts_as_signal)}
-    texts = [re.sub(r"\{(\w+)\}", lambda hole: values[hole[1]], text) for text in strings[language]["definitionsText"]]
-    source = strings[language]["profileSource"].replace("{source}", profile.source)
+    texts = [re.sub(r"\{(\w+)\}", lambda hole: values[hole[1]], text) for text in strings["definitionsText"]]
+    source = strings["profileSource"].replace("{source}", profile.source)
     texts += missing_layers(results, language)
     return [*texts, source, *(str(warning[language]) for warning in results.manifest["notes"])]
 
 
+def _page_strings(language: Language) -> Any:
+    return json.loads(read_template("strings.json"))[language]
+
+
 def missing_layers(results: Results, language: Language) -> list[str]:
     """A sentence on the layers that the run had not; none where it had all."""
-    missing = [say(words, language) for name, words in _LAYER_WORDS.items() if name not in results.manifest["inputs"]]
+    names = _page_strings(language)["inputNames"]
+    missing = [names[name] for name in _OPTIONAL_LAYERS if name not in results.manifest["inputs"]]
     said = say(("Layers that were not imported", "Các lớp chưa nhập"), language)
     return [f"{said}: {', '.join(missing)}."] if missing else []
 

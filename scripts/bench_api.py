@@ -160,6 +160,15 @@ def queries(results: Results) -> dict[str, Query]:
     }
 
 
+def computed_sample(folder: Path, resolution_m: int) -> Path:
+    """Make the sample province in a folder, and compute it; its workspace."""
+    subprocess.run(
+        [sys.executable, "-m", "phusong.api.cli", "demo", str(folder / "demo"), "--resolution", str(resolution_m)],
+        check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    return folder / "demo" / "workspace"
+
+
 @contextmanager
 def serving(folder: Path) -> Iterator[Served]:
     """A service of a workspace, with access control; its limit of the rate is looked at and never reached."""

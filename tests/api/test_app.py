@@ -194,9 +194,10 @@ def test_a_folder_that_is_no_workspace_is_not_served(tmp_path):
         create_app(tmp_path)
 
 
-def test_a_newly_published_run_is_served_without_a_restart_and_the_old_one_stays(client, computed):
+def test_a_newly_published_run_is_served_without_a_restart_and_the_old_one_stays(copied):
+    client = local_client(copied)
     before = client.get("/v1/coverage").json()
-    later = compute(computed, as_of=date.fromisoformat(before["as_of"]) + timedelta(days=1))
+    later = compute(copied, as_of=date.fromisoformat(before["as_of"]) + timedelta(days=1))
     after = client.get("/v1/coverage").json()
     assert after["run_id"] == later.run_id != before["run_id"]
     assert client.get("/v1/coverage", params={"run": before["run_id"]}).json() == before
