@@ -20,7 +20,7 @@ from phusong.geodata.errors import InputError
 from phusong.geodata.workspace import Workspace
 
 _ERRORS = declared((400, 401, 403, 404, 413, 422, 429, 500, 503))
-_PART = {"type": "string", "format": "binary"}
+_PART = {"type": "string", "contentMediaType": "application/octet-stream"}  # any bytes: no format can be violated
 _LAYERS: dict[str, Any] = {"enum": list(KNOWN)}
 _FORM: dict[str, Any] = {
     "requestBody": {
