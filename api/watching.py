@@ -258,7 +258,7 @@ def _import_file(
     with staged(workspace) as stage:
         imported = import_entry(stage, entry, file, replace=True)
         report["imports"] = [imported.to_dict()]
-        _require_good(stage, imported, accept_partial)
+        _require_good(stage, report["layer"], imported, accept_partial)
         if receipt is not None:
             place = stage.path / receipt
             place.parent.mkdir(parents=True)
@@ -291,7 +291,7 @@ def entry_of(inbox: Path, file: Path) -> RecipeLayer | RecipeRaster:
     )
 
 
-def _require_good(stage: Workspace, report: ImportReport, accept_partial: bool) -> None:
+def _require_good(stage: Workspace, layer: str, report: ImportReport, accept_partial: bool) -> None:
     """Refuse what an import or a computation would not take."""
     if report.refused and not accept_partial:
         first = report.rows[0]
@@ -299,7 +299,7 @@ def _require_good(stage: Workspace, report: ImportReport, accept_partial: bool) 
             f"{report.file}, row {first.row}: {first.reason} (rows refused: {report.refused}; nothing was stored).",
             vi=f"{report.file}, dòng {first.row}: {first.reason_vi} ({report.refused} dòng bị từ chối, chưa lưu gì).",
         )
-    for finding in check_workspace(stage):
+    for finding in check_workspace(stage, of=layer):
         if finding.severity == "error":
             raise InputError(f"{report.file}: {finding.en}", vi=f"{report.file}: {finding.vi}")
 

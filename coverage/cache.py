@@ -82,14 +82,17 @@ class Cache:
 
     def fetch_arrays(self, key: str, compute: Callable[[], Arrays]) -> Arrays:
         """Named arrays of a key, mapped from their file if it is there and whole, else computed and kept."""
-        path = self._arrays_path(key)
-        kept = self._read(path, _read_arrays)
+        kept = self.find_arrays(key)
         if kept is not None:
             return kept
         arrays = compute()
-        with _aside(path) as aside:
+        with _aside(self._arrays_path(key)) as aside:
             _write_arrays(aside, arrays)
         return arrays
+
+    def find_arrays(self, key: str) -> Arrays | None:
+        """Named arrays of a key if they are there and whole."""
+        return self._read(self._arrays_path(key), _read_arrays)
 
     def clear(self) -> None:
         """Forget everything, files that a killed process left included."""
@@ -150,7 +153,7 @@ class LookOnly(Cache):
 
     def fetch_arrays(self, key: str, compute: Callable[[], Arrays]) -> Arrays:
         """Named arrays of a key, mapped from their file if it is there and whole, else computed."""
-        kept = self._read(self._arrays_path(key), _read_arrays)
+        kept = self.find_arrays(key)
         return compute() if kept is None else kept
 
 

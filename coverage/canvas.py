@@ -30,6 +30,7 @@ class Canvas:
         self._stored: dict[Layer, dict[Corner, StoredTile]] = {layer: {} for layer in layers}
         self._filled: dict[Place, SignalTile] = {}
         self._open: dict[Place, Box] = {}
+        self._changed: set[Place] = set()
         self._locks: dict[Place, threading.Lock] = defaultdict(threading.Lock)
         self._layer_of: list[Layer] = []
         self._left: Counter[Place] = Counter()
@@ -67,6 +68,7 @@ class Canvas:
         tile = read_tile(self._stored[layer][corner], store_dir=store_dir, row_of_station=rows)
         gone = tile.server == GONE
         if gone.any():
+            self._changed.add((layer, corner))
             tile.rsrp_cdbm[gone], tile.server[gone] = NO_SIGNAL_CDBM, -1
             down, across = np.flatnonzero(gone.any(axis=1)), np.flatnonzero(gone.any(axis=0))
             top, left = corner
@@ -95,7 +97,8 @@ class Canvas:
         loss = levels.loss_cdb(geometry, field_key, threads=threads)
         for code, place, box in jobs:
             with self._tile(place) as tile:
-                levels.merge(geometry, code, loss, box, tile, place[1])
+                if levels.merge(geometry, code, loss, box, tile, place[1]):
+                    self._changed.add(place)
                 self._left[place] -= 1
                 if self.store and not self._left[place] and len(self._filled) > KEPT_TILES:
                     self._put_away(place)
@@ -105,13 +108,15 @@ class Canvas:
         self._left = Counter(places)
 
     def _put_away(self, place: Place) -> None:
-        """Put a whole tile into the store."""
+        """Put a whole tile into the store, where it is unless it changed."""
         layer, corner = place
-        stored = self.store and self.store(self._filled[place], corner)
+        tile = self._filled.pop(place)
+        if place not in self._changed:
+            return
+        stored = self.store and self.store(tile, corner)
         self._stored[layer].pop(corner, None)
         if stored:
             self._stored[layer][corner] = stored
-        del self._filled[place]
 
     @contextmanager
     def _tile(self, place: Place) -> Iterator[SignalTile]:
@@ -123,14 +128,14 @@ class Canvas:
             yield self._filled[place]
 
     def filled(self) -> list[tuple[Place, SignalTile]]:
-        """The tiles that may have changed."""
-        return sorted(self._filled.items(), key=lambda part: part[0])
+        """The tiles in memory that are others than in the base."""
+        return sorted((part for part in self._filled.items() if part[0] in self._changed), key=lambda part: part[0])
 
     def tiles(self) -> dict[Layer, dict[Corner, SignalTile | StoredTile]]:
         """Every tile, filled or as stored."""
         found: dict[Layer, dict[Corner, SignalTile | StoredTile]] = {
             layer: dict(stored) for layer, stored in self._stored.items()
         }
-        for (layer, corner), tile in self._filled.items():
+        for (layer, corner), tile in self.filled():
             found[layer][corner] = tile
         return found

@@ -3,7 +3,7 @@
 An error stops a computation or makes its answer wrong; a warning says what an answer will leave out.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any, Literal
@@ -37,6 +37,9 @@ OPTIONAL_LAYERS = {
     "observations": ("nothing declared is used", "không dùng số liệu khai báo"),
 }
 
+# Layers that are laid on the others: no unit and no raster depends on them.
+PLACED = frozenset({"stations", "fibre_endpoints", "places", "observations", "measurements"})
+
 # Layers whose rows may state their commune, and what names a row.
 STATING_LAYERS = {
     "settlements": "settlement_id", "stations": "station_id", "fibre_endpoints": "endpoint_id", "places": "place_id",
@@ -58,7 +61,7 @@ class Finding:
         return asdict(self)
 
 
-def check_workspace(workspace: Workspace, *, as_of: date | None = None) -> list[Finding]:
+def check_workspace(workspace: Workspace, *, as_of: date | None = None, of: str | None = None) -> list[Finding]:
     """Find what is missing, inconsistent or out of range; errors first.
 
     Parameters
@@ -67,21 +70,27 @@ def check_workspace(workspace: Workspace, *, as_of: date | None = None) -> list[
         The workspace; nothing in it is changed.
     as_of
         The date an answer would be for; None is today.
+    of
+        The layer or raster that is new: of one on which no other depends, only what is wrong with itself. None is
+        all of them.
     """
     day = as_of or date.today()
     findings = [*_missing(workspace)]
-    layers, faults = _read_layers(workspace)
+    layers, faults = _read_layers(workspace, [of] if of in PLACED else workspace.layer_names())
     findings += faults
-    findings += _check_rasters(workspace)
-    units, faults = _attempt(lambda: _build_units(workspace, layers, day), "communes", "communes")
-    findings += faults
+    units = None
+    if of not in PLACED:
+        findings += _check_rasters(workspace)
+        units, faults = _attempt(lambda: _build_units(workspace, layers, day), "communes", "communes")
+        findings += faults
     if units is not None:
-        findings += _check_units(units, layers)
+        findings += _check_units(units)
     if "crosswalk" in layers and "communes" in layers:
         findings += _check_crosswalk(layers["crosswalk"], layers["communes"])
     if "settlements" in layers:
         findings += _check_settlements(layers, units)
     if "stations" in layers:
+        findings += _check_inside_terrain(workspace, layers["stations"])
         findings += _check_stations(workspace, layers["stations"], day)
     for name, key in STATING_LAYERS.items():
         if name in layers and "communes" in layers:
@@ -115,11 +124,11 @@ def _missing(workspace: Workspace) -> Iterator[Finding]:
             )  # fmt: skip
 
 
-def _read_layers(workspace: Workspace) -> tuple[dict[str, gpd.GeoDataFrame], list[Finding]]:
-    """Every layer that can be read and fits its schema, and what is wrong with the others."""
+def _read_layers(workspace: Workspace, names: Collection[str]) -> tuple[dict[str, gpd.GeoDataFrame], list[Finding]]:
+    """Every layer of some that can be read and fits its schema, and what is wrong with the others."""
     layers: dict[str, gpd.GeoDataFrame] = {}
     findings: list[Finding] = []
-    for name in workspace.layer_names():
+    for name in names:
         frame = workspace.read_layer(name)
         _, faults = _attempt(lambda name=name, frame=frame: validate_layer(name, frame), "schema", name)  # type: ignore[misc]
         findings += faults
@@ -188,7 +197,7 @@ def _build_units(workspace: Workspace, layers: dict[str, gpd.GeoDataFrame], day:
     )  # fmt: skip
 
 
-def _check_units(units: UnitIndex, layers: dict[str, gpd.GeoDataFrame]) -> Iterator[Finding]:
+def _check_units(units: UnitIndex) -> Iterator[Finding]:
     commune = units.levels["commune"]
     pixels = np.bincount(units.base_raster["commune"].ravel() + 1, minlength=len(commune.codes) + 1)[1:]
     empty = [f"{commune.names[row]} ({commune.codes[row]})" for row in np.flatnonzero(pixels == 0)]
@@ -210,13 +219,14 @@ def _check_units(units: UnitIndex, layers: dict[str, gpd.GeoDataFrame]) -> Itera
             f"Former districts have no answer: the layer {NEEDS_DISTRICTS}.",
             "Không có kết quả theo huyện cũ: thiếu district_code của xã hoặc bảng chuyển đổi.",
         )  # fmt: skip
-    if "stations" in layers:
-        yield from _check_inside_terrain(units, layers["stations"])
 
 
-def _check_inside_terrain(units: UnitIndex, stations: gpd.GeoDataFrame) -> Iterator[Finding]:
-    placed = stations.geometry.to_crs(units.grid.crs)
-    outside = ~units.grid.contains(placed.x.to_numpy(), placed.y.to_numpy())
+def _check_inside_terrain(workspace: Workspace, stations: gpd.GeoDataFrame) -> Iterator[Finding]:
+    if not workspace.has_raster("terrain"):
+        return
+    grid = workspace.raster_grid("terrain")
+    placed = stations.geometry.to_crs(grid.crs)
+    outside = ~grid.contains(placed.x.to_numpy(), placed.y.to_numpy())
     if outside.any():
         yield _of_rows(
             "error", "outside_terrain", "stations", _named(stations, "station_id", outside),

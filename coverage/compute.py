@@ -228,8 +228,8 @@ class _Job:
     ) -> Mosaic:  # fmt: skip
         """Store the tiles and count the people of each."""
         maker = MosaicMaker.of(
-            prepared.grid, stations, network.geometries, population, self.workspace.settings, cache,
-            self.workspace.store_dir,
+            prepared.grid, stations, network, population, self.workspace.settings, cache,
+            self.workspace.store_dir, radio.base,
         )  # fmt: skip
         if self.cluster:
             count_apart(self.cluster, maker, radio)

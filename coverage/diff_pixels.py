@@ -20,7 +20,7 @@ from phusong.coverage.people import Int64s
 from phusong.coverage.people_tiles import PeopleTile, read_people
 from phusong.coverage.results import Results
 from phusong.coverage.service import CLASS_NAMES, GOOD, NO_SIGNAL_CDBM, WEAK, Layer
-from phusong.coverage.tiles import Box, Corner, StoredTile, read_tile, tile_boxes
+from phusong.coverage.tiles import Box, Corner, StoredTile, read_pixels, tile_boxes
 
 KEY = ["level", "unit_code", "technology", "service"]
 MOVES = [*KEY, "cause", "station_id", "gained_micro", "lost_micro"]
@@ -132,8 +132,8 @@ class PixelDiff:
     def _seen(self, tile: StoredTile | None, pixels: npt.NDArray[np.intp]) -> Seen:
         if tile is None:
             return Seen(np.full(len(pixels), NO_SIGNAL_CDBM, np.int16), np.full(len(pixels), _NOWHERE, np.int32))
-        whole = read_tile(tile, store_dir=self.runs[0].store_dir, row_of_station=self.roster.row_of)
-        return Seen(whole.rsrp_cdbm.ravel()[pixels], whole.server.ravel()[pixels])
+        signal = read_pixels(tile, pixels, store_dir=self.runs[0].store_dir, row_of_station=self.roster.row_of)
+        return Seen(signal.rsrp_cdbm, signal.server)
 
     def _classes(self, layer: Layer, pair: Pair) -> list[npt.NDArray[np.uint8]]:
         return [judge.classes(layer[0], seen) for judge, seen in zip(self.judges, pair, strict=True)]

@@ -113,8 +113,8 @@ class Levels:
         shape = (window.bottom - window.top, window.right - window.left)
         return self.cache.fetch_field(field_key, self.prepared.grid.window(window.top, window.left, shape), compute)
 
-    def merge(self, geometry: Geometry, code: int, loss: Loss, box: Box, tile: SignalTile, corner: Corner) -> None:
-        """Give a tile the level of a station in a box of the analysis grid inside the window.
+    def merge(self, geometry: Geometry, code: int, loss: Loss, box: Box, tile: SignalTile, corner: Corner) -> bool:
+        """Give a tile the level of a station in a box of the analysis grid inside the window; whether it serves there.
 
         Parameters
         ----------
@@ -127,7 +127,7 @@ class Levels:
         inside = np.s_[box.top - window.top : box.bottom - window.top, box.left - window.left : box.right - window.left]
         band = _band(geometry, self.prepared.stations[code].band_mhz)
         here = self.prepared.ground.part(box)
-        merge_station(
+        return merge_station(
             tile, self._emitter(geometry, code), code, loss[band][inside], here.terrain, here.clutter.values,
             corner=(box.top, box.left), at=(box.top - corner[0], box.left - corner[1]),
         )  # fmt: skip

@@ -1,30 +1,36 @@
-"""Tiles made final: each stored under its content, and its people counted once for every content and set of rules."""
+"""Tiles made final: each stored under its content, and its people counted once for every content and set of rules.
+
+Where a run only adds stations, the people of the run before are taken and those pixels counted anew that have another
+signal: sums of whole numbers, so that the result is that of counting all.
+"""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from phusong.coverage.cache import Arrays, Cache, content_key
 from phusong.coverage.crew import Threads
 from phusong.coverage.ground import Population
 from phusong.coverage.indoor import indoor_level, indoor_settings
-from phusong.coverage.masts import Geometry
+from phusong.coverage.network import Base, Network, kept_stations
 from phusong.coverage.radio import Radio
 from phusong.coverage.service import Layer, station_sigma_db
 from phusong.coverage.signal_tile import SignalTile
-from phusong.coverage.tally import Rules, Tally, make_rules, sum_tallies, tally_pixels
-from phusong.coverage.tiles import Box, Corner, StoredTile, read_tile, store_tile, tile_boxes
+from phusong.coverage.tally import Rules, Tally, count_anew, make_rules, sum_tallies, tally_pixels
+from phusong.coverage.tiles import Box, Corner, StoredTile, read_pixels, store_tile, tile_boxes
 from phusong.coverage.uplink import level_floor_dbm
 from phusong.geodata.grid import Grid
 from phusong.geodata.settings import Indoor, Settings
 
 OUTDOORS, INDOORS = "outdoors", "indoors"
+Pixels = npt.NDArray[np.intp] | slice
 Unfinished = tuple[int, Corner, Box, dict[Layer, SignalTile | StoredTile]]  # number, place and layers of a tile
 
 
@@ -52,7 +58,8 @@ class MosaicMaker:
     """What every tile needs to become final.
 
     `members` lists the codes of the stations that can serve in a tile of a layer; `constants` what the rules know of
-    every station: its id, band and lowest level of the uplink.
+    every station: its id, band and lowest level of the uplink. `before` has the tiles of a run that lacks nothing but
+    the stations `added`; none if there is no such run.
     """
 
     grid: Grid
@@ -61,26 +68,30 @@ class MosaicMaker:
     cases: Sequence[Case]
     members: Mapping[tuple[Layer, Corner], list[int]]
     constants: list[tuple[str, float, str]]
+    before: Mapping[Layer, Mapping[Corner, StoredTile]]
+    added: set[int]
     cache: Cache
     store_dir: Path
 
     @classmethod
     def of(
-        cls, grid: Grid, stations: pd.DataFrame, geometries: Sequence[Geometry], population: Population,
-        settings: Settings, cache: Cache, store_dir: Path,
+        cls, grid: Grid, stations: pd.DataFrame, network: Network, population: Population, settings: Settings,
+        cache: Cache, store_dir: Path, base: Base,
     ) -> "MosaicMaker":  # fmt: skip
-        """Find out which stations can serve where, and how people are to be counted."""
-        layer = list(zip(stations["technology"].astype(str), stations["operator"].astype(str), strict=True))
+        """Find out which stations can serve where, how people are to be counted, and what the base knows of that."""
         members = defaultdict(list)
-        for geometry in geometries:
+        for geometry in network.geometries:
             for corner in geometry.corners():
                 for code in geometry.stations:
-                    members[layer[code], corner].append(code)
+                    members[network.layer[code], corner].append(code)
         floors = (repr(float(floor)) for floor in level_floor_dbm(stations, settings.uplink))
         ids, bands_mhz = stations["station_id"].astype(str).tolist(), stations["band_mhz"].astype(float).tolist()
         constants = list(zip(ids, bands_mhz, floors, strict=True))
         cases = make_cases(settings, stations, grid)
-        return cls(grid, stations, population, cases, members, constants, cache, store_dir)
+        kept = kept_stations(network, base)
+        before = base.tiles if len(kept) == sum(map(len, base.signal_keys.values())) else {}
+        added = set(range(len(constants))) - kept
+        return cls(grid, stations, population, cases, members, constants, before, added, cache, store_dir)
 
     def finish(self, radio: Radio, threads: Threads) -> Mosaic:
         """Store the tiles and count the people of each."""
@@ -117,45 +128,129 @@ class MosaicMaker:
         here = self.population.residents.of_tile(number)
         if here.start == here.stop:
             return stored, []
-        row, col = np.divmod(self.population.residents.pixel[here], self.grid.shape[1])
-        inside = (row - box.top) * (box.right - box.left) + col - box.left
-        signals: dict[Layer, SignalTile] = {}
-
-        def count(case: Case) -> Arrays:
-            if not signals:
-                rows = {name: code for code, name in enumerate(names)}
-                for layer, kept in stored.items():
-                    tile = given[layer]
-                    if isinstance(tile, StoredTile):
-                        tile = read_tile(kept, store_dir=self.store_dir, row_of_station=rows)
-                    signals[layer] = SignalTile(tile.rsrp_cdbm.ravel()[inside], tile.server.ravel()[inside])
-            return self._count(case, signals, here)
-
-        signal_key = self._signal_key(stored, corner)
-        return stored, [
-            self.cache.fetch_arrays(content_key({"case": case.described, "signal": signal_key}), partial(count, case))
-            for case in self.cases
-        ]
+        counting = _Tile(self, corner, box, here, given, stored)
+        return stored, [counting.people(case) for case in self.cases]
 
     @cached_property
     def station_ids(self) -> list[str]:
         """Station ids by code."""
         return [name for name, _, _ in self.constants]
 
-    def _count(self, case: Case, signals: Mapping[Layer, SignalTile], here: slice) -> Arrays:
-        if case.indoor is not None:
-            bands_mhz = self.stations["band_mhz"].to_numpy(float)
-            signals = {layer: indoor_level(signal, bands_mhz, case.indoor) for layer, signal in signals.items()}
-        residents = self.population.residents
-        return tally_pixels(signals, residents.plot[here], residents.micro_people[here], case.rules)
+    @cached_property
+    def code_of_station(self) -> dict[str, int]:
+        """Codes by station id."""
+        return {name: code for code, name in enumerate(self.station_ids)}
 
-    def _signal_key(self, stored: Mapping[Layer, StoredTile], corner: Corner) -> str:
-        """Hash of all that the people of a tile follow from, beside the case."""
+    def signal_key(self, corner: Corner, tiles: Mapping[Layer, StoredTile], *, without: Container[int] = ()) -> str:
+        """Hash of all that the people of a tile follow from, beside the case; of a run `without` some stations."""
         members = {
-            "/".join(layer): [tile.sha256, [self.constants[code] for code in self.members[layer, corner]]]
-            for layer, tile in stored.items()
+            "/".join(layer): [
+                tile.sha256,
+                [self.constants[code] for code in sorted(self.members[layer, corner]) if code not in without],
+            ]
+            for layer, tile in tiles.items()
         }
         return content_key({"people": self.population.key, "at": corner, "signal": members})
+
+
+@dataclass(frozen=True, eq=False)
+class _Tile:
+    """A stored tile whose people are counted; `here` are its pixels among the populated ones."""
+
+    maker: MosaicMaker
+    corner: Corner
+    box: Box
+    here: slice
+    given: Mapping[Layer, SignalTile | StoredTile]
+    stored: Mapping[Layer, StoredTile]
+
+    def people(self, case: Case) -> Arrays:
+        """The people by a case: as counted some time, as in the run before but for what changed, or counted now."""
+        return self.maker.cache.fetch_arrays(_key(case, self._signal_key), lambda: self._people(case))
+
+    def _people(self, case: Case) -> Arrays:
+        known = self.maker.cache.find_arrays(_key(case, self._signal_key_before))
+        if known is None:
+            return self._count(case, self._whole, np.s_[:])
+        if self._changed.size == 0:
+            return known
+        before, now = self._where_changed
+        return count_anew(known, self._count(case, before, self._changed), self._count(case, now, self._changed))
+
+    def _count(self, case: Case, signals: Mapping[Layer, SignalTile], pixels: Pixels) -> Arrays:
+        """Count the people of some of the populated pixels, which have these signals."""
+        if case.indoor is not None:
+            bands_mhz = self.maker.stations["band_mhz"].to_numpy(float)
+            signals = {layer: indoor_level(signal, bands_mhz, case.indoor) for layer, signal in signals.items()}
+        residents = self.maker.population.residents
+        plot, micro_people = residents.plot[self.here], residents.micro_people[self.here]
+        return tally_pixels(signals, plot[pixels], micro_people[pixels], case.rules)
+
+    @cached_property
+    def _signal_key(self) -> str:
+        return self.maker.signal_key(self.corner, self.stored)
+
+    @cached_property
+    def _signal_key_before(self) -> str:
+        return self.maker.signal_key(self.corner, self._before, without=self.maker.added)
+
+    @cached_property
+    def _before(self) -> dict[Layer, StoredTile]:
+        """The tiles of the run before here."""
+        return {layer: tiles[self.corner] for layer, tiles in self.maker.before.items() if self.corner in tiles}
+
+    @cached_property
+    def _whole(self) -> dict[Layer, SignalTile]:
+        """What every layer has at the populated pixels."""
+        return {layer: self._now(layer) for layer in self.stored}
+
+    @cached_property
+    def _others(self) -> dict[Layer, tuple[SignalTile, SignalTile]]:
+        """What the layers whose tile is another had at the populated pixels, and what they have."""
+        return {
+            layer: (self._signal(self._before.get(layer), self._inside), self._now(layer))
+            for layer, tile in self.stored.items()
+            if tile != self._before.get(layer)
+        }
+
+    @cached_property
+    def _changed(self) -> npt.NDArray[np.intp]:
+        """The populated pixels that have another signal."""
+        changed = np.zeros(len(self._inside), np.bool_)
+        for before, now in self._others.values():
+            changed |= (now.rsrp_cdbm != before.rsrp_cdbm) | (now.server != before.server)
+        return np.flatnonzero(changed)
+
+    @cached_property
+    def _where_changed(self) -> tuple[dict[Layer, SignalTile], dict[Layer, SignalTile]]:
+        """What every layer had there, and what it has."""
+        pixels = self._inside[self._changed]
+        alike = {layer: self._signal(tile, pixels) for layer, tile in self.stored.items() if layer not in self._others}
+        before, now = (
+            {layer: pair[side].at(self._changed) for layer, pair in self._others.items()} for side in range(2)
+        )
+        return alike | before, alike | now
+
+    def _now(self, layer: Layer) -> SignalTile:
+        tile = self.given[layer]
+        return tile.at(self._inside) if isinstance(tile, SignalTile) else self._signal(tile, self._inside)
+
+    def _signal(self, tile: StoredTile | None, pixels: npt.NDArray[np.intp]) -> SignalTile:
+        """Some pixels of a stored tile, without a signal where there is none."""
+        if tile is None:
+            return SignalTile.empty((len(pixels),))
+        maker = self.maker
+        return read_pixels(tile, pixels, store_dir=maker.store_dir, row_of_station=maker.code_of_station)
+
+    @cached_property
+    def _inside(self) -> npt.NDArray[np.intp]:
+        """The populated pixels in the tile, row by row."""
+        row, col = np.divmod(self.maker.population.residents.pixel[self.here], self.maker.grid.shape[1])
+        return (row - self.box.top) * (self.box.right - self.box.left) + col - self.box.left
+
+
+def _key(case: Case, signal_key: str) -> str:
+    return content_key({"case": case.described, "signal": signal_key})
 
 
 def make_cases(settings: Settings, stations: pd.DataFrame, grid: Grid) -> list[Case]:

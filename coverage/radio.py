@@ -30,16 +30,19 @@ class Radio:
     Attributes
     ----------
     tiles
-        By layer and corner: tiles that may have changed, and stored ones that have not.
+        By layer and corner: tiles that changed, and stored ones that have not.
     points
         `POINT_COLUMNS` and sigma_l_db, sorted by point, technology and operator.
     geometries
         Masts and heights that had something to compute.
+    base
+        The run that it starts from.
     """
 
     tiles: dict[Layer, dict[Corner, SignalTile | StoredTile]]
     points: pd.DataFrame
     geometries: int
+    base: Base
 
 
 def compute_radio(
@@ -91,7 +94,7 @@ def compute_radio(
     canvas.expect(place for _, jobs, _ in work for _, place, _ in jobs)
     share = max((threads.count or os.cpu_count() or 1) // max(len(work), 1), 1)
     threads.map(_fill, _Filling(levels, network, canvas, asked, share), work, progress=progress)
-    return Radio(canvas.tiles(), asked.table(), len(work))
+    return Radio(canvas.tiles(), asked.table(), len(work), base)
 
 
 @dataclass(frozen=True, eq=False)

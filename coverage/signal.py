@@ -226,7 +226,7 @@ def _merge(
     level_dbm, azimuth_deg, electrical_deg, shapes, mast_row, mast_col, antenna_amsl_m, rx_agl_m, radius_m, offsets,
     loss_cdb, terrain, clutter, top, left, pixel_m, code, best, server,
 ):  # fmt: skip
-    strongest = math.ceil(level_dbm.max() * 100.0)
+    strongest, changed = math.ceil(level_dbm.max() * 100.0), False
     for i in range(loss_cdb.shape[0]):
         for j in range(loss_cdb.shape[1]):
             loss, offset, held = loss_cdb[i, j], offsets[clutter[i, j]], best[i, j]
@@ -239,6 +239,8 @@ def _merge(
             if level > held or (level == held and code < server[i, j]):
                 best[i, j] = level
                 server[i, j] = code
+                changed = True
+    return changed
 
 
 def merge_station(
@@ -251,7 +253,7 @@ def merge_station(
     *,
     corner: tuple[int, int],
     at: tuple[int, int] = (0, 0),
-) -> None:
+) -> bool:
     """Give a tile the level of a station at some pixels: the same for a pixel whatever other pixels are merged.
 
     Parameters
@@ -266,12 +268,18 @@ def merge_station(
         Row and column of the first pixel on the grid.
     at
         Its row and column in the tile.
+
+    Returns
+    -------
+    bool
+        Whether the station serves any of the pixels now.
     """
     sectors, mast_row, mast_col, antenna_amsl_m, rx_agl_m, radius_km, offsets = emitter
     height, width = loss_cdb.shape
     inside = np.s_[at[0] : at[0] + height, at[1] : at[1] + width]
-    _merge(
+    changed: bool = _merge(
         *sectors, mast_row, mast_col, antenna_amsl_m, rx_agl_m, 1e3 * radius_km, offsets, loss_cdb,
         terrain.values, clutter, *corner, terrain.grid.resolution_m, code,
         tile.rsrp_cdbm[inside], tile.server[inside],
     )  # fmt: skip
+    return changed

@@ -24,6 +24,10 @@ class SignalTile:
         self.server = server
 
     @classmethod
-    def empty(cls, shape: tuple[int, int]) -> "SignalTile":
+    def empty(cls, shape: tuple[int, ...]) -> "SignalTile":
         """A tile without a signal."""
         return cls(np.full(shape, NO_SIGNAL_CDBM, np.int16), np.full(shape, -1, np.int32))
+
+    def at(self, pixels: npt.NDArray[np.intp]) -> "SignalTile":
+        """Some of the pixels, counted row by row: arrays `[n]`."""
+        return SignalTile(self.rsrp_cdbm.ravel()[pixels], self.server.ravel()[pixels])

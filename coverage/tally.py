@@ -192,6 +192,25 @@ def sum_tallies(parts: Iterable[Arrays], rules: Rules, n_plot: int) -> Tally:
     )
 
 
+def count_anew(known: Arrays, gone: Arrays, come: Arrays) -> Arrays:
+    """What was counted of some pixels, where a part of them has changed.
+
+    Parameters
+    ----------
+    known
+        Answer of `tally_pixels` of all pixels as they were.
+    gone, come
+        Its answers of those that changed, as they were and as they are.
+    """
+    found = {name: known[name].copy() for name in known}
+    for part, sign in ((gone, -1), (come, 1)):
+        at = np.searchsorted(known["plots"], part["plots"])
+        for name in ("classes", "expected", "by_two"):
+            in_plot = np.moveaxis(found[name], -2, 0)
+            in_plot[at] += sign * np.moveaxis(part[name], -2, 0)
+    return found
+
+
 def _renumber(plot: Int64s) -> tuple[Int64s, Int64s]:
     """The plots met, ascending, and every pixel's position among them."""
     met = np.zeros(int(plot.max(initial=-1)) + 1, np.bool_)

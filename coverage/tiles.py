@@ -13,13 +13,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from xml.sax.saxutils import escape
 
 import numpy as np
 import numpy.typing as npt
 from rasterio.crs import CRS
 from rasterio.io import MemoryFile
+from rasterio.windows import Window
 
 from phusong.coverage.service import NO_SIGNAL_CDBM
 from phusong.coverage.signal_tile import SignalTile
@@ -94,8 +95,10 @@ def encode_tile(
         Place of the tile.
     """
     served = np.where(rsrp_cdbm == NO_SIGNAL_CDBM, -1, server)
-    rows = np.unique(served[served >= 0])
-    codes = np.where(served >= 0, np.searchsorted(rows, served) + 1, 0)
+    serves = np.zeros(len(station_ids) + 1, np.bool_)
+    serves[served] = True  # the last says whether there is a pixel without a server
+    rows = np.flatnonzero(serves[:-1]).tolist()
+    codes = np.append(np.cumsum(serves[:-1]), 0).astype(np.int16)[served]
     profile = {
         "driver": "GTiff",
         "height": grid.shape[0],
@@ -112,7 +115,7 @@ def encode_tile(
     with MemoryFile() as memory:
         with memory.open(**profile) as file:
             file.write(rsrp_cdbm, 1)
-            file.write(codes.astype(np.int16), 2)
+            file.write(codes, 2)
             names = json.dumps([station_ids[row] for row in rows], ensure_ascii=False, separators=(",", ":"))
             file.update_tags(**{SERVERS_TAG: names})
         return bytes(memory.getbuffer())
@@ -161,9 +164,42 @@ def read_tile(tile: StoredTile, *, store_dir: Path, row_of_station: Mapping[str,
         The tile is missing from the store or damaged.
     """
     with MemoryFile(read_stored(tile, store_dir)) as memory, memory.open() as file:
-        names = json.loads(file.tags()[SERVERS_TAG])
-        rows = np.array([-1, *(row_of_station.get(name, GONE) for name in names)], dtype=np.int32)
-        return SignalTile(file.read(1), rows[file.read(2)])
+        return SignalTile(file.read(1), _server_rows(file, row_of_station)[file.read(2)])
+
+
+def read_pixels(
+    tile: StoredTile, pixels: npt.NDArray[np.intp], *, store_dir: Path, row_of_station: Mapping[str, int]
+) -> SignalTile:
+    """Read some pixels of a stored tile: no more of it is unpacked than the rows from the first to the last.
+
+    Parameters
+    ----------
+    pixels
+        Their positions in the tile, row by row, ascending, at least one `[n]`.
+    store_dir, row_of_station
+        As in `read_tile`.
+
+    Returns
+    -------
+    SignalTile
+        Arrays `[n]`.
+
+    Raises
+    ------
+    StoreError
+        The tile is missing from the store or damaged.
+    """
+    top, last = int(pixels[0]) // tile.width, int(pixels[-1]) // tile.width
+    with MemoryFile(read_stored(tile, store_dir)) as memory, memory.open() as file:
+        bands = file.read(window=Window(0, top, tile.width, last + 1 - top)).reshape(2, -1)
+        level_cdbm, code = bands[:, pixels - top * tile.width]
+        return SignalTile(level_cdbm, _server_rows(file, row_of_station)[code])
+
+
+def _server_rows(file: Any, row_of_station: Mapping[str, int]) -> npt.NDArray[np.int32]:
+    """Row of the station of every code of a tile."""
+    names = json.loads(file.tags()[SERVERS_TAG])
+    return np.array([-1, *(row_of_station.get(name, GONE) for name in names)], dtype=np.int32)
 
 
 def read_stored(tile: StoredTile, store_dir: Path) -> bytes:

@@ -19,34 +19,41 @@ _Mask = npt.NDArray[np.bool_]
 _Objects = npt.NDArray[np.object_]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Area:
-    """Where points may lie: the province (in EPSG:4326) and the terrain's grid, None where unknown.
+    """Where points may lie: the communes (in EPSG:4326) and the terrain's grid, None where unknown.
 
     `reach_km` is how far from the province a station can stand and still be heard in it [km].
     """
 
-    province: shapely.Geometry | None
+    communes: _Objects | None
     terrain: Grid | None
     reach_km: float = 0.0
 
     @property
     def is_known(self) -> bool:
         """Whether province or terrain is known."""
-        return self.province is not None or self.terrain is not None
+        return self.communes is not None or self.terrain is not None
 
     def in_province(self, lon: _Floats, lat: _Floats) -> _Mask:
         """Whether points lie in a commune; all true where no commune is known."""
-        if self.province is None:
+        if self.communes is None:
             return np.ones(len(lon), dtype=bool)
-        shapely.prepare(self.province)
-        return np.asarray(shapely.intersects_xy(self.province, lon, lat), dtype=bool)
+        inside = np.zeros(len(lon), dtype=bool)
+        for commune in self.communes:
+            west, south, east, north = commune.bounds
+            near = np.flatnonzero((lon >= west) & (lon <= east) & (lat >= south) & (lat <= north))
+            if near.size:
+                shapely.prepare(commune)
+                inside[near] |= shapely.intersects_xy(commune, lon[near], lat[near])
+        return inside
 
     def in_reach(self, lon: _Floats, lat: _Floats) -> _Mask:
         """Whether points lie on the terrain or, where there is none, within reach of the province."""
-        if self.terrain is not None or self.province is None:
+        if self.terrain is not None or self.communes is None:
             return self.in_terrain(lon, lat)
-        wide = shapely.buffer(shapely.simplify(self.province, 0.01), self.reach_km / KM_PER_DEGREE)
+        province = shapely.union_all(self.communes)
+        wide = shapely.buffer(shapely.simplify(province, 0.01), self.reach_km / KM_PER_DEGREE)
         shapely.prepare(wide)
         return np.asarray(shapely.intersects_xy(wide, lon, lat), dtype=bool)
 
@@ -64,8 +71,8 @@ def read_area(workspace: Workspace) -> Area:
     """Read province and terrain grid of a workspace, as far as they have been imported."""
     terrain = workspace.raster_grid("terrain") if workspace.has_raster("terrain") else None
     units = current_communes(workspace)
-    province = None if units is None else shapely.union_all(units.geometry.to_numpy())
-    return Area(province, terrain, workspace.settings.model.radius_km)
+    communes = None if units is None else units.geometry.to_numpy()
+    return Area(communes, terrain, workspace.settings.model.radius_km)
 
 
 def current_communes(workspace: Workspace) -> Any:

@@ -189,7 +189,7 @@ class _Trial:
         )  # fmt: skip
         outside = ~self.settled & ~self.allowed
         beyond = outside.copy()
-        if self.bounds.area.province is None:
+        if self.bounds.area.communes is None:
             beyond[:] = False
         else:
             beyond[outside] = ~self.bounds.area.in_province(self.lon[outside], self.lat[outside])

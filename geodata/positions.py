@@ -82,7 +82,7 @@ def _unchecked(area: Area, layer: Layer, values: pd.DataFrame, stated: StatedCom
             )
         )
     states = "commune" in values and bool(values["commune"].notna().any())
-    if area.province is None and (states or layer.name in ("stations", "settlements", "places")):
+    if area.communes is None and (states or layer.name in ("stations", "settlements", "places")):
         what, what_vi = ("the province and the commune that they state", "tỉnh và xã được ghi") if states else (
             "the province", "tỉnh")  # fmt: skip
         notes.append(

@@ -1,6 +1,7 @@
 """Stored layers against their description in `schemas`, by a pandera schema for each."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from phusong.geodata.errors import InputError
 from phusong.geodata.schemas import NAME_ORDER, Column, Layer, find_layer
 
 
+@cache
 def schema(layer: Layer) -> pa.DataFrameSchema:
     """Build the pandera schema of a layer as it is stored (without its geometry)."""
     columns: dict[str, pa.Column] = {column.name: _schema_column(column) for column in layer.columns}

@@ -64,8 +64,9 @@ def workspace(tmp_path):
     return made
 
 
-def findings(workspace, severity="error"):
-    return {(found.code, found.where) for found in check_workspace(workspace, as_of=DAY) if found.severity == severity}
+def findings(workspace, severity="error", of=None):
+    found = check_workspace(workspace, as_of=DAY, of=of)
+    return {(finding.code, finding.where) for finding in found if finding.severity == severity}
 
 
 def test_a_whole_workspace_has_no_error_and_its_optional_layers_are_warned_of(workspace):
@@ -110,6 +111,8 @@ def test_errors_come_before_warnings(tmp_path):
 def test_what_does_not_fit_together_is_an_error(workspace, change, finding):
     change(workspace)
     assert finding in findings(workspace)
+    assert finding in findings(workspace, of=finding[1])
+    assert (finding in findings(workspace, of="stations")) == (finding[1] == "stations")
 
 
 def test_terrain_of_another_resolution_than_the_settings_is_an_error(workspace):

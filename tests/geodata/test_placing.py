@@ -228,7 +228,7 @@ def test_whatever_stands_in_the_cells_every_row_is_placed_or_refused(
     log = IssueLog(np.arange(len(rows)))
     given_points = read_coordinates(Table(frame, log.row_numbers), frame, crs, log=log, file="f")
     placed = place_points(
-        given_points, find_layer("stations"), Area(box(105, 16, 107, 18), None),
+        given_points, find_layer("stations"), Area(np.array([box(105, 16, 107, 18)]), None),
         stated=no_communes(len(rows)), repairs=("xy_swapped", "dms_text"), log=log, file="f",
     )  # fmt: skip
     for point, refused in zip(placed.points, log.refused, strict=True):
