@@ -6,6 +6,7 @@ the numbers of settlements. Arrived and left are people whom the population or t
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import geopandas as gpd
@@ -91,16 +92,19 @@ def compare_runs(before: Results, after: Results, *, level: str = "commune") -> 
     units = _units(before, after, levels)
     rows = [find_unit_rows((before, after), name) for name in levels if name != level or not reason]
     province = str(units.loc[units["level"] == "province", "code"].iloc[0])
-    moves = PixelDiff((before, after), judges, roster, rows).count()
+    with ThreadPoolExecutor(1) as aside:  # tiles are unpacked meanwhile
+        moving = aside.submit(PixelDiff((before, after), judges, roster, rows).count)
+        changed, counts = settlements.find(roster), settlements.count(units)
+        moves = moving.result()
     moves.loc[moves["level"] == "province", "unit_code"] = province
     return Difference(
         a=before,
         b=after,
-        settlements=settlements.find(roster),
+        settlements=changed,
         level=level,
         reason=reason,
         people=_people(before, after, moves, units[units["level"].isin([level_rows.level for level_rows in rows])]),
-        counts=settlements.count(units),
+        counts=counts,
         causes=moves[moves["cause"] != PEOPLE].sort_values([*KEY, "cause", "station_id"], ignore_index=True),
         stations=_stations(before, after, roster),
         units=units,

@@ -32,6 +32,10 @@ class Seen(NamedTuple):
     level_cdbm: npt.NDArray[Any]
     server: Rows
 
+    def at(self, mask: npt.NDArray[np.bool_]) -> "Seen":
+        """What was seen at some of the places."""
+        return Seen(self.level_cdbm[mask], self.server[mask])
+
 
 @dataclass(frozen=True, eq=False)
 class Roster:

@@ -20,7 +20,8 @@ from phusong.coverage.people import Int64s
 from phusong.coverage.people_tiles import PeopleTile, read_people
 from phusong.coverage.results import Results
 from phusong.coverage.service import CLASS_NAMES, GOOD, NO_SIGNAL_CDBM, WEAK, Layer
-from phusong.coverage.tiles import Box, Corner, StoredTile, read_pixels, tile_boxes
+from phusong.coverage.signal_tile import SignalTile
+from phusong.coverage.tiles import Box, Corner, StoredTile, read_pixels, read_tile, tile_boxes
 
 KEY = ["level", "unit_code", "technology", "service"]
 MOVES = [*KEY, "cause", "station_id", "gained_micro", "lost_micro"]
@@ -100,12 +101,19 @@ class PixelDiff:
         pixels = np.flatnonzero((both[0].micro_people > 0) | (both[1].micro_people > 0))
         seen: dict[Layer, Pair] = {}
         if self.alike and people[0] == people[1]:  # then only what the other layers changed can matter
-            seen = {layer: self._read(signals[layer], pixels) for layer in other}
+            tiles = {
+                layer: (self._whole(signals[layer][0], box), self._whole(signals[layer][1], box)) for layer in other
+            }
+            differs = np.zeros((box.bottom - box.top, box.right - box.left), np.bool_)
+            for before, after in tiles.values():
+                differs |= before.differs(after)
+            pixels = pixels[differs.ravel()[pixels]]
+            seen = {layer: (_seen(before, pixels), _seen(after, pixels)) for layer, (before, after) in tiles.items()}
             moved = np.zeros(len(pixels), np.bool_)
             for layer, pair in seen.items():
                 moved |= np.not_equal(*self._classes(layer, pair))
             pixels = pixels[moved]
-            seen = {layer: (_at(pair[0], moved), _at(pair[1], moved)) for layer, pair in seen.items()}
+            seen = {layer: (pair[0].at(moved), pair[1].at(moved)) for layer, pair in seen.items()}
         if pixels.size == 0:
             return pd.DataFrame()
         seen |= {layer: self._read(stored, pixels) for layer, stored in signals.items() if layer not in seen}
@@ -125,11 +133,16 @@ class PixelDiff:
             return PeopleTile.empty((box.bottom - box.top, box.right - box.left))
         return read_people(tile, codes=self.codes, store_dir=self.runs[0].store_dir)
 
-    def _read(self, stored: Sequence[StoredTile | None], pixels: npt.NDArray[np.intp]) -> Pair:
-        first = self._seen(stored[0], pixels)
-        return first, first if stored[0] == stored[1] else self._seen(stored[1], pixels)
+    def _whole(self, tile: StoredTile | None, box: Box) -> SignalTile:
+        if tile is None:
+            return SignalTile.empty((box.bottom - box.top, box.right - box.left))
+        return read_tile(tile, store_dir=self.runs[0].store_dir, row_of_station=self.roster.row_of)
 
-    def _seen(self, tile: StoredTile | None, pixels: npt.NDArray[np.intp]) -> Seen:
+    def _read(self, stored: Sequence[StoredTile | None], pixels: npt.NDArray[np.intp]) -> Pair:
+        first = self._read_one(stored[0], pixels)
+        return first, first if stored[0] == stored[1] else self._read_one(stored[1], pixels)
+
+    def _read_one(self, tile: StoredTile | None, pixels: npt.NDArray[np.intp]) -> Seen:
         if tile is None:
             return Seen(np.full(len(pixels), NO_SIGNAL_CDBM, np.int16), np.full(len(pixels), _NOWHERE, np.int32))
         signal = read_pixels(tile, pixels, store_dir=self.runs[0].store_dir, row_of_station=self.roster.row_of)
@@ -160,15 +173,16 @@ class PixelDiff:
         self, seen: Mapping[Layer, Pair], technologies: Sequence[str], mask: Mask, service: int, side: int
     ) -> Rows:
         layers = (
-            (_at(pair[side], mask), _at(pair[1 - side], mask), self.judges[side].required[layer[0]][service - 1])
+            (pair[side].at(mask), pair[1 - side].at(mask), self.judges[side].required[layer[0]][service - 1])
             for layer, pair in seen.items()
             if layer[0] in technologies
         )
         return blame(layers, self.roster, int(mask.sum()))
 
 
-def _at(seen: Seen, mask: Mask) -> Seen:
-    return Seen(seen.level_cdbm[mask], seen.server[mask])
+def _seen(tile: SignalTile, pixels: npt.NDArray[np.intp]) -> Seen:
+    signal = tile.at(pixels)
+    return Seen(signal.rsrp_cdbm, signal.server)
 
 
 def _by_unit(
@@ -188,10 +202,16 @@ def _by_unit(
         for unit, mask, row, gained, lost in changes:
             chosen = mask & ((gained > 0) | (lost > 0)) & (unit != _NOWHERE)
             if chosen.any():
+                pair, pairs = pd.factorize(unit[chosen].astype(np.int64) << 32 | row[chosen] - _FROM_PEOPLE)
                 yield pd.DataFrame(
                     {
-                        "level": units.level, "unit_code": np.array(units.codes, object)[unit[chosen]],
-                        "technology": label, "service": CLASS_NAMES[service], "station": row[chosen],
-                        "gained_micro": gained[chosen], "lost_micro": lost[chosen],
+                        "level": units.level, "unit_code": np.array(units.codes, object)[pairs >> 32],
+                        "technology": label, "service": CLASS_NAMES[service],
+                        "station": (pairs & 0xFFFFFFFF) + _FROM_PEOPLE,
+                        "gained_micro": _sums(pair, gained[chosen]), "lost_micro": _sums(pair, lost[chosen]),
                     }
                 )  # fmt: skip
+
+
+def _sums(row: npt.NDArray[np.intp], micro: Int64s) -> Int64s:
+    return np.bincount(row, weights=micro).astype(np.int64)  # whole numbers below 9e15 are exact in doubles

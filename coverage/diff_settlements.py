@@ -184,13 +184,9 @@ def _blame_points(
         for service in (1, 2):  # from none the weak threshold decides, else the good one
             mask = better & ((rank[1 - side] < 1) if service == 1 else (rank[1 - side] == 1))
             asked = (
-                (_cut(pair[side], mask), _cut(pair[1 - side], mask), judges[side].required[layer[0]][service - 1])
+                (pair[side].at(mask), pair[1 - side].at(mask), judges[side].required[layer[0]][service - 1])
                 for layer, pair in layers.items()
                 if layer[0] in groups[side]
             )
             station[mask] = blame(asked, roster, int(mask.sum()))
     return station
-
-
-def _cut(seen: Seen, mask: npt.NDArray[np.bool_]) -> Seen:
-    return Seen(seen.level_cdbm[mask], seen.server[mask])

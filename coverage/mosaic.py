@@ -24,7 +24,7 @@ from phusong.coverage.radio import Radio
 from phusong.coverage.service import Layer, station_sigma_db
 from phusong.coverage.signal_tile import SignalTile
 from phusong.coverage.tally import Rules, Tally, count_anew, make_rules, sum_tallies, tally_pixels
-from phusong.coverage.tiles import Box, Corner, StoredTile, read_pixels, store_tile, tile_boxes
+from phusong.coverage.tiles import Box, Corner, StoredTile, read_pixels, read_tile, store_tile, tile_boxes
 from phusong.coverage.uplink import level_floor_dbm
 from phusong.geodata.grid import Grid
 from phusong.geodata.settings import Indoor, Settings
@@ -202,45 +202,44 @@ class _Tile:
     @cached_property
     def _whole(self) -> dict[Layer, SignalTile]:
         """What every layer has at the populated pixels."""
-        return {layer: self._now(layer) for layer in self.stored}
+        return {layer: self._tile(tile).at(self._inside) for layer, tile in self.given.items() if layer in self.stored}
 
     @cached_property
     def _others(self) -> dict[Layer, tuple[SignalTile, SignalTile]]:
-        """What the layers whose tile is another had at the populated pixels, and what they have."""
+        """The layers whose tile is another: as it was, and as it is."""
         return {
-            layer: (self._signal(self._before.get(layer), self._inside), self._now(layer))
+            layer: (self._tile(self._before.get(layer)), self._tile(self.given[layer]))
             for layer, tile in self.stored.items()
             if tile != self._before.get(layer)
         }
 
     @cached_property
     def _changed(self) -> npt.NDArray[np.intp]:
-        """The populated pixels that have another signal."""
-        changed = np.zeros(len(self._inside), np.bool_)
+        """Which of the populated pixels have another signal."""
+        changed = np.zeros((self.box.bottom - self.box.top, self.box.right - self.box.left), np.bool_)
         for before, now in self._others.values():
-            changed |= (now.rsrp_cdbm != before.rsrp_cdbm) | (now.server != before.server)
-        return np.flatnonzero(changed)
+            changed |= before.differs(now)
+        return np.flatnonzero(changed.ravel()[self._inside])
 
     @cached_property
     def _where_changed(self) -> tuple[dict[Layer, SignalTile], dict[Layer, SignalTile]]:
         """What every layer had there, and what it has."""
-        pixels = self._inside[self._changed]
-        alike = {layer: self._signal(tile, pixels) for layer, tile in self.stored.items() if layer not in self._others}
-        before, now = (
-            {layer: pair[side].at(self._changed) for layer, pair in self._others.items()} for side in range(2)
-        )
+        pixels, maker = self._inside[self._changed], self.maker
+        alike = {
+            layer: read_pixels(tile, pixels, store_dir=maker.store_dir, row_of_station=maker.code_of_station)
+            for layer, tile in self.stored.items()
+            if layer not in self._others
+        }
+        before, now = ({layer: pair[side].at(pixels) for layer, pair in self._others.items()} for side in range(2))
         return alike | before, alike | now
 
-    def _now(self, layer: Layer) -> SignalTile:
-        tile = self.given[layer]
-        return tile.at(self._inside) if isinstance(tile, SignalTile) else self._signal(tile, self._inside)
-
-    def _signal(self, tile: StoredTile | None, pixels: npt.NDArray[np.intp]) -> SignalTile:
-        """Some pixels of a stored tile, without a signal where there is none."""
+    def _tile(self, tile: SignalTile | StoredTile | None) -> SignalTile:
+        """A tile, read if it is not in memory, without a signal if there is none."""
         if tile is None:
-            return SignalTile.empty((len(pixels),))
-        maker = self.maker
-        return read_pixels(tile, pixels, store_dir=maker.store_dir, row_of_station=maker.code_of_station)
+            return SignalTile.empty((self.box.bottom - self.box.top, self.box.right - self.box.left))
+        if isinstance(tile, SignalTile):
+            return tile
+        return read_tile(tile, store_dir=self.maker.store_dir, row_of_station=self.maker.code_of_station)
 
     @cached_property
     def _inside(self) -> npt.NDArray[np.intp]:

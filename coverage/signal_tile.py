@@ -28,6 +28,11 @@ class SignalTile:
         """A tile without a signal."""
         return cls(np.full(shape, NO_SIGNAL_CDBM, np.int16), np.full(shape, -1, np.int32))
 
+    def differs(self, other: "SignalTile") -> npt.NDArray[np.bool_]:
+        """Which pixels of another tile of this shape have another level or server."""
+        differs: npt.NDArray[np.bool_] = (self.rsrp_cdbm != other.rsrp_cdbm) | (self.server != other.server)
+        return differs
+
     def at(self, pixels: npt.NDArray[np.intp]) -> "SignalTile":
         """Some of the pixels, counted row by row: arrays `[n]`."""
         return SignalTile(self.rsrp_cdbm.ravel()[pixels], self.server.ravel()[pixels])
