@@ -87,7 +87,7 @@ def compute_nearest_mast(
     crs
         A projected CRS in metres.
     """
-    masts = stations.sort_values("mast_id", kind="stable")
+    masts = stations.sort_values("mast_id", kind="stable").drop_duplicates(["mast_id", "geometry"])
     place = masts.geometry.to_crs(crs)
     ids = masts["mast_id"].astype(object).to_numpy()
     chosen = np.zeros(len(x_m), dtype=np.int64)

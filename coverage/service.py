@@ -265,12 +265,12 @@ def class_points(signal: pd.DataFrame, profile: ThresholdProfile) -> pd.DataFram
 
 def _with_thresholds(signal: pd.DataFrame, profile: ThresholdProfile) -> tuple[pd.DataFrame, Floats, Floats]:
     """The rows that a profile answers, and the weak and the good threshold of each [dBm]."""
-    rated = signal[
-        signal["technology"].isin(list(profile.thresholds)) & np.isfinite(signal["rsrp_dbm"].to_numpy(np.float64))
-    ]
-    technology = rated["technology"].astype(object)
-    weak = technology.map({name: t.weak_dbm for name, t in profile.thresholds.items()}).to_numpy(float)
-    good = technology.map({name: t.good_dbm for name, t in profile.thresholds.items()}).to_numpy(float)
+    code, technologies = pd.factorize(signal["technology"])
+    levels = {name: (threshold.weak_dbm, threshold.good_dbm) for name, threshold in profile.thresholds.items()}
+    of_technology = np.array([levels.get(name, (np.nan, np.nan)) for name in technologies]).reshape(-1, 2)
+    answered = np.isfinite(of_technology[code, 0]) & np.isfinite(signal["rsrp_dbm"].to_numpy(np.float64))
+    rated = signal[answered]
+    weak, good = of_technology[code[answered]].T
     if "floor_dbm" in rated:
         floor_dbm = rated["floor_dbm"].to_numpy(float)
         weak, good = np.maximum(weak, floor_dbm), np.maximum(good, floor_dbm)

@@ -7,6 +7,7 @@ Interference, load and outages are left out.
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import geopandas as gpd
@@ -19,6 +20,7 @@ from phusong.geodata.schemas import ANTENNAS
 from phusong.geodata.settings import Settings
 
 NAMED_IN_A_WARNING = 10
+SECTOR_LISTS = ("azimuths_deg", "downtilt_deg", "mechanical_tilt_deg", "eirp_dbm", "antenna")
 
 T = TypeVar("T")
 
@@ -174,19 +176,25 @@ def parse_sectors(record: Mapping[Hashable, Any]) -> tuple[Sector, ...]:
     InputError
         Lists of unequal length, or a value that is no number.
     """
-    station_id = str(record["station_id"])
-    azimuths: list[float | None] = [*_numbers(record.get("azimuths_deg"), "azimuths_deg", station_id)]
+    try:
+        return _sectors(*(record.get(name) for name in SECTOR_LISTS))
+    except InputError as error:
+        name = str(record["station_id"])
+        raise InputError(f"station {name}: {error}", vi=f"trạm {name}: {error.vi}") from error
+
+
+@lru_cache(maxsize=16_384)  # the sectors of a network repeat
+def _sectors(azimuth: Any, downtilt: Any, mechanical_tilt: Any, eirp: Any, antenna: Any) -> tuple[Sector, ...]:
+    azimuths: list[float | None] = [*_numbers(azimuth, "azimuths_deg")]
     count = max(len(azimuths), 1)
-    downtilts: list[float | None] = [*_numbers(record.get("downtilt_deg"), "downtilt_deg", station_id)]
-    turned = _numbers(record.get("mechanical_tilt_deg"), "mechanical_tilt_deg", station_id)
-    eirps = _per_sector(_numbers(record["eirp_dbm"], "eirp_dbm", station_id), count, station_id)
-    antennas = _per_sector(_parts(record.get("antenna")) or ["tr36814" if azimuths else "omni"], count, station_id)
+    downtilts: list[float | None] = [*_numbers(downtilt, "downtilt_deg")]
+    turned = _numbers(mechanical_tilt, "mechanical_tilt_deg")
     lists = (
         azimuths or [None],
-        _per_sector(downtilts or [None], count, station_id),
-        eirps,
-        antennas,
-        _per_sector(turned or [0.0], count, station_id),
+        _per_sector(downtilts or [None], count),
+        _per_sector(_numbers(eirp, "eirp_dbm"), count),
+        _per_sector(_parts(antenna) or ["tr36814" if azimuths else "omni"], count),
+        _per_sector(turned or [0.0], count),
     )
     return tuple(
         Sector(azimuth, 0.0 if tilt is None and antenna in ANTENNAS else tilt, eirp, antenna, mechanical)
@@ -200,25 +208,23 @@ def _parts(value: Any) -> list[str]:
     return [part.strip() for part in str(value).split(";") if part.strip()]
 
 
-def _numbers(value: Any, column: str, station_id: str) -> list[float]:
+def _numbers(value: Any, column: str) -> list[float]:
     try:
         return [float(part) for part in _parts(value)]
     except ValueError as error:
         raise InputError(
-            f"station {station_id}: `{column}` must be numbers joined by ';', got {value!r}; "
-            "correct the stations layer",
-            vi=f"trạm {station_id}: `{column}` phải là các số cách nhau bởi ';', nhận được {value!r}; hãy sửa lớp trạm",
+            f"`{column}` must be numbers joined by ';', got {value!r}; correct the stations layer",
+            vi=f"`{column}` phải là các số cách nhau bởi ';', nhận được {value!r}; hãy sửa lớp trạm",
         ) from error
 
 
-def _per_sector(values: Sequence[T], count: int, station_id: str) -> list[T]:
+def _per_sector(values: Sequence[T], count: int) -> list[T]:
     if len(values) == 1:
         return [values[0]] * count
     if len(values) != count:
         raise InputError(
-            f"station {station_id}: a list of {len(values)} values for {count} sectors; "
-            "give one value or one per azimuth",
-            vi=f"trạm {station_id}: danh sách {len(values)} giá trị cho {count} sector; "
+            f"a list of {len(values)} values for {count} sectors; give one value or one per azimuth",
+            vi=f"danh sách {len(values)} giá trị cho {count} sector; "
             "hãy ghi một giá trị hoặc mỗi phương vị một giá trị",
         )
     return list(values)
