@@ -71,12 +71,14 @@ class Levels:
         """Sectors of every station by code."""
         return [sectors_of(station, self.prepared.patterns) for station in self.prepared.stations]
 
-    def field_key(self, geometry: Geometry) -> str:
-        """Hash of everything the field of a geometry depends on."""
+    def keys(self, geometry: Geometry) -> tuple[str, str]:
+        """Hash of everything the field of a geometry depends on, and of the same but for the bands.
+
+        The loss of a band is the same whatever other bands are computed with it.
+        """
         ground = geometry.window and self.prepared.ground.hash_window(*geometry.window.slices)
-        return content_key(
-            {**self._place(geometry), **self._of_all_fields, "ground": ground, "window": geometry.window}
-        )
+        described = {**self._place(geometry), **self._of_all_fields, "ground": ground, "window": geometry.window}
+        return content_key(described), content_key({**described, "freqs_ghz": None})
 
     @cached_property
     def _of_all_fields(self) -> dict[str, Any]:
@@ -88,12 +90,18 @@ class Levels:
             "grid": [grid.crs, *grid.transform],
         }  # fmt: skip
 
-    def signal_key(self, code: int, field_key: str) -> str:
-        """Hash of everything the level of a station depends on, at every pixel of its field."""
+    def signal_key(self, code: int, place_key: str) -> str:
+        """Hash of everything the level of a station depends on, at every pixel of its field.
+
+        Parameters
+        ----------
+        place_key
+            The second of the `keys` of its geometry.
+        """
         station = self.prepared.stations[code]
         *arrays, shapes = self.sectors[code]
         offsets = offsets_cdb(self.calibration, station.band_mhz)
-        described = {"field": field_key, "technology": station.technology, "operator": station.operator}
+        described = {"place": place_key, "technology": station.technology, "operator": station.operator}
         return content_key({**described, "band_mhz": station.band_mhz}, *arrays, *(shapes or ()), offsets)
 
     def loss_cdb(self, geometry: Geometry, field_key: str, *, threads: int = 1) -> Loss:

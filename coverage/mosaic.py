@@ -9,40 +9,28 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from phusong.coverage.cache import Arrays, Cache, content_key
+from phusong.coverage.cases import INDOORS, OUTDOORS, Case, make_cases
 from phusong.coverage.crew import Threads
 from phusong.coverage.ground import Population
-from phusong.coverage.indoor import indoor_level, indoor_settings
+from phusong.coverage.indoor import indoor_level
 from phusong.coverage.network import Base, Network, kept_stations
 from phusong.coverage.radio import Radio
-from phusong.coverage.service import Layer, station_sigma_db
+from phusong.coverage.service import Layer
 from phusong.coverage.signal_tile import SignalTile
-from phusong.coverage.tally import Rules, Tally, count_anew, make_rules, sum_tallies, tally_pixels
+from phusong.coverage.tally import Tally, count_anew, sum_tallies, tally_pixels
 from phusong.coverage.tiles import Box, Corner, StoredTile, read_pixels, read_tile, store_tile, tile_boxes
 from phusong.coverage.uplink import level_floor_dbm
 from phusong.geodata.grid import Grid
-from phusong.geodata.settings import Indoor, Settings
+from phusong.geodata.settings import Settings
 
-OUTDOORS, INDOORS = "outdoors", "indoors"
 Pixels = npt.NDArray[np.intp] | slice
 Unfinished = tuple[int, Corner, Box, dict[Layer, SignalTile | StoredTile]]  # number, place and layers of a tile
-
-
-@dataclass(frozen=True, eq=False)
-class Case:
-    """One way of counting people: by a profile, outdoors or indoors. `described` is all that `rules` follow from."""
-
-    where: str
-    profile: str
-    rules: Rules
-    indoor: Indoor | None
-    described: dict[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,10 +154,10 @@ class _Tile:
 
     def people(self, case: Case) -> Arrays:
         """The people by a case: as counted some time, as in the run before but for what changed, or counted now."""
-        return self.maker.cache.fetch_arrays(_key(case, self._signal_key), lambda: self._people(case))
+        return self.maker.cache.fetch_arrays(case.key(self._signal_key), lambda: self._people(case))
 
     def _people(self, case: Case) -> Arrays:
-        known = self.maker.cache.find_arrays(_key(case, self._signal_key_before))
+        known = self.maker.cache.find_arrays(case.key(self._signal_key_before))
         if known is None:
             return self._count(case, self._whole, np.s_[:])
         if self._changed.size == 0:
@@ -246,31 +234,3 @@ class _Tile:
         """The populated pixels in the tile, row by row."""
         row, col = np.divmod(self.maker.population.residents.pixel[self.here], self.maker.grid.shape[1])
         return (row - self.box.top) * (self.box.right - self.box.left) + col - self.box.left
-
-
-def _key(case: Case, signal_key: str) -> str:
-    return content_key({"case": case.described, "signal": signal_key})
-
-
-def make_cases(settings: Settings, stations: pd.DataFrame, grid: Grid) -> list[Case]:
-    """The ways of counting that the settings ask for."""
-    floor_dbm = level_floor_dbm(stations, settings.uplink)
-    sigma_l_db = station_sigma_db(stations, grid.resolution_m)
-    operators = sorted(set(stations["operator"].astype(str)))
-    asked: list[tuple[str, Indoor | None, Settings]] = [(OUTDOORS, None, settings)]
-    if settings.indoor is not None:
-        asked.append((INDOORS, settings.indoor, indoor_settings(settings, settings.indoor)))
-    cases = []
-    for where, indoor, limited in asked:
-        for profile in limited.profiles:
-            rules = make_rules(
-                profile, sigma_l_db=sigma_l_db, floor_dbm=floor_dbm, model_sigma_db=settings.model_error.sigma_db,
-                operators=operators,
-            )  # fmt: skip
-            described = {
-                "profile": profile.model_dump(mode="json"), "sigma_db": settings.model_error.sigma_db,
-                "operators": operators, "pixel_m": grid.resolution_m,
-                "indoor": indoor and indoor.model_dump(mode="json"),
-            }  # fmt: skip
-            cases.append(Case(where, profile.name, rules, indoor, described))
-    return cases

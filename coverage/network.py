@@ -71,10 +71,12 @@ def find_network(levels: Levels, geometries: list[Geometry]) -> Network:
     """Hash what the field of every geometry and the signal of every station depend on."""
     stations = levels.prepared.stations
     signal_key = [""] * len(stations)
-    field_keys = [levels.field_key(geometry) for geometry in geometries]
-    for geometry, field_key in zip(geometries, field_keys, strict=True):
+    field_keys = []
+    for geometry in geometries:
+        field_key, place_key = levels.keys(geometry)
+        field_keys.append(field_key)
         for code in geometry.stations:
-            signal_key[code] = levels.signal_key(code, field_key)
+            signal_key[code] = levels.signal_key(code, place_key)
     return Network(
         geometries, field_keys, [(s.technology, s.operator) for s in stations], [s.station_id for s in stations],
         signal_key,

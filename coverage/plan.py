@@ -56,7 +56,7 @@ def plan(workspace: Workspace, *, as_of: date | None = None, planned: bool = Fal
     for geometry in geometries:
         count = _pixel_count(prepared, geometry, radius_m)
         pixels += count
-        cached += len(geometry.freqs_ghz) * cache.holds_field(levels.field_key(geometry))
+        cached += len(geometry.freqs_ghz) * cache.holds_field(levels.keys(geometry)[0])
         stored += count * len(geometry.freqs_ghz)
         cost_us += count * (SAMPLE_US + BAND_US * (len(geometry.freqs_ghz) - 1))
     stored_bytes = stored * BYTES_PER_PIXEL

@@ -5,10 +5,11 @@ from typing import Any
 
 import pandas as pd
 
+from phusong.coverage.cases import INDOORS, OUTDOORS
 from phusong.coverage.figures import compute_figures
 from phusong.coverage.ground import Population
 from phusong.coverage.indoor import indoor_points, indoor_rows, indoor_settings, indoor_signal
-from phusong.coverage.mosaic import INDOORS, OUTDOORS, Mosaic
+from phusong.coverage.mosaic import Mosaic
 from phusong.coverage.prepare import Prepared
 from phusong.coverage.service import without_spread_at_sea
 from phusong.coverage.settlements import compute_place_table, compute_settlement_table

@@ -58,9 +58,9 @@ def test_the_size_of_a_province_is_that_of_its_plan_and_halves_with_its_masts(co
 
 def test_the_edits_of_a_province_are_new_stations_where_none_stood(copied):
     stations = copied.read_layer("stations")
-    mast = _new_mast(stations)
+    mast = _new_mast(stations, way=0, number=1)
     assert (mast["mast_id"].nunique(), mast["band_mhz"].nunique()) == (1, len(mast))
-    many = _new_stations(stations, stations["mast_id"].unique())
+    many = _new_stations(stations, stations["mast_id"].unique(), "many")
     assert len(many) <= N_MANY
     assert many["mast_id"].nunique() <= N_MANY_MASTS
     for new in (mast, many):

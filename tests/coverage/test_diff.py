@@ -112,6 +112,16 @@ def test_what_stations_change_reconciles_and_names_them(state, base, tmp_path):
     assert found.people[{"new": "gained_micro"}.get(state, "lost_micro")].sum() > 0
 
 
+def test_a_band_added_to_a_mast_is_new_and_the_others_on_it_stay_what_they_are(base, tmp_path):
+    def with_a_band(stations):
+        live = stations[stations["status"] == "live"].iloc[[0]]
+        return pd.concat([stations, live.assign(station_id="ADDED", band_mhz=2600.0)], ignore_index=True)
+
+    found = compare_runs(*edited(base, tmp_path / "w", stations=with_a_band))
+    assert found.stations["station_id"].tolist() == ["ADDED"]
+    assert found.stations["state"].tolist() == ["new"]
+
+
 @pytest.mark.parametrize("level", ["district", "old_commune", "province"])
 def test_former_units_reconcile_too(level, base, tmp_path):
     found = compare_runs(*edited(base, tmp_path / "w", stations=without, communes=with_a_border_moved), level=level)

@@ -90,6 +90,19 @@ def test_the_result_does_not_depend_on_the_number_of_threads(mode):
     assert np.array_equal(one, three, equal_nan=True)
 
 
+@pytest.mark.parametrize("mode", ["sweep", "path"])
+@pytest.mark.parametrize("time_pct", [50.0, 10.0])
+def test_the_loss_of_a_band_is_the_same_whatever_others_are_computed_with_it(mode, time_pct):
+    terrain = rough_terrain(101)
+    clutter, bands = patchy_clutter(terrain), [0.7, 0.9, 1.8, 2.1, 3.5]
+    zone = Raster(np.where(np.arange(101)[None] < 30, 1, 4).repeat(101, axis=0).astype(np.uint8), terrain.grid)
+    given = {"mode": mode, "time_pct": time_pct, "zone": zone}
+    together = field_of(terrain, clutter, freqs_ghz=bands, **given).path_loss_db
+    for row, freq_ghz in enumerate(bands):
+        alone = field_of(terrain, clutter, freqs_ghz=[freq_ghz], **given).path_loss_db[0]
+        assert np.array_equal(alone, together[row], equal_nan=True)
+
+
 def test_concurrent_calls_agree():
     terrain = rough_terrain(101)
     with ThreadPoolExecutor(4) as pool:

@@ -13,7 +13,8 @@ from phusong.coverage.service import (
     location_probability,
     technology_groups,
 )
-from phusong.coverage.tally import SHIFTS, make_rules
+from phusong.coverage.signal_tile import SignalTile
+from phusong.coverage.tally import SHIFTS, count_anew, make_rules, tally_pixels
 from phusong.geodata.grid import Grid
 from phusong.geodata.settings import Threshold, default_settings
 from tests.coverage.signals import Signal, sum_plots, tally
@@ -54,12 +55,22 @@ def grids_of(levels):
     ]
 
 
-def tally_of(levels, model_sigma_db=8.0, residents=RESIDENTS):
-    rules = make_rules(
+def rules_of(model_sigma_db=8.0):
+    return make_rules(
         PROFILE, sigma_l_db=SIGMA_L_DB, model_sigma_db=model_sigma_db, floor_dbm=np.full(2, -np.inf),
         operators=["Alpha", "Beta"],
     )  # fmt: skip
-    return tally(grids_of(levels), residents, rules)
+
+
+def tally_of(levels, model_sigma_db=8.0, residents=RESIDENTS):
+    return tally(grids_of(levels), residents, rules_of(model_sigma_db))
+
+
+def counted(levels, pixels):
+    """What is counted of some pixels."""
+    seen = {grid.layer: SignalTile(grid.rsrp_cdbm[pixels], grid.server[pixels]) for grid in grids_of(levels)}
+    here = pixels.ravel()
+    return tally_pixels(seen, RESIDENTS.plot[here], RESIDENTS.micro_people[here], rules_of())
 
 
 def classes_of(levels, shift_db):
@@ -117,6 +128,18 @@ def test_people_of_two_operators_are_those_whom_each_of_the_two_serves(levels):
     for label, parts in technology_groups(PROFILE).items():
         both = [group_class(layers, parts, name, shape=RESIDENTS.pixel.shape) for name in ("Alpha", "Beta")]
         np.testing.assert_array_equal(tally.two_operators[label], sum_plots(RESIDENTS, np.minimum(*both)))
+
+
+@settings(max_examples=100)
+@given(LAYERS, LAYERS, arrays.arrays(bool, SHAPE))
+def test_counting_anew_what_changed_is_counting_all(levels, others, changed):
+    after = [np.where(changed, other, level) for level, other in zip(levels, others, strict=True)]
+    everywhere = np.ones(SHAPE, bool)
+    whole = counted(after, everywhere)
+    anew = count_anew(counted(levels, everywhere), counted(levels, changed), counted(after, changed))
+    assert anew.keys() == whole.keys()
+    for name, sums in anew.items():
+        np.testing.assert_array_equal(sums, whole[name])
 
 
 def test_the_tiles_of_a_large_province_add_up():
