@@ -158,7 +158,7 @@ class _Job:
         with self.clock.stage("radio"):
             levels = Levels(prepared, settings.model, settings.calibration, cache)
             geometries = find_geometries(prepared, 1e3 * settings.model.radius_km, memory=self.memory)
-            network = find_network(levels, geometries)
+            network = find_network(levels, geometries, memory=self.memory)
             radio = self._radio(prepared, levels, network, before)
         with self.clock.stage("people"):
             stations = prepared.eligible.table.assign(signal_key=network.signal_key)

@@ -80,6 +80,12 @@ class Levels:
         described = {**self._place(geometry), **self._of_all_fields, "ground": ground, "window": geometry.window}
         return content_key(described), content_key({**described, "freqs_ghz": None})
 
+    @property
+    def common(self) -> tuple[object, ...]:
+        """All that the keys of geometries and stations follow from beside these."""
+        scene = self.prepared
+        return scene.ground, self._of_all_fields, self.model, self.calibration, scene.patterns
+
     @cached_property
     def _of_all_fields(self) -> dict[str, Any]:
         """What fields depend on wherever their masts stand."""

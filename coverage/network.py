@@ -9,7 +9,9 @@ import pandas as pd
 
 from phusong.coverage.levels import Levels
 from phusong.coverage.masts import Geometry
+from phusong.coverage.memory import Memory
 from phusong.coverage.service import Layer
+from phusong.coverage.stations import Station
 from phusong.coverage.tiles import Box, Corner, StoredTile
 
 POINT_COLUMNS = (
@@ -67,16 +69,45 @@ class Network:
         return dict(sorted(found.items()))
 
 
-def find_network(levels: Levels, geometries: list[Geometry]) -> Network:
-    """Hash what the field of every geometry and the signal of every station depend on."""
+class _Keys:
+    """The keys of geometries and stations, each hashed once; geometries by where they are and their bands."""
+
+    def __init__(self) -> None:
+        self._of_geometry: dict[tuple[object, ...], tuple[str, str]] = {}
+        self._of_station: dict[tuple[Station, str], str] = {}
+
+    def of_geometry(self, levels: Levels, geometry: Geometry) -> tuple[str, str]:
+        """See `Levels.keys`."""
+        place = (geometry.x_m, geometry.y_m, geometry.height_agl_m, geometry.freqs_ghz)
+        if place not in self._of_geometry:
+            self._of_geometry[place] = levels.keys(geometry)
+        return self._of_geometry[place]
+
+    def of_station(self, levels: Levels, code: int, place_key: str) -> str:
+        """See `Levels.signal_key`."""
+        known = (levels.prepared.stations[code], place_key)
+        if known not in self._of_station:
+            self._of_station[known] = levels.signal_key(code, place_key)
+        return self._of_station[known]
+
+
+def find_network(levels: Levels, geometries: list[Geometry], *, memory: Memory | None = None) -> Network:
+    """Hash what the field of every geometry and the signal of every station depend on.
+
+    Parameters
+    ----------
+    memory
+        What this process keeps from the computation before; None is nothing.
+    """
     stations = levels.prepared.stations
+    keys = (memory or Memory()).fetch("keys", levels.common, _Keys)
     signal_key = [""] * len(stations)
     field_keys = []
     for geometry in geometries:
-        field_key, place_key = levels.keys(geometry)
+        field_key, place_key = keys.of_geometry(levels, geometry)
         field_keys.append(field_key)
         for code in geometry.stations:
-            signal_key[code] = levels.signal_key(code, place_key)
+            signal_key[code] = keys.of_station(levels, code, place_key)
     return Network(
         geometries, field_keys, [(s.technology, s.operator) for s in stations], [s.station_id for s in stations],
         signal_key,

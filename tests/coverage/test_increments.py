@@ -64,6 +64,9 @@ def edit_stations(rng, stations):
     edits = {
         "add": lambda: pd.concat([stations, moved(copies(stations, rows, rng), range(len(rows)), rng)]),
         "twin": lambda: pd.concat([stations, copies(stations, rows, rng)]),
+        "band": lambda: pd.concat(
+            [stations, copies(stations, rows, rng).assign(band_mhz=float(rng.choice([700, 900, 2100, 2600])))]
+        ),
         "remove": lambda: stations.drop(index=stations.index[rows]),
         "move": lambda: moved(stations, rows, rng),
         "height": lambda: with_column(stations, rows, "height_agl_m", 20.0 + 10.0 * float(rng.integers(4))),
