@@ -59,10 +59,11 @@ class RecipeJoin(Section):
 
 
 class RecipeLayer(Section):
-    """How one layer is imported."""
+    """How one layer is imported; with `append` the rows are added to those that are there."""
 
     layer: str
     file: str
+    append: bool = False
     crs: str | None = None
     sheet: str | None = None
     encoding: str | None = None
@@ -200,7 +201,8 @@ def _import_layer(
         values=entry.values,
         defaults=entry.defaults,
         joins=joins,
-        replace=replace,
+        replace=replace and not entry.append,
+        append=entry.append,
         encoding=entry.encoding,
         accept_repairs=(*entry.accept_repairs, *repairs),
     )

@@ -185,14 +185,15 @@ def _slowest(tried: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _measure_watch(door: Commands, folder: Path, full_s: float) -> dict[str, Any]:
-    """One new mast of three bands by `phusong watch --once`, whose file holds the other stations too."""
+    """One new mast of three bands by `phusong watch --once`, from a file of its own."""
     door.run("compute", "--json")  # what is published is for another day than today
     tried = []
     for number in range(N_NEW_MASTS):
         stations = Workspace.open(folder).read_layer("stations")
         with tempfile.TemporaryDirectory() as aside:
-            table = pd.concat([stations, _new_mast(stations, way=2, number=number)])
-            _write(gpd.GeoDataFrame(table, crs=stations.crs), Path(aside))
+            file = _write(_new_mast(stations, way=2, number=number), Path(aside))
+            entry = f'[[layer]]\nlayer = "stations"\nfile = "{file.name}"\nappend = true\n'
+            file.with_name("recipe.toml").write_text(entry, encoding="utf-8")
             seconds = round(_seconds(lambda: door.run("watch", aside, "--once", "--settle", "0")), 2)
             told = len(list(Path(aside).glob("done/*/diff.json")))
         stages_s = Results.open(Workspace.open(folder)).manifest["timings"]

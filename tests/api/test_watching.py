@@ -129,6 +129,22 @@ def test_a_refused_table_comes_back_with_its_reasons(computed, tmp_path):
     assert any("unknown_technology" in str(row[-1].value) for row in page.iter_rows())
 
 
+def test_a_recipe_adds_a_file_of_new_stations_to_those_that_are_there(computed, tmp_path):
+    workspace = Workspace(Path(shutil.copytree(computed.path, tmp_path / "W")))
+    before = workspace.read_layer("stations")
+    file = tmp_path / "in" / "stations-new.csv"
+    file.parent.mkdir()
+    write_stations(workspace, file, 1)
+    file.write_text(file.read_text("utf-8").replace(before["station_id"].iloc[0], "ADDED"), "utf-8")
+    (file.parent / "recipe.toml").write_text(
+        '[[layer]]\nlayer = "stations"\nfile = "*-new.csv"\nappend = true\n', encoding="utf-8"
+    )
+    report = take_file(workspace.path, file.parent, file)
+    assert report["done"], report
+    after = Workspace.open(workspace.path).read_layer("stations")
+    assert sorted(after["station_id"]) == sorted([*before["station_id"], "ADDED"])
+
+
 def test_the_recipe_then_the_subfolder_then_the_name_says_the_layer(tmp_path):
     entry = entry_of(tmp_path, tmp_path / "Stations 2026.xlsx")
     assert (entry.layer, entry.file) == ("stations", "Stations 2026.xlsx")
