@@ -3,7 +3,6 @@
 Commands import what they compute with when they run, so that help and shell completion answer at once.
 """
 
-import gc
 from typing import Any
 
 import typer
@@ -86,7 +85,6 @@ app.add_typer(keys_commands.keys, name="keys")
 
 def main() -> None:
     """Run the command line; the entry point `phusong`."""
-    gc.set_threshold(50_000)  # left alone, the collector walks all modules again and again while they are imported
     app(prog_name="phusong")
 
 

@@ -22,8 +22,8 @@ from watchfiles import watch
 from phusong.api.console import log
 from phusong.api.diff_answer import diff_answer
 from phusong.api.errors import USER_ERRORS, sentences_of
-from phusong.coverage.checks import check_workspace
-from phusong.coverage.compute import compute
+from phusong.coverage.checks import check_workspace, is_all_but
+from phusong.coverage.compute import compute, current_run
 from phusong.coverage.crew import Progress
 from phusong.coverage.diff import compare_runs
 from phusong.coverage.memory import Memory
@@ -258,7 +258,9 @@ def _import_file(
     with staged(workspace) as stage:
         imported = import_entry(stage, entry, file, replace=True)
         report["imports"] = [imported.to_dict()]
-        _require_good(stage, report["layer"], imported, accept_partial)
+        published = current_run(workspace)
+        known = published is not None and is_all_but(published, stage, report["layer"])
+        _require_good(stage, imported, accept_partial, of=report["layer"] if known else None)
         if receipt is not None:
             place = stage.path / receipt
             place.parent.mkdir(parents=True)
@@ -291,7 +293,7 @@ def entry_of(inbox: Path, file: Path) -> RecipeLayer | RecipeRaster:
     )
 
 
-def _require_good(stage: Workspace, layer: str, report: ImportReport, accept_partial: bool) -> None:
+def _require_good(stage: Workspace, report: ImportReport, accept_partial: bool, *, of: str | None) -> None:
     """Refuse what an import or a computation would not take."""
     if report.refused and not accept_partial:
         first = report.rows[0]
@@ -299,7 +301,7 @@ def _require_good(stage: Workspace, layer: str, report: ImportReport, accept_par
             f"{report.file}, row {first.row}: {first.reason} (rows refused: {report.refused}; nothing was stored).",
             vi=f"{report.file}, dòng {first.row}: {first.reason_vi} ({report.refused} dòng bị từ chối, chưa lưu gì).",
         )
-    for finding in check_workspace(stage, of=layer):
+    for finding in check_workspace(stage, of=of):
         if finding.severity == "error":
             raise InputError(f"{report.file}: {finding.en}", vi=f"{report.file}: {finding.vi}")
 

@@ -119,7 +119,7 @@ def compute_radio_apart(
         if stored is not None:
             tiles[layer][corner] = stored
     answers = (_points_of(shared, number) for number, key in zip(numbers, keys, strict=True) if key)
-    return Radio(tiles, asked.table(answers), len(numbers), base)
+    return Radio(tiles, asked.table(answers), len(numbers))
 
 
 def _plan(shared: SharedRadio, canvas: Canvas) -> tuple[dict[int, bool], list[Block]]:

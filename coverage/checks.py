@@ -17,13 +17,16 @@ from pyproj import Transformer
 from phusong.coverage.antenna import read_patterns
 from phusong.coverage.link import reference_signal
 from phusong.coverage.missing_figures import NEEDS_DISTRICTS
+from phusong.coverage.prepare import read_sources
 from phusong.coverage.propagation.errors import OutOfValidityError
+from phusong.coverage.results import Results
 from phusong.coverage.stations import eligible_stations, parse_stations
 from phusong.coverage.units import OUTSIDE, UnitIndex, build_units
 from phusong.geodata.crosswalks import check_crosswalk
-from phusong.geodata.errors import PhusongError
+from phusong.geodata.errors import MissingLayerError, PhusongError
 from phusong.geodata.rasters import clutter_height
 from phusong.geodata.schema_checks import validate_layer
+from phusong.geodata.settings import NO_FIGURE_DEPENDS_ON
 from phusong.geodata.stated_communes import find_stated
 from phusong.geodata.workspace import RASTERS, Workspace
 
@@ -98,6 +101,17 @@ def check_workspace(workspace: Workspace, *, as_of: date | None = None, of: str 
     if "observations" in layers and "settlements" in layers:
         findings += _check_observations(layers)
     return sorted(findings, key=lambda finding: finding.severity != "error")
+
+
+def is_all_but(results: Results, workspace: Workspace, layer: str) -> bool:
+    """Whether a run was computed from all that a workspace holds but for one layer, and by its settings."""
+    try:
+        inputs = read_sources(workspace).inputs
+    except MissingLayerError:
+        return False
+    now = workspace.settings.model_dump(mode="json", exclude=set(NO_FIGURE_DEPENDS_ON))
+    then = results.manifest["inputs"]
+    return bool(now == results.manifest["settings"]) and {**inputs, layer: None} == {**then, layer: None}
 
 
 def _missing(workspace: Workspace) -> Iterator[Finding]:

@@ -62,7 +62,7 @@ class _Clock:
     def stage(self, name: str) -> Iterator[None]:
         begin = time.perf_counter()
         yield
-        self.seconds[name] = round(time.perf_counter() - begin, 3)
+        self.seconds[name] = round(self.seconds.get(name, 0.0) + time.perf_counter() - begin, 3)
 
 
 def compute(
@@ -159,10 +159,14 @@ class _Job:
             levels = Levels(prepared, settings.model, settings.calibration, cache)
             geometries = find_geometries(prepared, 1e3 * settings.model.radius_km, memory=self.memory)
             network = find_network(levels, geometries, memory=self.memory)
-            radio = self._radio(prepared, levels, network, before)
+            base = Base() if before is None else base_of(before, prepared)
+        stations = prepared.eligible.table.assign(signal_key=network.signal_key)
+        asked = (prepared, levels, network, population, stations)
+        try:
+            radio, mosaic = self._answer(*asked, base)
+        except StoreError:  # a tile of the run before is damaged: from nothing
+            radio, mosaic = self._answer(*asked, Base())
         with self.clock.stage("people"):
-            stations = prepared.eligible.table.assign(signal_key=network.signal_key)
-            mosaic = self._people(prepared, network, population, radio, stations, cache)
             people_tiles = _people_tiles(workspace, prepared, population, base=before)
         with self.clock.stage("figures"):
             tables = compute_tables(settings, prepared, population, radio.points, mosaic, self.day)
@@ -207,33 +211,31 @@ class _Job:
         )  # fmt: skip
         return prepared, population
 
-    def _radio(self, prepared: Prepared, levels: Levels, network: Network, before: Results | None) -> Radio:
-        """The radio stage; from nothing where a tile of the run before is damaged."""
-        store_dir = self.workspace.store_dir
+    def _answer(
+        self, prepared: Prepared, levels: Levels, network: Network, population: Population, stations: pd.DataFrame,
+        base: Base,
+    ) -> tuple[Radio, Mosaic]:  # fmt: skip
+        """The best servers, and the people of the stored tiles, starting from what a base knows."""
+        with self.clock.stage("radio"):
+            radio = self._radio(prepared, levels, network, base)
+        with self.clock.stage("people"):
+            maker = MosaicMaker.of(
+                prepared.grid, stations, network, population, self.workspace.settings, levels.cache,
+                self.workspace.store_dir, base,
+            )  # fmt: skip
+            if self.cluster:
+                count_apart(self.cluster, maker, radio)
+            return radio, maker.finish(radio, self.threads)
+
+    def _radio(self, prepared: Prepared, levels: Levels, network: Network, base: Base) -> Radio:
         self.claim.needed_bytes = partial(missing_bytes, prepared, levels, network)
-        base = Base() if before is None else base_of(before, prepared)
-        points = find_points(prepared)
         stage: Callable[..., Radio] = partial(compute_radio, levels, threads=self.threads)
         if self.cluster:
             apart = share_levels(self.workspace, prepared, levels, self.cluster)
             stage = partial(compute_radio_apart, apart, cluster=self.cluster)
-        try:
-            return stage(network, points, base=base, store_dir=store_dir, progress=self.progress)
-        except StoreError:
-            return stage(network, points, base=Base(), store_dir=store_dir, progress=self.progress)
-
-    def _people(
-        self, prepared: Prepared, network: Network, population: Population, radio: Radio, stations: pd.DataFrame,
-        cache: Cache,
-    ) -> Mosaic:  # fmt: skip
-        """Store the tiles and count the people of each."""
-        maker = MosaicMaker.of(
-            prepared.grid, stations, network, population, self.workspace.settings, cache,
-            self.workspace.store_dir, radio.base,
-        )  # fmt: skip
-        if self.cluster:
-            count_apart(self.cluster, maker, radio)
-        return maker.finish(radio, self.threads)
+        return stage(
+            network, find_points(prepared), base=base, store_dir=self.workspace.store_dir, progress=self.progress
+        )
 
     def _notes(self, prepared: Prepared, stations: pd.DataFrame) -> list[dict[str, str]]:
         notes = _model_notes(self.workspace.settings, prepared.terrain_kind)

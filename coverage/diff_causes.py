@@ -49,7 +49,8 @@ class Roster:
     def of(cls, before: Results, after: Results) -> "Roster":
         """Compare the stations: a `changed` one has other values of its own, at a `ground` one only paths differ.
 
-        Where all that paths follow from is equal, another key means a band more or less on the mast: the same levels.
+        Where all that paths follow from is equal, another key comes from a run of an older version, in which the other
+        bands on the mast were part of it: the same levels.
         """
         alike = _conditions(before) == _conditions(after)
         stations = [run.stations.set_index(run.stations["station_id"].astype(str)) for run in (before, after)]

@@ -11,7 +11,10 @@ LARGE_BYTES = 1 << 20
 
 
 class Memory:
-    """The last answer of every stage: units, ground, residents, windows of masts. For one computation at a time."""
+    """The last answer of every stage: units, ground, residents, windows of masts, keys.
+
+    For one computation at a time.
+    """
 
     def __init__(self) -> None:
         self._kept: dict[str, tuple[tuple[object, ...], object]] = {}

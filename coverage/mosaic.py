@@ -5,10 +5,11 @@ signal: sums of whole numbers, so that the result is that of counting all.
 """
 
 from collections import defaultdict
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,7 @@ from phusong.coverage.uplink import level_floor_dbm
 from phusong.geodata.grid import Grid
 from phusong.geodata.settings import Settings
 
+T = TypeVar("T")
 Pixels = npt.NDArray[np.intp] | slice
 Unfinished = tuple[int, Corner, Box, dict[Layer, SignalTile | StoredTile]]  # number, place and layers of a tile
 
@@ -141,6 +143,17 @@ class MosaicMaker:
         return content_key({"people": self.population.key, "at": corner, "signal": members})
 
 
+class _once(Generic[T]):  # noqa: N801
+    """A property found once, of an instance of one thread: `cached_property` of Python 3.11 lets one at a time."""
+
+    def __init__(self, find: Callable[[Any], T]) -> None:
+        self._find = find
+
+    def __get__(self, instance: Any, _owner: type) -> T:
+        found = instance.__dict__[self._find.__name__] = self._find(instance)
+        return found
+
+
 @dataclass(frozen=True, eq=False)
 class _Tile:
     """A stored tile whose people are counted; `here` are its pixels among the populated ones."""
@@ -157,7 +170,7 @@ class _Tile:
         return self.maker.cache.fetch_arrays(case.key(self._signal_key), lambda: self._people(case))
 
     def _people(self, case: Case) -> Arrays:
-        known = self.maker.cache.find_arrays(case.key(self._signal_key_before))
+        known = self.maker.cache.find_arrays(case.key(self._signal_key_before)) if self._before else None
         if known is None:
             return self._count(case, self._whole, np.s_[:])
         if self._changed.size == 0:
@@ -174,34 +187,36 @@ class _Tile:
         plot, micro_people = residents.plot[self.here], residents.micro_people[self.here]
         return tally_pixels(signals, plot[pixels], micro_people[pixels], case.rules)
 
-    @cached_property
+    @_once
     def _signal_key(self) -> str:
         return self.maker.signal_key(self.corner, self.stored)
 
-    @cached_property
+    @_once
     def _signal_key_before(self) -> str:
         return self.maker.signal_key(self.corner, self._before, without=self.maker.added)
 
-    @cached_property
+    @_once
     def _before(self) -> dict[Layer, StoredTile]:
         """The tiles of the run before here."""
         return {layer: tiles[self.corner] for layer, tiles in self.maker.before.items() if self.corner in tiles}
 
-    @cached_property
+    @_once
     def _whole(self) -> dict[Layer, SignalTile]:
         """What every layer has at the populated pixels."""
-        return {layer: self._tile(tile).at(self._inside) for layer, tile in self.given.items() if layer in self.stored}
+        return {
+            layer: self._whole_tile(tile).at(self._inside) for layer, tile in self.given.items() if layer in self.stored
+        }
 
-    @cached_property
+    @_once
     def _others(self) -> dict[Layer, tuple[SignalTile, SignalTile]]:
         """The layers whose tile is another: as it was, and as it is."""
         return {
-            layer: (self._tile(self._before.get(layer)), self._tile(self.given[layer]))
+            layer: (self._whole_tile(self._before.get(layer)), self._whole_tile(self.given[layer]))
             for layer, tile in self.stored.items()
             if tile != self._before.get(layer)
         }
 
-    @cached_property
+    @_once
     def _changed(self) -> npt.NDArray[np.intp]:
         """Which of the populated pixels have another signal."""
         changed = np.zeros((self.box.bottom - self.box.top, self.box.right - self.box.left), np.bool_)
@@ -209,7 +224,7 @@ class _Tile:
             changed |= before.differs(now)
         return np.flatnonzero(changed.ravel()[self._inside])
 
-    @cached_property
+    @_once
     def _where_changed(self) -> tuple[dict[Layer, SignalTile], dict[Layer, SignalTile]]:
         """What every layer had there, and what it has."""
         pixels, maker = self._inside[self._changed], self.maker
@@ -221,7 +236,7 @@ class _Tile:
         before, now = ({layer: pair[side].at(pixels) for layer, pair in self._others.items()} for side in range(2))
         return alike | before, alike | now
 
-    def _tile(self, tile: SignalTile | StoredTile | None) -> SignalTile:
+    def _whole_tile(self, tile: SignalTile | StoredTile | None) -> SignalTile:
         """A tile, read if it is not in memory, without a signal if there is none."""
         if tile is None:
             return SignalTile.empty((self.box.bottom - self.box.top, self.box.right - self.box.left))
@@ -229,7 +244,7 @@ class _Tile:
             return tile
         return read_tile(tile, store_dir=self.maker.store_dir, row_of_station=self.maker.code_of_station)
 
-    @cached_property
+    @_once
     def _inside(self) -> npt.NDArray[np.intp]:
         """The populated pixels in the tile, row by row."""
         row, col = np.divmod(self.maker.population.residents.pixel[self.here], self.maker.grid.shape[1])

@@ -70,25 +70,11 @@ class Network:
 
 
 class _Keys:
-    """The keys of geometries and stations, each hashed once; geometries by where they are and their bands."""
+    """Keys of geometries, by place and bands, and of stations, by what they are and the key of their place."""
 
     def __init__(self) -> None:
-        self._of_geometry: dict[tuple[object, ...], tuple[str, str]] = {}
-        self._of_station: dict[tuple[Station, str], str] = {}
-
-    def of_geometry(self, levels: Levels, geometry: Geometry) -> tuple[str, str]:
-        """See `Levels.keys`."""
-        place = (geometry.x_m, geometry.y_m, geometry.height_agl_m, geometry.freqs_ghz)
-        if place not in self._of_geometry:
-            self._of_geometry[place] = levels.keys(geometry)
-        return self._of_geometry[place]
-
-    def of_station(self, levels: Levels, code: int, place_key: str) -> str:
-        """See `Levels.signal_key`."""
-        known = (levels.prepared.stations[code], place_key)
-        if known not in self._of_station:
-            self._of_station[known] = levels.signal_key(code, place_key)
-        return self._of_station[known]
+        self.of_geometry: dict[tuple[object, ...], tuple[str, str]] = {}
+        self.of_station: dict[tuple[Station, str], str] = {}
 
 
 def find_network(levels: Levels, geometries: list[Geometry], *, memory: Memory | None = None) -> Network:
@@ -100,14 +86,18 @@ def find_network(levels: Levels, geometries: list[Geometry], *, memory: Memory |
         What this process keeps from the computation before; None is nothing.
     """
     stations = levels.prepared.stations
-    keys = (memory or Memory()).fetch("keys", levels.common, _Keys)
+    known, used = (memory or Memory()).fetch("keys", levels.common, _Keys), _Keys()
     signal_key = [""] * len(stations)
     field_keys = []
     for geometry in geometries:
-        field_key, place_key = keys.of_geometry(levels, geometry)
+        place = (geometry.x_m, geometry.y_m, geometry.height_agl_m, geometry.freqs_ghz)
+        field_key, place_key = used.of_geometry[place] = known.of_geometry.get(place) or levels.keys(geometry)
         field_keys.append(field_key)
         for code in geometry.stations:
-            signal_key[code] = keys.of_station(levels, code, place_key)
+            station = stations[code], place_key
+            used.of_station[station] = known.of_station.get(station) or levels.signal_key(code, place_key)
+            signal_key[code] = used.of_station[station]
+    vars(known).update(vars(used))
     return Network(
         geometries, field_keys, [(s.technology, s.operator) for s in stations], [s.station_id for s in stations],
         signal_key,

@@ -35,14 +35,11 @@ class Radio:
         `POINT_COLUMNS` and sigma_l_db, sorted by point, technology and operator.
     geometries
         Masts and heights that had something to compute.
-    base
-        The run that it starts from.
     """
 
     tiles: dict[Layer, dict[Corner, SignalTile | StoredTile]]
     points: pd.DataFrame
     geometries: int
-    base: Base
 
 
 def compute_radio(
@@ -94,7 +91,7 @@ def compute_radio(
     canvas.expect(place for _, jobs, _ in work for _, place, _ in jobs)
     share = max((threads.count or os.cpu_count() or 1) // max(len(work), 1), 1)
     threads.map(_fill, _Filling(levels, network, canvas, asked, share), work, progress=progress)
-    return Radio(canvas.tiles(), asked.table(), len(work), base)
+    return Radio(canvas.tiles(), asked.table(), len(work))
 
 
 @dataclass(frozen=True, eq=False)

@@ -210,7 +210,7 @@ def _parts(value: Any) -> list[str]:
 
 def _numbers(value: Any, column: str) -> list[float]:
     try:
-        return [float(part) for part in _parts(value)]
+        return [float(part) + 0.0 for part in _parts(value)]  # −0 becomes 0, whose bytes are others in a hash
     except ValueError as error:
         raise InputError(
             f"`{column}` must be numbers joined by ';', got {value!r}; correct the stations layer",

@@ -19,6 +19,9 @@ from phusong.coverage.propagation._compile import kernels_digest
 _LIBRARIES = ("geopandas", "numba", "numpy", "pandas", "pyarrow", "pyproj", "rasterio", "shapely")
 
 
+LAYOUT = 2  # of stored tiles and of the keys of stations; another number has every run computed anew
+
+
 @cache
 def engine_version() -> str:
     """Version of phusong itself."""

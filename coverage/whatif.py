@@ -144,9 +144,8 @@ class Planner:
     def _network(self, prepared: Prepared) -> tuple[Levels, Network]:
         settings = self._workspace.settings
         levels = Levels(prepared, settings.model, settings.calibration, self._cache)
-        return levels, find_network(
-            levels, find_geometries(prepared, 1e3 * settings.model.radius_km, memory=self._memory)
-        )
+        geometries = find_geometries(prepared, 1e3 * settings.model.radius_km, memory=self._memory)
+        return levels, find_network(levels, geometries, memory=self._memory)
 
     def _draw(
         self, prepared: Prepared, network: Network, radio: Radio, rules: StationRules, ids: Collection[str]

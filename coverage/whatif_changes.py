@@ -89,12 +89,7 @@ class ResidentClasses:
 
     def _stored(self, technology: str, tile: StoredTile, number: int, box: Box) -> Classes:
         signal = read_tile(tile, store_dir=self._results.store_dir, row_of_station=self._rows)
-        return self._rules.classify(technology, at(signal, self.inside(number, box)))
-
-
-def at(tile: SignalTile, inside: npt.NDArray[np.int64]) -> SignalTile:
-    """Some pixels of a tile, by their flat positions."""
-    return SignalTile(tile.rsrp_cdbm.ravel()[inside], tile.server.ravel()[inside])
+        return self._rules.classify(technology, signal.at(self.inside(number, box)))
 
 
 def compare_people(
@@ -168,7 +163,7 @@ def _classes_of_tile(
         if isinstance(tile, StoredTile):
             will[layer] = before.stored(layer[0], tile, number, box)
         else:
-            will[layer] = rules.classify(layer[0], at(tile, before.inside(number, box)))
+            will[layer] = rules.classify(layer[0], tile.at(before.inside(number, box)))
     return was, will
 
 

@@ -9,12 +9,16 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import openpyxl
 import pytest
+from affine import Affine
 
 from phusong.api.watching import Inbox, entry_of, take_file
 from phusong.coverage.results import Results
 from phusong.geodata.errors import InputError
+from phusong.geodata.grid import Grid, Raster
+from phusong.geodata.raster_files import write_raster
 from phusong.geodata.recipe import RecipeLayer
 from phusong.geodata.workspace import Workspace
 from tests.api.conftest import run
@@ -127,6 +131,19 @@ def test_a_refused_table_comes_back_with_its_reasons(computed, tmp_path):
     assert target.parent.name == "refused"
     page = openpyxl.load_workbook(target / "annotated.xlsx").active
     assert any("unknown_technology" in str(row[-1].value) for row in page.iter_rows())
+
+
+def test_what_else_changed_since_the_published_run_is_checked_with_a_file(computed, tmp_path):
+    workspace = Workspace(Path(shutil.copytree(computed.path, tmp_path / "W")))
+    file = tmp_path / "in" / "stations.csv"
+    file.parent.mkdir()
+    write_stations(workspace, file, 5)
+    away = Grid("EPSG:32648", Affine(100.0, 0, 300_000, 0, -100.0, 1_900_000), (10, 10))
+    write_raster(workspace.raster_path("population"), Raster(np.ones(away.shape, np.float32), away), tags={})
+    report = take_file(workspace.path, file.parent, file)
+    assert (report["done"], report["stored"]) == (False, False)
+    assert "does not overlap the terrain" in report["error"]["en"]
+    assert len(Workspace.open(workspace.path).read_layer("stations")) > 5
 
 
 def test_a_recipe_adds_a_file_of_new_stations_to_those_that_are_there(computed, tmp_path):

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import ClassVar
 
+import pandas as pd
 import pytest
 from distributed import Client
 from distributed.diagnostics.plugin import SchedulerPlugin
@@ -131,11 +132,22 @@ def test_nothing_large_goes_through_the_scheduler(given, cluster, tmp_path):
     assert 0 < largest < SMALL_BYTES < stored
 
 
-def test_an_increment_on_workers_gives_the_bytes_of_a_local_computation_from_nothing(given, local, cluster, tmp_path):
-    workspace, other = copy_of(local, tmp_path / "there"), copy_of(given, tmp_path / "here")
-    stations = given.read_layer("stations")
+def fewer_and_weaker(stations):
     edited = stations.drop(index=[1, 5]).reset_index(drop=True)
     edited.loc[3, "eirp_dbm"] = "55"
+    return edited
+
+
+def one_more(stations):
+    return pd.concat([stations, stations.iloc[[0]].assign(station_id="ADDED", band_mhz=2600.0)], ignore_index=True)
+
+
+@pytest.mark.parametrize("edit", [fewer_and_weaker, one_more])
+def test_an_increment_on_workers_gives_the_bytes_of_a_local_computation_from_nothing(
+    edit, given, local, cluster, tmp_path
+):
+    workspace, other = copy_of(local, tmp_path / "there"), copy_of(given, tmp_path / "here")
+    edited = edit(given.read_layer("stations"))
     for place in (workspace, other):
         place.write_layer("stations", edited)
     found = compute(workspace, as_of=AS_OF, remote=Remote(cluster.address))

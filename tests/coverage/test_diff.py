@@ -117,7 +117,10 @@ def test_a_band_added_to_a_mast_is_new_and_the_others_on_it_stay_what_they_are(b
         live = stations[stations["status"] == "live"].iloc[[0]]
         return pd.concat([stations, live.assign(station_id="ADDED", band_mhz=2600.0)], ignore_index=True)
 
-    found = compare_runs(*edited(base, tmp_path / "w", stations=with_a_band))
+    before, after = edited(base, tmp_path / "w", stations=with_a_band)
+    keys = [dict(zip(run.stations["station_id"], run.stations["signal_key"], strict=True)) for run in (before, after)]
+    assert keys[0] == {name: key for name, key in keys[1].items() if name != "ADDED"}
+    found = compare_runs(before, after)
     assert found.stations["station_id"].tolist() == ["ADDED"]
     assert found.stations["state"].tolist() == ["new"]
 

@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 import shapely
 
+from phusong.coverage import mosaic, tally
 from phusong.coverage.compute import compute
 from phusong.coverage.memory import Memory
 from phusong.coverage.results import Results, current_run_id
@@ -24,6 +25,9 @@ from tests.coverage.conftest import AS_OF, small_workspace
 N_EDITS = 6
 TOGETHER = 0.4  # share of the edits that are computed together with the next one
 SEQUENCES = range(int(os.environ.get("PHUSONG_SEED", "0")), 10**6)[: int(os.environ.get("PHUSONG_SEQUENCES", "2"))]
+
+
+INDOOR = '\n[indoor]\nbuilding_type = "traditional"\n'
 
 
 def some(rng, stations, most=3):
@@ -76,12 +80,16 @@ def edit_stations(rng, stations):
         "tilt": lambda: with_column(
             stations, rows, "downtilt_deg", added_to(stations.iloc[rows]["downtilt_deg"], shift)
         ),
+        "level": lambda: with_column(stations, rows, "downtilt_deg", str(rng.choice(["0", "-0"]))),
     }
     return edits[rng.choice(list(edits))]().reset_index(drop=True)
 
 
 def edit_settings(rng, text):
-    if rng.random() < 0.5:
+    kind = rng.random()
+    if kind < 0.3:
+        return text.removesuffix(INDOOR) if text.endswith(INDOOR) else text + INDOOR
+    if kind < 0.65:
         return re.sub(r"weak_dbm = -(\d+)", lambda found: f"weak_dbm = -{int(found[1]) + rng.integers(-2, 3)}", text)
     return re.sub(r"max_elevation_m = [\d.]+", f"max_elevation_m = {rng.integers(0, 3)}.5", text)
 
@@ -156,12 +164,45 @@ def test_one_new_station_reads_no_other_field(small, tmp_path):
     shutil.copytree(small.path, tmp_path / "copy")
     workspace = Workspace.open(tmp_path / "copy")
     shutil.rmtree(workspace.cache_dir / "fields")
-    rng = np.random.default_rng(5)
-    stations = workspace.read_layer("stations")
-    new = moved(copies(stations, [0], rng), [0], rng)
-    workspace.write_layer("stations", pd.concat([stations, new], ignore_index=True))
+    with_one_more(workspace)
     assert compute(workspace, as_of=AS_OF).published
     assert len(list((workspace.cache_dir / "fields").iterdir())) == 1
+
+
+def with_one_more(workspace):
+    """A station beside the first one; the row of that."""
+    rng, stations = np.random.default_rng(5), workspace.read_layer("stations")
+    new = moved(copies(stations, [0], rng), [0], rng)
+    workspace.write_layer("stations", pd.concat([stations, new], ignore_index=True))
+    return stations.iloc[0]
+
+
+def test_one_new_station_has_only_the_people_counted_anew_whose_signal_it_changed(small, tmp_path, monkeypatch):
+    counted = []
+
+    def tally_pixels(signals, plot, *given):
+        counted.append(len(plot))
+        return tally.tally_pixels(signals, plot, *given)
+
+    workspace = Workspace.open(shutil.copytree(small.path, tmp_path / "copy"))
+    with_one_more(workspace)
+    monkeypatch.setattr(mosaic, "tally_pixels", tally_pixels)
+    found = compute(workspace, as_of=AS_OF)
+    anew = sum(counted)
+    counted.clear()
+    assert found.run_id == from_nothing(workspace, tmp_path / "full", as_of=AS_OF).run_id
+    assert 0 < anew < 0.5 * sum(counted)
+
+
+def test_a_damaged_tile_that_only_the_people_are_counted_on_is_made_again(small, tmp_path):
+    workspace = Workspace.open(shutil.copytree(small.path, tmp_path / "copy"))
+    station = with_one_more(workspace)
+    run = Results.open(workspace)
+    for layer, tiles in run.tiles.items():
+        for tile in tiles.values() if layer != (station["technology"], station["operator"]) else ():
+            (run.store_dir / f"{tile.sha256}.tif").write_bytes(b"II*")
+    found = compute(workspace, as_of=AS_OF)
+    assert found.run_id == from_nothing(workspace, tmp_path / "full", as_of=AS_OF).run_id
 
 
 def test_a_damaged_tile_of_the_published_run_is_made_again(small, tmp_path):

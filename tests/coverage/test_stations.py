@@ -1,10 +1,11 @@
+import math
 from datetime import date, timedelta
 
 import geopandas as gpd
 import pandas as pd
 import pytest
 
-from phusong.coverage.stations import Sector, eligible_stations, parse_stations
+from phusong.coverage.stations import Sector, eligible_stations, parse_sectors, parse_stations
 from phusong.geodata.errors import InputError, MissingLayerError, SettingsError
 from phusong.geodata.settings import Technology, default_settings
 
@@ -93,3 +94,8 @@ def test_lists_of_unequal_length_name_the_station(row):
 def test_a_level_that_is_no_number_names_the_column():
     with pytest.raises(InputError, match="eirp_dbm"):
         parse_stations(make_stations({"eirp_dbm": "strong"}))
+
+
+def test_a_tilt_of_minus_nought_is_nought():
+    lists = {"azimuths_deg": "0", "eirp_dbm": "60", "downtilt_deg": "-0", "station_id": "S"}
+    assert math.copysign(1.0, parse_sectors(lists)[0].downtilt_deg) == 1.0
