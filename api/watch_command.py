@@ -1,5 +1,6 @@
 """The command `watch`."""
 
+import gc
 import signal
 from pathlib import Path
 from threading import Event
@@ -25,6 +26,7 @@ def watch(
     ] = False,
 ) -> None:
     """Import, compute and publish every file that is put into a folder, until SIGINT or SIGTERM."""
+    gc.set_threshold(50_000)  # left alone, the collector walks all modules again and again while they are imported
     from phusong.api.watching import watch_inbox
     from phusong.geodata.workspace import Workspace
 

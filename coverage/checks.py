@@ -17,7 +17,7 @@ from pyproj import Transformer
 from phusong.coverage.antenna import read_patterns
 from phusong.coverage.link import reference_signal
 from phusong.coverage.missing_figures import NEEDS_DISTRICTS
-from phusong.coverage.prepare import read_sources
+from phusong.coverage.prepare import hash_inputs
 from phusong.coverage.propagation.errors import OutOfValidityError
 from phusong.coverage.results import Results
 from phusong.coverage.stations import eligible_stations, parse_stations
@@ -105,13 +105,14 @@ def check_workspace(workspace: Workspace, *, as_of: date | None = None, of: str 
 
 def is_all_but(results: Results, workspace: Workspace, layer: str) -> bool:
     """Whether a run was computed from all that a workspace holds but for one layer, and by its settings."""
+    others = [name for name in workspace.layer_names() if name != layer]
     try:
-        inputs = read_sources(workspace).inputs
+        now = hash_inputs(workspace, workspace.read_layers(others))
     except MissingLayerError:
         return False
-    now = workspace.settings.model_dump(mode="json", exclude=set(NO_FIGURE_DEPENDS_ON))
-    then = results.manifest["inputs"]
-    return bool(now == results.manifest["settings"]) and {**inputs, layer: None} == {**then, layer: None}
+    then = {name: known for name, known in results.manifest["inputs"].items() if name != layer}
+    settings = workspace.settings.model_dump(mode="json", exclude=set(NO_FIGURE_DEPENDS_ON))
+    return bool(now == then and settings == results.manifest["settings"])
 
 
 def _missing(workspace: Workspace) -> Iterator[Finding]:

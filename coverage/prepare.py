@@ -126,8 +126,19 @@ def read_sources(workspace: Workspace) -> Sources:
         A layer or raster is missing or empty.
     """
     layers = _read_layers(workspace)
+    return Sources(layers, hash_inputs(workspace, layers))
+
+
+def hash_inputs(workspace: Workspace, layers: Mapping[str, pd.DataFrame]) -> dict[str, dict[str, Any]]:
+    """sha256 of some layers, every raster and the antennas, by name.
+
+    Raises
+    ------
+    MissingLayerError
+        A raster is missing.
+    """
     files = {name: workspace.existing_raster(name) for name in RASTERS}
-    return Sources(layers, _hashes(layers, files, antenna_paths(workspace.path)))
+    return _hashes(layers, files, antenna_paths(workspace.path))
 
 
 def prepare(
