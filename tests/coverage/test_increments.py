@@ -41,11 +41,12 @@ def with_column(stations, rows, column, values):
     return changed
 
 
-def moved(stations, rows, rng):
+def moved(stations, rows, rng, *, within=(-180.0, -90.0, 180.0, 90.0)):
     shifts = rng.normal(0.0, 0.01, (len(rows), 2))
     geometry = stations.geometry.to_numpy().copy()
     for row, (east, north) in zip(rows, shifts, strict=True):
-        geometry[row] = shapely.Point(geometry[row].x + east, geometry[row].y + north)
+        place = np.clip([geometry[row].x + east, geometry[row].y + north], within[:2], within[2:])
+        geometry[row] = shapely.Point(place)
     return stations.set_geometry(geometry, crs=stations.crs)
 
 
@@ -64,15 +65,15 @@ def added_to(text, shift):
 def edit_stations(rng, stations):
     rows = some(rng, stations)
     chosen = stations.iloc[rows]
-    shift = float(rng.integers(-3, 4))
+    shift, around = float(rng.integers(-3, 4)), stations.total_bounds  # beyond the terrain a station is refused
     edits = {
-        "add": lambda: pd.concat([stations, moved(copies(stations, rows, rng), range(len(rows)), rng)]),
+        "add": lambda: pd.concat([stations, moved(copies(stations, rows, rng), range(len(rows)), rng, within=around)]),
         "twin": lambda: pd.concat([stations, copies(stations, rows, rng)]),
         "band": lambda: pd.concat(
             [stations, copies(stations, rows, rng).assign(band_mhz=float(rng.choice([700, 900, 2100, 2600])))]
         ),
         "remove": lambda: stations.drop(index=stations.index[rows]),
-        "move": lambda: moved(stations, rows, rng),
+        "move": lambda: moved(stations, rows, rng, within=around),
         "height": lambda: with_column(stations, rows, "height_agl_m", 20.0 + 10.0 * float(rng.integers(4))),
         "off": lambda: with_column(stations, rows, "status", str(rng.choice(["off", "live"]))),
         "operator": lambda: with_column(stations, rows, "operator", str(rng.choice(["Mạng A", "Mạng D"]))),
