@@ -8,7 +8,7 @@ its own with `report.json` and `report.txt`, what it changed, `diff.json`, and a
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,7 +22,7 @@ from watchfiles import watch
 from phusong.api.console import log
 from phusong.api.diff_answer import diff_answer
 from phusong.api.errors import USER_ERRORS, sentences_of
-from phusong.coverage.checks import check_workspace, is_all_but
+from phusong.coverage.checks import Finding, check_import
 from phusong.coverage.compute import compute, current_run
 from phusong.coverage.crew import Progress
 from phusong.coverage.diff import compare_runs
@@ -258,9 +258,7 @@ def _import_file(
     with staged(workspace) as stage:
         imported = import_entry(stage, entry, file, replace=True)
         report["imports"] = [imported.to_dict()]
-        published = current_run(workspace)
-        known = published is not None and is_all_but(published, stage, report["layer"])
-        _require_good(stage, imported, accept_partial, of=report["layer"] if known else None)
+        _require_good(imported, check_import(stage, report["layer"], current_run(workspace)), accept_partial)
         if receipt is not None:
             place = stage.path / receipt
             place.parent.mkdir(parents=True)
@@ -293,7 +291,7 @@ def entry_of(inbox: Path, file: Path) -> RecipeLayer | RecipeRaster:
     )
 
 
-def _require_good(stage: Workspace, report: ImportReport, accept_partial: bool, *, of: str | None) -> None:
+def _require_good(report: ImportReport, findings: Iterable[Finding], accept_partial: bool) -> None:
     """Refuse what an import or a computation would not take."""
     if report.refused and not accept_partial:
         first = report.rows[0]
@@ -301,7 +299,7 @@ def _require_good(stage: Workspace, report: ImportReport, accept_partial: bool, 
             f"{report.file}, row {first.row}: {first.reason} (rows refused: {report.refused}; nothing was stored).",
             vi=f"{report.file}, dòng {first.row}: {first.reason_vi} ({report.refused} dòng bị từ chối, chưa lưu gì).",
         )
-    for finding in check_workspace(stage, of=of):
+    for finding in findings:
         if finding.severity == "error":
             raise InputError(f"{report.file}: {finding.en}", vi=f"{report.file}: {finding.vi}")
 

@@ -26,7 +26,6 @@ from phusong.geodata.crosswalks import check_crosswalk
 from phusong.geodata.errors import MissingLayerError, PhusongError
 from phusong.geodata.rasters import clutter_height
 from phusong.geodata.schema_checks import validate_layer
-from phusong.geodata.settings import NO_FIGURE_DEPENDS_ON
 from phusong.geodata.stated_communes import find_stated
 from phusong.geodata.workspace import RASTERS, Workspace
 
@@ -74,15 +73,14 @@ def check_workspace(workspace: Workspace, *, as_of: date | None = None, of: str 
     as_of
         The date an answer would be for; None is today.
     of
-        The layer or raster that is new: of one on which no other depends, only what is wrong with itself. None is
-        all of them.
+        One of `PLACED`, for what is wrong with it alone; None is everything.
     """
     day = as_of or date.today()
     findings = [*_missing(workspace)]
-    layers, faults = _read_layers(workspace, [of] if of in PLACED else workspace.layer_names())
+    layers, faults = _read_layers(workspace, [of] if of else workspace.layer_names())
     findings += faults
     units = None
-    if of not in PLACED:
+    if of is None:
         findings += _check_rasters(workspace)
         units, faults = _attempt(lambda: _build_units(workspace, layers, day), "communes", "communes")
         findings += faults
@@ -103,7 +101,16 @@ def check_workspace(workspace: Workspace, *, as_of: date | None = None, of: str 
     return sorted(findings, key=lambda finding: finding.severity != "error")
 
 
-def is_all_but(results: Results, workspace: Workspace, layer: str) -> bool:
+def check_import(workspace: Workspace, new: str, published: Results | None) -> list[Finding]:
+    """Find what is wrong with a workspace of which a layer or raster is new.
+
+    Where all else is what the published run was computed from, a layer on which no other depends is looked at alone.
+    """
+    alone = new in PLACED and published is not None and _is_all_but(published, workspace, new)
+    return check_workspace(workspace, of=new if alone else None)
+
+
+def _is_all_but(results: Results, workspace: Workspace, layer: str) -> bool:
     """Whether a run was computed from all that a workspace holds but for one layer, and by its settings."""
     others = [name for name in workspace.layer_names() if name != layer]
     try:
@@ -111,8 +118,7 @@ def is_all_but(results: Results, workspace: Workspace, layer: str) -> bool:
     except MissingLayerError:
         return False
     then = {name: known for name, known in results.manifest["inputs"].items() if name != layer}
-    settings = workspace.settings.model_dump(mode="json", exclude=set(NO_FIGURE_DEPENDS_ON))
-    return bool(now == then and settings == results.manifest["settings"])
+    return now == then and results.has_settings(workspace.settings)
 
 
 def _missing(workspace: Workspace) -> Iterator[Finding]:

@@ -37,7 +37,7 @@ from phusong.coverage.scenarios import require_scenario_name, scenario_notes, sc
 from phusong.coverage.service import Layer
 from phusong.coverage.tiles import Box, StoredTile
 from phusong.geodata.errors import StoreError
-from phusong.geodata.settings import NO_FIGURE_DEPENDS_ON, Settings
+from phusong.geodata.settings import Settings
 from phusong.geodata.workspace import Workspace
 from phusong.geodata.writing import Claim, writing
 
@@ -145,7 +145,7 @@ class _Job:
         workspace.store_dir.mkdir(parents=True, exist_ok=True)
         with self.clock.stage("read"):
             sources = read_sources(workspace)
-            described = settings.model_dump(mode="json", exclude=set(NO_FIGURE_DEPENDS_ON))
+            described = settings.of_figures()
             given = circumstances(sources.inputs, described, self.day, scenario=self.scenario)
             before = current_run(workspace)
             known = before if self.scenario is None else scenario_run(workspace, self.scenario)
@@ -161,11 +161,11 @@ class _Job:
             network = find_network(levels, geometries, memory=self.memory)
             base = Base() if before is None else base_of(before, prepared)
         stations = prepared.eligible.table.assign(signal_key=network.signal_key)
-        asked = (prepared, levels, network, population, stations)
+        answer = partial(self._answer, prepared, levels, network, population, stations)
         try:
-            radio, mosaic = self._answer(*asked, base)
+            radio, mosaic = answer(base)
         except StoreError:  # a tile of the run before is damaged: from nothing
-            radio, mosaic = self._answer(*asked, Base())
+            radio, mosaic = answer(Base())
         with self.clock.stage("people"):
             people_tiles = _people_tiles(workspace, prepared, population, base=before)
         with self.clock.stage("figures"):

@@ -19,7 +19,7 @@ from phusong.coverage.diff_units import UnitRows, base_codes
 from phusong.coverage.people import Int64s
 from phusong.coverage.people_tiles import PeopleTile, read_people
 from phusong.coverage.results import Results
-from phusong.coverage.service import CLASS_NAMES, GOOD, NO_SIGNAL_CDBM, WEAK, Layer
+from phusong.coverage.service import CLASS_NAMES, GOOD, WEAK, Layer
 from phusong.coverage.signal_tile import SignalTile
 from phusong.coverage.tiles import Box, Corner, StoredTile, read_pixels, read_tile, tile_boxes
 
@@ -101,24 +101,32 @@ class PixelDiff:
         pixels = np.flatnonzero((both[0].micro_people > 0) | (both[1].micro_people > 0))
         seen: dict[Layer, Pair] = {}
         if self.alike and people[0] == people[1]:  # then only what the other layers changed can matter
-            tiles = {
-                layer: (self._whole(signals[layer][0], box), self._whole(signals[layer][1], box)) for layer in other
-            }
-            differs = np.zeros((box.bottom - box.top, box.right - box.left), np.bool_)
-            for before, after in tiles.values():
-                differs |= before.differs(after)
-            pixels = pixels[differs.ravel()[pixels]]
-            seen = {layer: (_seen(before, pixels), _seen(after, pixels)) for layer, (before, after) in tiles.items()}
-            moved = np.zeros(len(pixels), np.bool_)
-            for layer, pair in seen.items():
-                moved |= np.not_equal(*self._classes(layer, pair))
-            pixels = pixels[moved]
-            seen = {layer: (pair[0].at(moved), pair[1].at(moved)) for layer, pair in seen.items()}
+            pixels, seen = self._moved({layer: signals[layer] for layer in other}, pixels, box)
         if pixels.size == 0:
             return pd.DataFrame()
         seen |= {layer: self._read(stored, pixels) for layer, stored in signals.items() if layer not in seen}
         rows = list(self._moves(Places.of(both, pixels), seen))
         return pd.concat(rows).groupby([*KEY, "station"], as_index=False).sum() if rows else pd.DataFrame()
+
+    def _moved(
+        self,
+        others: Mapping[Layer, tuple[StoredTile | None, StoredTile | None]],
+        pixels: npt.NDArray[np.intp],
+        box: Box,
+    ) -> tuple[npt.NDArray[np.intp], dict[Layer, Pair]]:
+        """The pixels that some of other layers class anew, and what these have there."""
+        tiles = {
+            layer: (self._whole(before, box), self._whole(after, box)) for layer, (before, after) in others.items()
+        }
+        differs = np.zeros((box.bottom - box.top, box.right - box.left), np.bool_)
+        for before, after in tiles.values():
+            differs |= before.differs(after)
+        pixels = pixels[differs.ravel()[pixels]]
+        seen = {layer: (_seen(before.at(pixels)), _seen(after.at(pixels))) for layer, (before, after) in tiles.items()}
+        moved = np.zeros(len(pixels), np.bool_)
+        for layer, pair in seen.items():
+            moved |= np.not_equal(*self._classes(layer, pair))
+        return pixels[moved], {layer: (pair[0].at(moved), pair[1].at(moved)) for layer, pair in seen.items()}
 
     @cached_property
     def _layers(self) -> list[Layer]:
@@ -144,9 +152,8 @@ class PixelDiff:
 
     def _read_one(self, tile: StoredTile | None, pixels: npt.NDArray[np.intp]) -> Seen:
         if tile is None:
-            return Seen(np.full(len(pixels), NO_SIGNAL_CDBM, np.int16), np.full(len(pixels), _NOWHERE, np.int32))
-        signal = read_pixels(tile, pixels, store_dir=self.runs[0].store_dir, row_of_station=self.roster.row_of)
-        return Seen(signal.rsrp_cdbm, signal.server)
+            return _seen(SignalTile.empty(pixels.shape))
+        return _seen(read_pixels(tile, pixels, store_dir=self.runs[0].store_dir, row_of_station=self.roster.row_of))
 
     def _classes(self, layer: Layer, pair: Pair) -> list[npt.NDArray[np.uint8]]:
         return [judge.classes(layer[0], seen) for judge, seen in zip(self.judges, pair, strict=True)]
@@ -180,8 +187,7 @@ class PixelDiff:
         return blame(layers, self.roster, int(mask.sum()))
 
 
-def _seen(tile: SignalTile, pixels: npt.NDArray[np.intp]) -> Seen:
-    signal = tile.at(pixels)
+def _seen(signal: SignalTile) -> Seen:
     return Seen(signal.rsrp_cdbm, signal.server)
 
 

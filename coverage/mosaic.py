@@ -167,16 +167,16 @@ class _Tile:
 
     def people(self, case: Case) -> Arrays:
         """The people by a case: as counted some time, as in the run before but for what changed, or counted now."""
-        return self.maker.cache.fetch_arrays(case.key(self._signal_key), lambda: self._people(case))
+        return self.maker.cache.fetch_arrays(case.key(self._key), lambda: self._people(case))
 
     def _people(self, case: Case) -> Arrays:
-        known = self.maker.cache.find_arrays(case.key(self._signal_key_before)) if self._before else None
+        known = self.maker.cache.find_arrays(case.key(self._key_before)) if self._before else None
         if known is None:
             return self._count(case, self._whole, np.s_[:])
-        if self._changed.size == 0:
+        pixels, before, now = self._changes
+        if pixels.size == 0:
             return known
-        before, now = self._where_changed
-        return count_anew(known, self._count(case, before, self._changed), self._count(case, now, self._changed))
+        return count_anew(known, self._count(case, before, pixels), self._count(case, now, pixels))
 
     def _count(self, case: Case, signals: Mapping[Layer, SignalTile], pixels: Pixels) -> Arrays:
         """Count the people of some of the populated pixels, which have these signals."""
@@ -187,56 +187,50 @@ class _Tile:
         plot, micro_people = residents.plot[self.here], residents.micro_people[self.here]
         return tally_pixels(signals, plot[pixels], micro_people[pixels], case.rules)
 
-    @_once
-    def _signal_key(self) -> str:
-        return self.maker.signal_key(self.corner, self.stored)
-
-    @_once
-    def _signal_key_before(self) -> str:
-        return self.maker.signal_key(self.corner, self._before, without=self.maker.added)
-
-    @_once
+    @property
     def _before(self) -> dict[Layer, StoredTile]:
         """The tiles of the run before here."""
         return {layer: tiles[self.corner] for layer, tiles in self.maker.before.items() if self.corner in tiles}
 
     @_once
+    def _key(self) -> str:
+        return self.maker.signal_key(self.corner, self.stored)
+
+    @_once
+    def _key_before(self) -> str:
+        return self.maker.signal_key(self.corner, self._before, without=self.maker.added)
+
+    @_once
     def _whole(self) -> dict[Layer, SignalTile]:
         """What every layer has at the populated pixels."""
-        return {
-            layer: self._whole_tile(tile).at(self._inside) for layer, tile in self.given.items() if layer in self.stored
-        }
+        inside = self._inside()
+        return {layer: self._tile(tile).at(inside) for layer, tile in self.given.items() if layer in self.stored}
 
     @_once
-    def _others(self) -> dict[Layer, tuple[SignalTile, SignalTile]]:
-        """The layers whose tile is another: as it was, and as it is."""
-        return {
-            layer: (self._whole_tile(self._before.get(layer)), self._whole_tile(self.given[layer]))
+    def _changes(self) -> tuple[npt.NDArray[np.intp], dict[Layer, SignalTile], dict[Layer, SignalTile]]:
+        """Which of the populated pixels have another signal, and what every layer had there and has."""
+        maker, then, inside = self.maker, self._before, self._inside()
+        others = {
+            layer: (self._tile(then.get(layer)), self._tile(self.given[layer]))
             for layer, tile in self.stored.items()
-            if tile != self._before.get(layer)
+            if tile != then.get(layer)
         }
-
-    @_once
-    def _changed(self) -> npt.NDArray[np.intp]:
-        """Which of the populated pixels have another signal."""
-        changed = np.zeros((self.box.bottom - self.box.top, self.box.right - self.box.left), np.bool_)
-        for before, now in self._others.values():
-            changed |= before.differs(now)
-        return np.flatnonzero(changed.ravel()[self._inside])
-
-    @_once
-    def _where_changed(self) -> tuple[dict[Layer, SignalTile], dict[Layer, SignalTile]]:
-        """What every layer had there, and what it has."""
-        pixels, maker = self._inside[self._changed], self.maker
+        differs = np.zeros((self.box.bottom - self.box.top, self.box.right - self.box.left), np.bool_)
+        for before, now in others.values():
+            differs |= before.differs(now)
+        changed = np.flatnonzero(differs.ravel()[inside])
+        if changed.size == 0:
+            return changed, {}, {}
+        pixels = inside[changed]
         alike = {
             layer: read_pixels(tile, pixels, store_dir=maker.store_dir, row_of_station=maker.code_of_station)
             for layer, tile in self.stored.items()
-            if layer not in self._others
+            if layer not in others
         }
-        before, now = ({layer: pair[side].at(pixels) for layer, pair in self._others.items()} for side in range(2))
-        return alike | before, alike | now
+        had, has = ({layer: pair[side].at(pixels) for layer, pair in others.items()} for side in range(2))
+        return changed, alike | had, alike | has
 
-    def _whole_tile(self, tile: SignalTile | StoredTile | None) -> SignalTile:
+    def _tile(self, tile: SignalTile | StoredTile | None) -> SignalTile:
         """A tile, read if it is not in memory, without a signal if there is none."""
         if tile is None:
             return SignalTile.empty((self.box.bottom - self.box.top, self.box.right - self.box.left))
@@ -244,7 +238,6 @@ class _Tile:
             return tile
         return read_tile(tile, store_dir=self.maker.store_dir, row_of_station=self.maker.code_of_station)
 
-    @_once
     def _inside(self) -> npt.NDArray[np.intp]:
         """The populated pixels in the tile, row by row."""
         row, col = np.divmod(self.maker.population.residents.pixel[self.here], self.maker.grid.shape[1])

@@ -97,7 +97,7 @@ def find_network(levels: Levels, geometries: list[Geometry], *, memory: Memory |
             station = stations[code], place_key
             used.of_station[station] = known.of_station.get(station) or levels.signal_key(code, place_key)
             signal_key[code] = used.of_station[station]
-    vars(known).update(vars(used))
+    known.of_geometry, known.of_station = used.of_geometry, used.of_station  # none of stations that are gone
     return Network(
         geometries, field_keys, [(s.technology, s.operator) for s in stations], [s.station_id for s in stations],
         signal_key,

@@ -28,7 +28,7 @@ from phusong.coverage.units import outside_units
 from phusong.coverage.uplink import level_floor_dbm
 from phusong.geodata.errors import StoreError, UnknownNameError
 from phusong.geodata.grid import Grid, Raster
-from phusong.geodata.settings import ThresholdProfile, UplinkSettings
+from phusong.geodata.settings import Settings, ThresholdProfile, UplinkSettings
 from phusong.geodata.workspace import Workspace
 
 T = TypeVar("T")
@@ -113,6 +113,10 @@ class Results:
             Nothing has been published, or there is no run or scenario of that name.
         """
         return cls(workspace, find_run(workspace, run_id))
+
+    def has_settings(self, settings: Settings) -> bool:
+        """Whether it was computed by settings that no figure tells from these."""
+        return Settings.model_validate(self.manifest["settings"]).of_figures() == settings.of_figures()
 
     @cached_property
     def settlements(self) -> pd.DataFrame:

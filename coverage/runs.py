@@ -20,11 +20,10 @@ import geopandas as gpd
 import pandas as pd
 
 from phusong.coverage.dictionary import DATA_DICTIONARY, INTERFERENCE_NOTE
-from phusong.coverage.propagation._compile import kernels_digest
 from phusong.coverage.run_stores import TABLES, flush, open_run_store
 from phusong.coverage.service import Layer
 from phusong.coverage.tiles import StoredTile, render_vrt
-from phusong.coverage.versions import LAYOUT, engine_version, library_versions
+from phusong.coverage.versions import code_version, engine_version, library_versions
 from phusong.geodata.grid import Grid
 from phusong.geodata.sources import notices
 from phusong.geodata.workspace import Workspace
@@ -157,7 +156,7 @@ def circumstances(
         "as_of": as_of.isoformat(),
         "scenario": scenario,
         "engine": engine_version(),
-        "code": {"kernels": kernels_digest(), "layout": LAYOUT},
+        "code": code_version(),
         "libraries": library_versions(),
     }
 

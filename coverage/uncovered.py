@@ -20,7 +20,7 @@ from phusong.coverage.propagation.errors import OutOfValidityError
 from phusong.coverage.results import Results
 from phusong.coverage.service import rate_points
 from phusong.geodata.errors import MissingLayerError
-from phusong.geodata.settings import NO_FIGURE_DEPENDS_ON, Settings
+from phusong.geodata.settings import Settings
 from phusong.geodata.workspace import Workspace
 
 Cause = Literal["no_position", "no_station", "terrain", "cover", "grazed", "far", "below"]
@@ -127,11 +127,7 @@ def _prepare_as_in_run(
     workspace: Workspace, results: Results, prepare: Callable[[Workspace, date], Prepared]
 ) -> Prepared | None:
     """What the paths are explained from; None where the workspace is no longer that of the run."""
-    now = workspace.settings.model_dump(mode="json", exclude=set(NO_FIGURE_DEPENDS_ON))
-    then = Settings.model_validate(results.manifest["settings"]).model_dump(
-        mode="json", exclude=set(NO_FIGURE_DEPENDS_ON)
-    )
-    if now != then:
+    if not results.has_settings(workspace.settings):
         return None
     try:
         prepared = prepare(workspace, date.fromisoformat(str(results.manifest["as_of"])))

@@ -22,6 +22,11 @@ _LIBRARIES = ("geopandas", "numba", "numpy", "pandas", "pyarrow", "pyproj", "ras
 LAYOUT = 2  # of stored tiles and of the keys of stations; another number has every run computed anew
 
 
+def code_version() -> dict[str, Any]:
+    """The state of the program that the bytes of a run depend on: its kernels and `LAYOUT`."""
+    return {"kernels": kernels_digest(), "layout": LAYOUT}
+
+
 @cache
 def engine_version() -> str:
     """Version of phusong itself."""

@@ -28,7 +28,6 @@ from phusong.coverage.tiles import Box
 from phusong.coverage.whatif_changes import ResidentClasses, StationRules, compare_people, compare_settlements, draw_new
 from phusong.geodata.errors import InputError, UnknownNameError
 from phusong.geodata.grid import Raster
-from phusong.geodata.settings import NO_FIGURE_DEPENDS_ON, Settings
 from phusong.geodata.workspace import Workspace
 
 SIGNAL = "signal"  # the technologies that count as signal
@@ -195,10 +194,7 @@ def _require_same(workspace: Workspace, results: Results, sources: Sources) -> N
     """Refuse a run of other inputs or settings: what is asked would not be all that changes."""
     then = results.manifest["inputs"]
     other = [name for name in _OF_RUN if then.get(name) != sources.inputs.get(name)]
-    exclude = set(NO_FIGURE_DEPENDS_ON)
-    if workspace.settings.model_dump(mode="json", exclude=exclude) != Settings.model_validate(
-        results.manifest["settings"]
-    ).model_dump(mode="json", exclude=exclude):
+    if not results.has_settings(workspace.settings):
         other.append("settings")
     if other:
         names = ", ".join(other)

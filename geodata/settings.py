@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import pydantic
 from annotated_types import Ge, Gt, Le
@@ -187,11 +187,11 @@ class UplinkSettings(Section):
     source: str
 
 
-NO_FIGURE_DEPENDS_ON = frozenset({"cache_limit_gb", "service", "report"})
+_NO_FIGURE_DEPENDS_ON = {"cache_limit_gb", "service", "report"}
 
 
 class Settings(Section):
-    """All that a run depends on besides the layers, and `NO_FIGURE_DEPENDS_ON`. The first profile is the default."""
+    """All that a run depends on besides the layers, and what no figure depends on. The first profile is the default."""
 
     name: str
     crs: str
@@ -213,6 +213,10 @@ class Settings(Section):
     indoor: Indoor | None = None
     uplink: UplinkSettings | None = None
     service: ServiceSettings = ServiceSettings()
+
+    def of_figures(self) -> dict[str, Any]:
+        """What figures depend on, as the manifest of a run holds it."""
+        return self.model_dump(mode="json", exclude=_NO_FIGURE_DEPENDS_ON)
 
     @pydantic.field_validator("crs")
     @classmethod
