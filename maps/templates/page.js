@@ -193,7 +193,8 @@ function showAbout() {
 function translate() {
   translateWords();
   const { run } = page, day = run.stationsDate;
-  const age = day ? [" · ", t("stationsAge", { date: day[language], days: number(Math.max(0, Math.floor((Date.now() - Date.parse(day.iso)) / 864e5))) })] : [];
+  const days = day && Math.max(0, Math.floor((Date.now() - Date.parse(day.iso)) / 864e5));
+  const age = day ? [" · ", t(["stationsToday", "stationsYesterday"][days] ?? "stationsAge", { date: day[language], days: number(days) })] : [];
   document.getElementById("run-line").replaceChildren(...phrase("runLine", { asOf: run.asOf[language], profile: run.profile, id: run.id }), ...age);
   showChoices();
   for (const option of document.getElementById("indicator").options) option.textContent = t(option.value);

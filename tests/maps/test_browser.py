@@ -282,6 +282,15 @@ def test_the_header_says_how_old_the_stations_are_and_the_dialog_when_each_layer
     assert "45 days ago" in page.inner_text("#run-line")
 
 
+@pytest.mark.parametrize(("days", "words"), [(0, ("hôm nay", "today")), (1, ("hôm qua", "yesterday"))])
+def test_stations_of_today_and_of_yesterday_are_said_to_be_so(days, words, open_page, data):
+    day = datetime.now(UTC).date() - timedelta(days=days)
+    page = open_page(replace(data, run=replace(data.run, sources=(Source("stations", "ab" * 32, 9, day),)))).page
+    assert f"dữ liệu trạm nhập {words[0]}, {day:%d/%m/%Y}" in page.inner_text("#run-line")
+    page.click("#language")
+    assert f"stations imported {words[1]}, " in page.inner_text("#run-line")
+
+
 def test_a_run_without_fibre_places_or_masts_says_so(open_page, data):
     watched = open_page(type(data)(**{**vars(data), "fibre_endpoints": None, "places": None, "stations": None}))
     assert watched.page.inner_text("#layers").count("chưa nhập") == 3
