@@ -103,13 +103,14 @@ def test_a_path_is_that_of_the_command(client, computed):
     assert client.get("/v1/profile", params={"from": station, "to": "east"}).status_code == 422
 
 
-def test_a_run_and_what_it_changed_are_told(client, computed, public):
-    first = current_run_id(computed)
+def test_a_run_and_what_it_changed_are_told(copied):
+    client, public = local_client(copied), TestClient(create_app(copied.path))
+    first = current_run_id(copied)
     found = RunSummary.model_validate_json(got(client, f"/v1/runs/{first}").content)
     assert (found.run_id, found.is_current) == (first, True)
-    second = compute(computed, as_of=found.as_of + timedelta(days=3)).run_id
+    second = compute(copied, as_of=found.as_of + timedelta(days=3)).run_id
     told = got(client, f"/v1/runs/{first}/diff/{second}").json()
-    assert told == json.loads(run("diff", computed.path, first, second, "--json").stdout)
+    assert told == json.loads(run("diff", copied.path, first, second, "--json").stdout)
     shown = got(client, f"/v1/runs/{first}/diff/{second}", f="geojson")
     assert shown.headers["content-type"] == "application/geo+json"
     assert public.get(f"/v1/runs/{first}/diff/{second}").status_code == 401

@@ -95,7 +95,8 @@ def deployed(workspace, folder, *words):
 
 
 def caller(service, **options):
-    return httpx2.Client(base_url=service.url, verify=ssl.create_default_context(cafile=service.certificate), **options)
+    trusted = ssl.create_default_context(cafile=service.certificate)
+    return httpx2.Client(base_url=service.url, verify=trusted, timeout=60, **options)
 
 
 def test_the_service_answers_through_the_nginx_of_the_how_to(copied, tmp_path):
