@@ -1,6 +1,6 @@
 """Which station a change of service comes from: what became of every station between two runs, and who is to name."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -53,11 +53,10 @@ class Roster:
         bands on the mast were part of it: the same levels.
         """
         alike = _conditions(before) == _conditions(after)
-        stations = [run.stations.set_index(run.stations["station_id"].astype(str)) for run in (before, after)]
-        keys = [table["signal_key"].to_dict() for table in stations]
+        keys = [dict(run.stations[["station_id", "signal_key"]].to_numpy(object)) for run in (before, after)]
         ids = sorted({**keys[0], **keys[1]})
         other = {name for name in ids if keys[0].get(name) != keys[1].get(name)}
-        tables = [_records(table[table.index.isin(list(other))]) for table in stations]
+        tables = [_records(run.stations, other) for run in (before, after)]
         fates = {name: _fate(*(table.get(name) for table in tables), alike=alike) for name in other}
         found = [fates.get(name, (SAME, [])) for name in ids]
         return cls(ids, [state for state, _ in found], [changes for _, changes in found])
@@ -92,7 +91,7 @@ class Judge:
     def of(cls, run: Results, roster: Roster) -> "Judge":
         """Put the rules of a run in the order of the roster."""
         profile = next(iter(run.profiles.values()))
-        rows = [roster.row_of[name] for name in run.stations["station_id"].astype(str)]
+        rows = pd.Index(roster.ids).get_indexer(run.stations["station_id"].to_numpy(object))
         sigma_l_db = station_sigma_db(run.stations, run.grid.resolution_m)
         required = {}
         for technology, threshold in profile.thresholds.items():
@@ -151,10 +150,11 @@ def blame(layers: Iterable[tuple[Seen, Seen, npt.NDArray[np.int16]]], roster: Ro
     return station
 
 
-def _records(stations: gpd.GeoDataFrame) -> dict[str, dict[str, Any]]:
-    table = pd.DataFrame(stations).assign(geometry=stations.geometry.to_wkb())
-    records: Any = table.to_dict("index")
-    return dict(records)
+def _records(stations: gpd.GeoDataFrame, ids: Collection[str]) -> dict[str, dict[str, Any]]:
+    """What some stations are, by id."""
+    table = stations[stations["station_id"].isin(list(ids))]
+    records: Any = pd.DataFrame(table).assign(geometry=table.geometry.to_wkb()).to_dict("records")
+    return {record["station_id"]: record for record in records}
 
 
 def _conditions(run: Results) -> list[Any]:

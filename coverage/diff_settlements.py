@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -57,7 +58,7 @@ class SettlementDiff:
         ids = self.ids[some]
         known = self.tables[1].reindex(ids)[_KNOWN].combine_first(self.tables[0].reindex(ids)[_KNOWN])
         moved = ~_same(*(table.reindex(ids)[["lon", "lat"]] for table in self.tables))
-        layers = {layer: _at_points(self.runs, roster, ids, layer) for layer in _point_layers(self.runs)}
+        layers = _seen_at(self.runs, roster, ids)
         parts = []
         for label, groups in _labels(self.judges).items():
             classes = [names[some] for names in self.classes[label]]
@@ -83,16 +84,15 @@ class SettlementDiff:
         """
         province = str(units.loc[units["level"] == "province", "code"].iloc[0])
         placed = {level: _placed(self.tables, level, self.ids, province) for level in units["level"].unique()}
-        parts = []
-        for label, classes in self.classes.items():
-            for service in (WEAK, GOOD) if label != SIGNAL else ():  # of the technologies that count there is no figure
-                served = (np.isin(classes[0], CLASS_NAMES[service:]), np.isin(classes[1], CLASS_NAMES[service:]))
-                parts += [
-                    _count(codes, rows, served).assign(level=level, technology=label, service=CLASS_NAMES[service])
-                    for level, (codes, rows) in placed.items()
-                ]
+        counted = [
+            (level, code, label, CLASS_NAMES[service], *counts)
+            for label, classes in self.classes.items()
+            for service in ((WEAK, GOOD) if label != SIGNAL else ())  # of the technologies that count, no figure
+            for level, (codes, rows) in placed.items()
+            for code, counts in _count(codes, rows, [np.isin(names, CLASS_NAMES[service:]) for names in classes])
+        ]
         names = units[["level", "code", "name"]].rename(columns={"code": "unit_code", "name": "unit_name"})
-        found = pd.concat(parts, ignore_index=True).merge(names, on=["level", "unit_code"])
+        found = pd.DataFrame(counted, columns=[*KEY, *SETTLEMENT_COUNTS]).merge(names, on=["level", "unit_code"])
         return found.sort_values(KEY, ignore_index=True)[[*KEY, "unit_name", *SETTLEMENT_COUNTS]]
 
 
@@ -106,17 +106,16 @@ def _placed(
     return np.asarray(found, object), rows.reshape(2, -1)
 
 
-def _count(codes: Names, rows: npt.NDArray[np.intp], served: tuple[Mask, Mask]) -> pd.DataFrame:
-    """Settlements by unit, where any gained or lost service, came or went: unit_code and `SETTLEMENT_COUNTS`."""
+def _count(codes: Names, rows: npt.NDArray[np.intp], served: Sequence[Mask]) -> list[tuple[str, list[int]]]:
+    """`SETTLEMENT_COUNTS` of every unit in which any gained or lost service, came or went."""
     (first, second), (was, now) = rows, served
     stays = first == second
     chosen = (
         (first, was), (second, now), (first, stays & now & ~was), (first, stays & was & ~now), (second, ~stays & now),
         (first, ~stays & was),
     )  # fmt: skip
-    counts = [np.bincount(unit[mask] + 1, minlength=len(codes) + 1)[1:] for unit, mask in chosen]
-    table = pd.DataFrame({"unit_code": codes, **dict(zip(SETTLEMENT_COUNTS, counts, strict=True))})
-    return table[(table[list(SETTLEMENT_COUNTS[2:])] > 0).any(axis=1)]
+    counts = np.array([np.bincount(unit[mask] + 1, minlength=len(codes) + 1)[1:] for unit, mask in chosen])
+    return [(codes[unit], counts[:, unit].tolist()) for unit in np.flatnonzero(counts[2:].any(axis=0))]
 
 
 def _labels(judges: Judges) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
@@ -154,23 +153,29 @@ def _same(first: pd.DataFrame, second: pd.DataFrame) -> npt.NDArray[np.bool_]:
     return equal
 
 
-def _point_layers(runs: Runs) -> list[Layer]:
-    return sorted(
-        {pair for run in runs for pair in run.signals[["technology", "operator"]].itertuples(index=False, name=None)}
-    )
+def _seen_at(runs: Runs, roster: Roster, ids: "pd.Index[str]") -> dict[Layer, tuple[Seen, Seen]]:
+    """Best station of every technology and operator at every settlement, in both runs."""
+    first, second = (_best_at(run.signals, roster, ids) for run in runs)
+    nothing = _nothing_seen(len(ids))
+    return {layer: (first.get(layer, nothing), second.get(layer, nothing)) for layer in sorted({**first, **second})}
 
 
-def _at_points(runs: Runs, roster: Roster, ids: "pd.Index[str]", layer: Layer) -> tuple[Seen, Seen]:
-    """Best station of a technology and operator at every settlement, in both runs."""
-    found = []
-    for run in runs:
-        signals = run.signals
-        rows = signals[(signals["technology"] == layer[0]) & (signals["operator"] == layer[1])]
-        rows = rows.set_index("point_id").reindex("s" + ids.to_numpy(object))
-        server = rows["station_id"].map(roster.row_of).fillna(-1).to_numpy().astype(np.int32)
-        level = rows["rsrp_dbm"].to_numpy(float) * 100
-        found.append(Seen(np.where(np.isfinite(level) & (server >= 0), level, NO_SIGNAL_CDBM), server))
-    return found[0], found[1]
+def _best_at(signals: pd.DataFrame, roster: Roster, ids: "pd.Index[str]") -> dict[Layer, Seen]:
+    place = pd.Index("s" + ids.to_numpy(object)).get_indexer(pd.Index(signals["point_id"].to_numpy(object)))
+    signals, place = signals[place >= 0], place[place >= 0]
+    server = pd.Index(roster.ids).get_indexer(pd.Index(signals["station_id"].to_numpy(object))).astype(np.int32)
+    level = signals["rsrp_dbm"].to_numpy(float) * 100
+    level = np.where(np.isfinite(level) & (server >= 0), level, NO_SIGNAL_CDBM)
+    found: dict[Layer, Seen] = {}
+    layers: Any = signals.groupby(["technology", "operator"]).indices
+    for layer, rows in layers.items():
+        seen = found[layer] = _nothing_seen(len(ids))
+        seen.level_cdbm[place[rows]], seen.server[place[rows]] = level[rows], server[rows]
+    return found
+
+
+def _nothing_seen(n: int) -> Seen:
+    return Seen(np.full(n, float(NO_SIGNAL_CDBM)), np.full(n, -1, np.int32))
 
 
 def _blame_points(
