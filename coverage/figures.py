@@ -18,7 +18,6 @@ from phusong.coverage.missing_figures import NEEDS_POLYGON, NO_CONNECTED, NO_FIB
 from phusong.coverage.observed import NO, UNKNOWN, YES
 from phusong.coverage.people import (
     MICRO,
-    Int64s,
     Residents,
     classify_cells,
     compute_people,
@@ -37,7 +36,7 @@ from phusong.coverage.service import (
     technology_groups,
 )
 from phusong.coverage.settlements import rows_of_units
-from phusong.coverage.tally import SHIFTS, PlotTally, Tally
+from phusong.coverage.tally import SHIFTS, Int64s, PlotTally, Tally
 from phusong.coverage.units import OUTSIDE, IntArray, UnitIndex
 from phusong.geodata.settings import Settings, ThresholdProfile
 
@@ -56,7 +55,7 @@ LOW, COMPUTED, HIGH = range(3)  # shifts of the field
 SERVICES = (("weak", WEAK), ("good", GOOD))
 
 Floats = npt.NDArray[np.float64]
-Counts = dict[str, list[dict[str, Int64s]]]  # by indicator, shift of the field and level
+Counts = dict[str, dict[str, Int64s]]  # by indicator and level: by shift of the field, unit and class
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,7 +159,7 @@ def compute_figures(
                 counts[found.indicator] = _point_counts(found, by_shift, parts, operator, units)
             label = _Label("", "", technology, operator, profile.name)
             rows += _service_rows(counts, units, label)
-            rows += _expected_rows(tally, counts["people"][COMPUTED], residents, units, label)
+            rows += _expected_rows(tally, counts["people"], residents, units, label)
         rows += _missing_thresholds(stations, profile, units)
     rows += _status_rows(settlements, places, points, units)
     rows += _household_rows(settlements, units)
@@ -196,30 +195,27 @@ def _shifted_points(
 
 
 def _resident_counts(residents: Residents, tally: PlotTally, units: UnitIndex) -> Counts:
-    people = [compute_people(plots, residents, units) for plots in tally.classes]
-    cells = [compute_residential_cells(classify_cells(plots, residents), residents, units) for plots in tally.classes]
+    people = compute_people(tally.classes, residents, units)
+    cells = compute_residential_cells(classify_cells(tally.classes, residents), residents, units)
     return {"people": people, "residential_cells": cells}
 
 
 def _point_counts(
     found: PointSet, by_shift: Iterable[Mapping[Layer, Classes]], parts: Iterable[str], operator: str, units: UnitIndex
-) -> list[dict[str, Int64s]]:
-    counts = []
-    for layers in by_shift:
-        classes = group_class(layers, parts, operator, shape=(len(found.ids),))
-        levels = units.levels.items()
-        counts.append({name: count_classes(found.unit[name], classes, len(level.codes)) for name, level in levels})
-    return counts
+) -> dict[str, Int64s]:
+    classes = np.stack([group_class(layers, parts, operator, shape=(len(found.ids),)) for layers in by_shift])
+    return {name: count_classes(found.unit[name], classes, len(level.codes)) for name, level in units.levels.items()}
 
 
 def _service_rows(counts: Counts, units: UnitIndex, label: _Label) -> list[_Rows]:
     rows: list[_Rows] = []
-    for indicator, by_shift in counts.items():
+    for indicator, by_level in counts.items():
         scale = MICRO if indicator == "people" else 1
-        for level in by_shift[COMPUTED]:
+        for level, counted in by_level.items():
+            total = counted[COMPUTED].sum(axis=1) / scale
             for service, lowest in SERVICES:
-                low, computed, high = (by_level[level][:, lowest:].sum(axis=1) / scale for by_level in by_shift)
-                shares = _Shares(computed, by_shift[COMPUTED][level].sum(axis=1) / scale, low, high)
+                low, computed, high = counted[:, :, lowest:].sum(axis=2) / scale
+                shares = _Shares(computed, total, low, high)
                 rows += _unit_rows(units, level, replace(label, indicator=indicator, service=service), shares)
     return rows
 
@@ -240,7 +236,7 @@ def _expected_rows(
     for indicator, by_level in parts.items():
         for level, have in by_level.items():
             for column, (service, _) in enumerate(SERVICES):
-                shares = _Shares(have[:, column] / MICRO, people[level].sum(axis=1) / MICRO)
+                shares = _Shares(have[:, column] / MICRO, people[level][COMPUTED].sum(axis=1) / MICRO)
                 rows += _unit_rows(units, level, replace(label, indicator=indicator, service=service), shares)
     return rows
 
@@ -259,7 +255,7 @@ def _unit_rows(
     for column, part in enumerate((shares.numerator, shares.low, shares.high), start=2):
         if part is not None:
             numbers[:, column] = part / known
-    texts = [(reasons or {}).get(row, "") for row in range(len(total))]
+    texts = [reasons.get(row, "") for row in range(len(total))] if reasons else [""] * len(total)
     return [_Rows(label, level, of_level.codes, of_level.names, texts, numbers)]
 
 

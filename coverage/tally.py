@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 
 from phusong.coverage.cache import Arrays
-from phusong.coverage.people import Int64s
 from phusong.coverage.propagation._compile import compiled, compiled_sum
 from phusong.coverage.service import (
     ANY,
@@ -34,6 +33,7 @@ TAIL = 5.0  # standard deviations beyond which a share of places is 0 or 1, to l
 BLOCK = 512  # pixels rated at a time, which stay near the processor
 
 Floats = npt.NDArray[np.float64]
+Int64s = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,7 +185,7 @@ def sum_tallies(parts: Iterable[Arrays], rules: Rules, n_plot: int) -> Tally:
         for sums, counted in ((classes, "classes"), (expected, "expected"), (by_two, "by_two")):
             n_row, k = math.prod(sums.shape[:-2]), sums.shape[-1]
             plots = part["plots"]
-            _add(sums.reshape(n_row, n_plot, k), plots, part[counted].reshape(n_row, len(plots), k))
+            add_rows(sums.reshape(n_row, n_plot, k), plots, part[counted].reshape(n_row, len(plots), k))
     return Tally(
         {layer: PlotTally(classes[row], expected[row]) for row, layer in enumerate(layers)},
         {group: by_two[row] for row, group in enumerate(groups)},
@@ -319,9 +319,10 @@ def _put(plot, micro_people, met, share, bins, expected):
 
 
 @compiled
-def _add(sums, plots, counted):
-    """Add what was counted of some plots `[n, m, k]` to the sums of all `[n, n_plot, k]`."""
-    for row in range(counted.shape[0]):
-        for i in range(plots.size):
-            for column in range(counted.shape[2]):
-                sums[row, plots[i], column] += counted[row, i, column]
+def add_rows(sums, row, values):
+    """Add values `[n_set, n, k]` to the sums of their rows `[n_set, n_row, k]`; those of row −1 are left out."""
+    for number in range(values.shape[0]):
+        for i in range(row.size):
+            if row[i] >= 0:
+                for column in range(values.shape[2]):
+                    sums[number, row[i], column] += values[number, i, column]
