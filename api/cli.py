@@ -3,6 +3,8 @@
 Commands import what they compute with when they run, so that help and shell completion answer at once.
 """
 
+import atexit
+import gc
 from typing import Any
 
 import typer
@@ -85,6 +87,7 @@ app.add_typer(keys_commands.keys, name="keys")
 
 def main() -> None:
     """Run the command line; the entry point `phusong`."""
+    atexit.register(gc.freeze)  # what is left at the end goes with the process: nothing walks all of it once more
     app(prog_name="phusong")
 
 

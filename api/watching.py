@@ -28,9 +28,8 @@ from phusong.coverage.crew import Progress
 from phusong.coverage.diff import compare_runs
 from phusong.coverage.memory import Memory
 from phusong.coverage.results import Results, current_run_id
-from phusong.geodata.annotating import write_annotated
 from phusong.geodata.errors import BusyError, InputError, RefusedRowsError
-from phusong.geodata.reader_client import close_reader
+from phusong.geodata.reader_client import close_reader, start_reader
 from phusong.geodata.readers import SIDECARS, TEXT_SUFFIXES, WORKBOOK_SUFFIXES
 from phusong.geodata.recipe import RecipeLayer, RecipeRaster, find_entry, import_entry, read_recipe, staged
 from phusong.geodata.reports import ImportReport
@@ -80,6 +79,8 @@ class Inbox:
         (target / "report.txt").write_text("\n".join(_lines(report)) + "\n", encoding="utf-8")
         refused = next((imported for imported in report["imports"] if imported["rows"]), None)
         if refused is not None and file.suffix.lower() in TEXT_SUFFIXES + WORKBOOK_SUFFIXES:
+            from phusong.geodata.annotating import write_annotated  # its library is of no use to a file that is good
+
             with suppress(InputError):  # read otherwise than its recipe says; the reasons stand in the other two
                 write_annotated(target / ANNOTATED, file, refused)
         for part in _parts(file):
@@ -135,6 +136,7 @@ def watch_inbox(
         refused += _take_ready(workspace_path, inbox, stop, accept_partial, memory)
         if once and inbox.is_done:
             break
+        start_reader()  # it is ready when the next file comes
     return refused
 
 

@@ -20,7 +20,7 @@ from rasterio.errors import RasterioIOError
 
 from phusong.coverage.results import Results
 from phusong.coverage.service import NO_SIGNAL_CDBM, Layer
-from phusong.coverage.tiles import SERVERS_TAG, TILE_PX, StoredTile, damaged
+from phusong.coverage.tiles import SERVERS_TAG, TILE_PX, StoredTile, damaged, tile_path
 
 TILES_KEPT = 4096  # of which it is known where their strips lie
 KEPT_BYTES = 64 * 2**20  # of stored tiles; those of a province of 8,000 km² at 30 m have 110 MB
@@ -115,7 +115,7 @@ class PixelReader:
         return content
 
     def _path(self, tile: StoredTile) -> Path:
-        return self._results.store_dir / f"{tile.sha256}.tif"
+        return tile_path(tile, self._results.store_dir)
 
     def _find_strips(self, tile: StoredTile) -> _Strips:
         with rasterio.open(self._path(tile)) as file:

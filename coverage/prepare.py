@@ -2,8 +2,9 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import shapely
 from pyproj import Transformer
 
 from phusong.coverage.antenna import Pattern, read_patterns
@@ -261,16 +263,40 @@ def _hashes(
     layers: Mapping[str, pd.DataFrame], rasters: Mapping[str, Path], antennas: Sequence[Path]
 ) -> dict[str, dict[str, Any]]:
     """sha256 of every input: of a layer its content, whatever file held it; of a raster its file."""
-    found = {}
-    for name, frame in layers.items():
-        table = pd.DataFrame(frame.to_wkb(hex=True)) if isinstance(frame, gpd.GeoDataFrame) else frame
-        text = table.to_json(orient="split", index=False, double_precision=15, force_ascii=False)
-        found[name] = {"sha256": hashlib.sha256(text.encode()).hexdigest(), "rows": len(frame)}
+    found: dict[str, dict[str, Any]] = {
+        name: {"sha256": _hash_layer(frame), "rows": len(frame)} for name, frame in layers.items()
+    }
     for name, path in rasters.items():
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256")
-        found[name] = {"sha256": digest.hexdigest(), "bytes": path.stat().st_size}
+        status = path.stat()
+        known_by = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+        found[name] = {"sha256": _hash_file(_File(path, known_by)), "bytes": status.st_size}
     if antennas:
         digest = hashlib.sha256(b"".join(path.name.encode() + path.read_bytes() for path in antennas))
         found["antennas"] = {"sha256": digest.hexdigest(), "files": len(antennas)}
     return dict(sorted(found.items()))
+
+
+def _hash_layer(frame: pd.DataFrame) -> str:
+    """sha256 of the columns of a layer as text and of its shapes, each after its length."""
+    shapes: list[bytes] = []
+    if isinstance(frame, gpd.GeoDataFrame):
+        shapes = [shape or b"" for shape in shapely.to_wkb(frame.geometry.array.to_numpy()).tolist()]
+        frame = pd.DataFrame(frame.drop(columns=frame.geometry.name))
+    text = frame.to_json(orient="split", index=False, double_precision=15, force_ascii=False)
+    digest = hashlib.sha256(text.encode())
+    digest.update(b"".join(len(shape).to_bytes(8, "big") + shape for shape in shapes))
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class _File:
+    """A file that writers replace and never change in place, so that what it is known by stands for its content."""
+
+    path: Path = field(compare=False)
+    known_by: tuple[int, ...]
+
+
+@lru_cache(maxsize=16)
+def _hash_file(file: _File) -> str:
+    with file.path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()

@@ -11,6 +11,7 @@ import os
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,8 +30,10 @@ from phusong.geodata.grid import Grid
 
 TILE_PX = 512
 SERVERS_TAG = "PHUSONG_SERVERS"
+UNPACKED_TILES = 96  # 1 MB each, read last, in memory: what a new mast changes is read again by whoever comes next
 GONE = -2  # row of a server that is not among the stations
 
+Int16s = npt.NDArray[np.int16]
 Corner = tuple[int, int]  # first row and column of a tile
 
 
@@ -164,8 +167,19 @@ def read_tile(tile: StoredTile, *, store_dir: Path, row_of_station: Mapping[str,
     StoreError
         The tile is missing from the store or damaged.
     """
+    try:
+        written_ns = os.stat(tile_path(tile, store_dir)).st_mtime_ns
+    except FileNotFoundError:
+        raise damaged(tile, store_dir) from None
+    level_cdbm, code, names = _unpack(tile, store_dir, written_ns)
+    return SignalTile(level_cdbm.copy(), _server_rows(names, row_of_station)[code])
+
+
+@lru_cache(maxsize=UNPACKED_TILES)
+def _unpack(tile: StoredTile, store_dir: Path, _written_ns: int) -> tuple[Int16s, Int16s, list[str]]:
+    """Levels, codes and their stations, as the bands and the tag of a tile hold them."""
     with MemoryFile(read_stored(tile, store_dir)) as memory, memory.open() as file:
-        return SignalTile(file.read(1), _server_rows(file, row_of_station)[file.read(2)])
+        return file.read(1), file.read(2), _server_names(file)
 
 
 def read_pixels(
@@ -194,12 +208,16 @@ def read_pixels(
     with MemoryFile(read_stored(tile, store_dir)) as memory, memory.open() as file:
         bands = file.read(window=Window(0, top, tile.width, last + 1 - top)).reshape(2, -1)
         level_cdbm, code = bands[:, pixels - top * tile.width]
-        return SignalTile(level_cdbm, _server_rows(file, row_of_station)[code])
+        return SignalTile(level_cdbm, _server_rows(_server_names(file), row_of_station)[code])
 
 
-def _server_rows(file: Any, row_of_station: Mapping[str, int]) -> npt.NDArray[np.int32]:
+def _server_names(file: Any) -> list[str]:
+    names: list[str] = json.loads(file.tags()[SERVERS_TAG])
+    return names
+
+
+def _server_rows(names: Sequence[str], row_of_station: Mapping[str, int]) -> npt.NDArray[np.int32]:
     """Row of the station of every code of a tile."""
-    names = json.loads(file.tags()[SERVERS_TAG])
     return np.array([-1, *(row_of_station.get(name, GONE) for name in names)], dtype=np.int32)
 
 
@@ -211,9 +229,8 @@ def read_stored(tile: StoredTile, store_dir: Path) -> bytes:
     StoreError
         The tile is missing from the store or damaged.
     """
-    path = store_dir / f"{tile.sha256}.tif"
     try:
-        content = path.read_bytes()
+        content = tile_path(tile, store_dir).read_bytes()
     except FileNotFoundError:
         content = b""
     if hashlib.sha256(content).hexdigest() != tile.sha256:
@@ -221,9 +238,14 @@ def read_stored(tile: StoredTile, store_dir: Path) -> bytes:
     return content
 
 
+def tile_path(tile: StoredTile, store_dir: Path) -> Path:
+    """Where a tile is kept."""
+    return store_dir / f"{tile.sha256}.tif"
+
+
 def damaged(tile: StoredTile, store_dir: Path) -> StoreError:
     """The error of a stored tile that is missing or not what it was."""
-    path = store_dir / f"{tile.sha256}.tif"
+    path = tile_path(tile, store_dir)
     return StoreError(
         f"{path} is missing or damaged; run `phusong compute {store_dir.parent} --full`",
         vi=f"{path} bị thiếu hoặc hỏng; hãy chạy `phusong compute {store_dir.parent} --full`",
