@@ -267,20 +267,20 @@ def _row(unit: tuple[str, str, str], label: _Label, reason: str) -> _Rows:
 
 def _table(rows: Sequence[_Rows]) -> pd.DataFrame:
     """All rows as one table: `COLUMNS`."""
-    sizes = [len(part.codes) for part in rows]
-    columns = {
-        name: np.repeat(np.array([getattr(part.label, name) for part in rows], object), sizes) for name in LABELS
-    }
-    columns["level"] = np.repeat(np.array([part.level for part in rows], object), sizes)
-    for name, lists in (
-        ("unit_code", (part.codes for part in rows)),
-        ("unit_name", (part.names for part in rows)),
-        ("reason", (part.reasons for part in rows)),
-    ):
-        columns[name] = np.array(list(chain.from_iterable(lists)), object)
-    numbers = np.concatenate([part.numbers for part in rows])
-    columns |= dict(zip(NUMBERS, numbers.T, strict=True))
+    part = np.repeat(np.arange(len(rows)), [len(part.codes) for part in rows])
+    columns: dict[str, Any] = {name: _texts(getattr(row.label, name) for row in rows)[part] for name in LABELS}
+    columns["level"] = _texts(row.level for row in rows)[part]
+    columns["unit_code"] = _texts(chain.from_iterable(row.codes for row in rows))
+    columns["unit_name"] = _texts(chain.from_iterable(row.names for row in rows))
+    columns["reason"] = _texts(chain.from_iterable(row.reasons for row in rows))
+    columns |= dict(zip(NUMBERS, np.concatenate([row.numbers for row in rows]).T, strict=True))
     return pd.DataFrame(columns)[list(COLUMNS)]
+
+
+def _texts(texts: Iterable[str]) -> Any:
+    """A column of texts of which most come again and again."""
+    row, different = pd.factorize(np.fromiter(texts, object))
+    return pd.array(different, dtype="str")[row]
 
 
 def _status_rows(

@@ -9,6 +9,7 @@ import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import shapely
 from affine import Affine
 
 from phusong.coverage.run_stores import CURRENT, open_run_store, removed_meanwhile
@@ -28,6 +29,7 @@ from phusong.coverage.units import outside_units
 from phusong.coverage.uplink import level_floor_dbm
 from phusong.geodata.errors import StoreError, UnknownNameError
 from phusong.geodata.grid import Grid, Raster
+from phusong.geodata.schemas import STORAGE_CRS
 from phusong.geodata.settings import Settings, ThresholdProfile, UplinkSettings
 from phusong.geodata.workspace import Workspace
 
@@ -136,7 +138,7 @@ class Results:
     @cached_property
     def stations(self) -> gpd.GeoDataFrame:
         """The stations that serve; the row position is the server code."""
-        return self._read("stations", gpd.read_parquet)
+        return self._read("stations", _read_placed)
 
     @cached_property
     def signals(self) -> pd.DataFrame:
@@ -167,9 +169,7 @@ class Results:
 
     def table(self, name: str) -> pd.DataFrame:
         """A table of the run, whole."""
-        read: Callable[[BinaryIO], pd.DataFrame] = (
-            gpd.read_parquet if name in ("stations", "units") else pd.read_parquet
-        )
+        read: Callable[[BinaryIO], pd.DataFrame] = _read_placed if name in ("stations", "units") else pd.read_parquet
         return self._read(name, read)
 
     def units(self, level: str) -> gpd.GeoDataFrame:
@@ -292,7 +292,7 @@ class Results:
 
     @cached_property
     def _all_units(self) -> gpd.GeoDataFrame:
-        return self._read("units", gpd.read_parquet)
+        return self._read("units", _read_placed)
 
     def _read(self, name: str, read: Callable[[BinaryIO], T]) -> T:
         """A table of the run."""
@@ -367,6 +367,12 @@ class Results:
                 np.copyto(second[at], level, where=better)
                 np.copyto(second_server[at], server, where=better)
         return second, second_server
+
+
+def _read_placed(file: BinaryIO) -> gpd.GeoDataFrame:
+    """A table with positions. They are in `STORAGE_CRS`: their long description is left unread."""
+    table = pd.read_parquet(file)
+    return gpd.GeoDataFrame(table.assign(geometry=shapely.from_wkb(table["geometry"].to_numpy())), crs=STORAGE_CRS)
 
 
 def _require_known(what: str, name: str, known: list[str]) -> None:
