@@ -1,6 +1,7 @@
 """What a computation reads: layers and rasters of a workspace, placed on the analysis grid and hashed."""
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -277,15 +278,16 @@ def _hashes(
 
 
 def _hash_layer(frame: pd.DataFrame) -> str:
-    """sha256 of the columns of a layer as text and of its shapes, each after its length."""
-    shapes: list[bytes] = []
+    """sha256 of the names of a layer's columns, its shapes, its numbers and its texts, each part after its length."""
+    parts = [json.dumps(list(frame.columns)).encode()]
     if isinstance(frame, gpd.GeoDataFrame):
-        shapes = [shape or b"" for shape in shapely.to_wkb(frame.geometry.array.to_numpy()).tolist()]
+        parts += [shape or b"" for shape in shapely.to_wkb(frame.geometry.array.to_numpy()).tolist()]
         frame = pd.DataFrame(frame.drop(columns=frame.geometry.name))
-    text = frame.to_json(orient="split", index=False, double_precision=15, force_ascii=False)
-    digest = hashlib.sha256(text.encode())
-    digest.update(b"".join(len(shape).to_bytes(8, "big") + shape for shape in shapes))
-    return digest.hexdigest()
+    numbers = frame.select_dtypes("number")
+    parts += [np.where(np.isnan(column), np.nan, column).tobytes() for column in numbers.to_numpy(float).T]
+    texts = frame.drop(columns=numbers.columns)
+    parts.append(texts.to_json(orient="split", index=False, force_ascii=False).encode())
+    return hashlib.sha256(b"".join(len(part).to_bytes(8, "big") + part for part in parts)).hexdigest()
 
 
 @dataclass(frozen=True)

@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pytest
 from affine import Affine
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 from phusong.coverage.service import NO_SIGNAL_CDBM
 from phusong.coverage.signal_tile import SignalTile
 from phusong.coverage.tiles import GONE, read_pixels, read_tile, store_tile
+from phusong.geodata.errors import StoreError
 from phusong.geodata.grid import Grid
 
 SHAPE = (40, 30)
@@ -49,3 +52,17 @@ def test_equal_tiles_have_equal_bytes_though_their_stations_have_other_rows(kept
     moved = np.array([1, 2, 4, -1], np.int32)[server]
     again = store_tile(SignalTile(level, moved), (0, 0), GRID, station_ids=more, store_dir=tmp_path)
     assert again == stored
+
+
+def test_a_tile_read_before_may_have_been_changed_by_its_reader_or_damaged_meanwhile(kept, tmp_path):
+    stored, folder, level, _ = kept
+    path = tmp_path / f"{stored.sha256}.tif"
+    shutil.copy(folder / path.name, path)
+    read_tile(stored, store_dir=tmp_path, row_of_station=ROWS).rsrp_cdbm[:] = 0
+    np.testing.assert_array_equal(read_tile(stored, store_dir=tmp_path, row_of_station=ROWS).rsrp_cdbm, level)
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    with pytest.raises(StoreError):
+        read_tile(stored, store_dir=tmp_path, row_of_station=ROWS)
+    path.unlink()
+    with pytest.raises(StoreError):
+        read_tile(stored, store_dir=tmp_path, row_of_station=ROWS)
