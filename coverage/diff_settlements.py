@@ -92,7 +92,8 @@ class SettlementDiff:
             for code, counts in _count(codes, rows, [np.isin(names, CLASS_NAMES[service:]) for names in classes])
         ]
         names = units[["level", "code", "name"]].rename(columns={"code": "unit_code", "name": "unit_name"})
-        found = pd.DataFrame(counted, columns=[*KEY, *SETTLEMENT_COUNTS]).merge(names, on=["level", "unit_code"])
+        table = pd.DataFrame(counted, columns=[*KEY, *SETTLEMENT_COUNTS])
+        found = table.astype(dict.fromkeys(SETTLEMENT_COUNTS, np.int64)).merge(names, on=["level", "unit_code"])
         return found.sort_values(KEY, ignore_index=True)[[*KEY, "unit_name", *SETTLEMENT_COUNTS]]
 
 
