@@ -14,14 +14,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from xml.sax.saxutils import escape
 
 import numpy as np
 import numpy.typing as npt
 from rasterio.crs import CRS
 from rasterio.io import MemoryFile
-from rasterio.windows import Window
 
 from phusong.coverage.service import NO_SIGNAL_CDBM
 from phusong.coverage.signal_tile import SignalTile
@@ -30,7 +29,7 @@ from phusong.geodata.grid import Grid
 
 TILE_PX = 512
 SERVERS_TAG = "PHUSONG_SERVERS"
-UNPACKED_TILES = 96  # 1 MB each, read last, in memory: what a new mast changes is read again by whoever comes next
+UNPACKED_TILES = 128  # 1 MB each, read last, in memory: what a new mast changes is read again by whoever comes next
 GONE = -2  # row of a server that is not among the stations
 
 Int16s = npt.NDArray[np.int16]
@@ -167,30 +166,19 @@ def read_tile(tile: StoredTile, *, store_dir: Path, row_of_station: Mapping[str,
     StoreError
         The tile is missing from the store or damaged.
     """
-    try:
-        written_ns = os.stat(tile_path(tile, store_dir)).st_mtime_ns
-    except FileNotFoundError:
-        raise damaged(tile, store_dir) from None
-    level_cdbm, code, names = _unpack(tile, store_dir, written_ns)
+    level_cdbm, code, names = _unpacked(tile, store_dir)
     return SignalTile(level_cdbm.copy(), _server_rows(names, row_of_station)[code])
-
-
-@lru_cache(maxsize=UNPACKED_TILES)
-def _unpack(tile: StoredTile, store_dir: Path, _written_ns: int) -> tuple[Int16s, Int16s, list[str]]:
-    """Levels, codes and their stations, as the bands and the tag of a tile hold them."""
-    with MemoryFile(read_stored(tile, store_dir)) as memory, memory.open() as file:
-        return file.read(1), file.read(2), _server_names(file)
 
 
 def read_pixels(
     tile: StoredTile, pixels: npt.NDArray[np.intp], *, store_dir: Path, row_of_station: Mapping[str, int]
 ) -> SignalTile:
-    """Read some pixels of a stored tile: no more of it is unpacked than the rows from the first to the last.
+    """Read some pixels of a stored tile.
 
     Parameters
     ----------
     pixels
-        Their positions in the tile, row by row, ascending, at least one `[n]`.
+        Their positions in the tile, row by row `[n]`.
     store_dir, row_of_station
         As in `read_tile`.
 
@@ -204,16 +192,23 @@ def read_pixels(
     StoreError
         The tile is missing from the store or damaged.
     """
-    top, last = int(pixels[0]) // tile.width, int(pixels[-1]) // tile.width
+    level_cdbm, code, names = _unpacked(tile, store_dir)
+    return SignalTile(level_cdbm.ravel()[pixels], _server_rows(names, row_of_station)[code.ravel()[pixels]])
+
+
+def _unpacked(tile: StoredTile, store_dir: Path) -> tuple[Int16s, Int16s, list[str]]:
+    """Levels, codes and their stations, as the bands and the tag of a tile hold them; not to be changed."""
+    try:
+        written_ns = os.stat(tile_path(tile, store_dir)).st_mtime_ns
+    except FileNotFoundError:
+        raise damaged(tile, store_dir) from None
+    return _unpack(tile, store_dir, written_ns)
+
+
+@lru_cache(maxsize=UNPACKED_TILES)
+def _unpack(tile: StoredTile, store_dir: Path, _written_ns: int) -> tuple[Int16s, Int16s, list[str]]:
     with MemoryFile(read_stored(tile, store_dir)) as memory, memory.open() as file:
-        bands = file.read(window=Window(0, top, tile.width, last + 1 - top)).reshape(2, -1)
-        level_cdbm, code = bands[:, pixels - top * tile.width]
-        return SignalTile(level_cdbm, _server_rows(_server_names(file), row_of_station)[code])
-
-
-def _server_names(file: Any) -> list[str]:
-    names: list[str] = json.loads(file.tags()[SERVERS_TAG])
-    return names
+        return file.read(1), file.read(2), json.loads(file.tags()[SERVERS_TAG])
 
 
 def _server_rows(names: Sequence[str], row_of_station: Mapping[str, int]) -> npt.NDArray[np.int32]:
