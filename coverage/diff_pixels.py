@@ -16,11 +16,11 @@ import pandas as pd
 
 from phusong.coverage.diff_causes import PEOPLE, Judge, Roster, Rows, Seen, blame
 from phusong.coverage.diff_units import UnitRows, base_codes
+from phusong.coverage.people import Int64s
 from phusong.coverage.people_tiles import PeopleTile, read_people
 from phusong.coverage.results import Results
 from phusong.coverage.service import CLASS_NAMES, GOOD, WEAK, Layer
 from phusong.coverage.signal_tile import SignalTile
-from phusong.coverage.tally import Int64s
 from phusong.coverage.tiles import Box, Corner, StoredTile, read_pixels, read_tile, tile_boxes
 
 KEY = ["level", "unit_code", "technology", "service"]

@@ -16,14 +16,7 @@ import pandas as pd
 
 from phusong.coverage.missing_figures import NEEDS_POLYGON, NO_CONNECTED, NO_FIBRE, NO_HOUSEHOLDS, NO_THRESHOLD
 from phusong.coverage.observed import NO, UNKNOWN, YES
-from phusong.coverage.people import (
-    MICRO,
-    Residents,
-    classify_cells,
-    compute_people,
-    compute_residential_cells,
-    count_classes,
-)
+from phusong.coverage.people import MICRO, Int64s, Residents
 from phusong.coverage.service import (
     ANY,
     GOOD,
@@ -36,7 +29,8 @@ from phusong.coverage.service import (
     technology_groups,
 )
 from phusong.coverage.settlements import rows_of_units
-from phusong.coverage.tally import SHIFTS, Int64s, PlotTally, Tally
+from phusong.coverage.tally import SHIFTS, PlotTally, Tally
+from phusong.coverage.unit_counts import classify_cells, compute_people, compute_residential_cells, count_classes
 from phusong.coverage.units import OUTSIDE, IntArray, UnitIndex
 from phusong.geodata.settings import Settings, ThresholdProfile
 

@@ -1,10 +1,8 @@
-"""People and residential cells by unit and service class.
+"""Where people live: populated pixels, the plots and the population cells that they make up.
 
-People are counted in whole micro-persons, so that a sum does not depend on the order of its terms, and the
-units of a level add up exactly to the province wherever they cover it.
+People are counted in whole micro-persons, so that a sum does not depend on the order of its terms.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -12,12 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from phusong.coverage.service import GOOD, WEAK, Classes
-from phusong.coverage.tally import Int64s, add_rows
 from phusong.coverage.tiles import TILE_PX
-from phusong.coverage.units import LEVELS, OUTSIDE, IntArray, UnitIndex
+from phusong.coverage.units import OUTSIDE, IntArray, UnitIndex
 
 MICRO = 1_000_000  # micro-persons in a person
+
+Int64s = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,93 +120,6 @@ def _by_tile(pixel: Int64s, shape: tuple[int, int]) -> tuple[Int64s, Int64s]:
     tile = row // TILE_PX * across + col // TILE_PX
     counts = np.bincount(tile, minlength=across * -(-shape[0] // TILE_PX))
     return pixel[np.argsort(tile, kind="stable")], np.append(0, np.cumsum(counts))
-
-
-def compute_people(plots: Int64s, residents: Residents, units: UnitIndex) -> dict[str, Int64s]:
-    """Micro-persons of every unit by service class, `[..., n_unit, n_column]` per level.
-
-    Parameters
-    ----------
-    plots
-        Micro-persons of every plot by class, or in other columns `[..., n_plot, n_column]`.
-    residents
-        The plots.
-    units
-        The units they were indexed with.
-    """
-    of_base = {
-        base: sum_rows(unit, plots, len(units.levels[base].parent)) for base, unit in residents.plot_unit.items()
-    }
-    return {name: sum_rows(level.parent, of_base[level.base], len(level.codes)) for name, level in units.levels.items()}
-
-
-def classify_cells(plots: Int64s, residents: Residents) -> Classes:
-    """Class of every population cell: the best class that at least half of its people have, `[..., n_cell]`.
-
-    Parameters
-    ----------
-    plots
-        Micro-persons of every plot by class `[..., n_plot, 3]`.
-    residents
-        The plots and their cells.
-    """
-    sums = sum_rows(residents.plot_cell, plots, len(residents.cell_micro))
-    good = sums[..., GOOD]
-    at_least_weak = good + sums[..., WEAK]
-    return (2 * at_least_weak >= residents.cell_micro).astype(np.uint8) + (2 * good >= residents.cell_micro)
-
-
-def compute_residential_cells(cells: Classes, residents: Residents, units: UnitIndex) -> dict[str, Int64s]:
-    """Residential cells of every unit by service class, `[..., n_unit, 3]` per level.
-
-    A residential cell has at least N people in the province; at every level it counts in the one unit that
-    holds most of them.
-
-    Parameters
-    ----------
-    cells
-        Class of every cell, from `classify_cells` `[..., n_cell]`.
-    residents
-        The cells.
-    units
-        The units they were indexed with.
-    """
-    return {
-        level: count_classes(
-            np.where(residents.is_residential, residents.cell_unit[level], OUTSIDE),
-            cells,
-            len(units.levels[level].codes),
-        )
-        for level in LEVELS
-    }
-
-
-def count_classes(unit: IntArray, classes: Classes, n_unit: int) -> Int64s:
-    """Items of every unit by service class, `[..., n_unit, 3]`; items of unit −1 are left out.
-
-    Parameters
-    ----------
-    unit
-        Row of the unit of every item `[n]`.
-    classes
-        Class of every item `[..., n]`.
-    n_unit
-        How many units there are.
-    """
-    shape = (*classes.shape[:-1], n_unit + 1, 3)
-    sets = np.arange(math.prod(shape[:-2])).reshape(*shape[:-2], 1)
-    key = (sets * (n_unit + 1) + unit + 1) * 3 + classes
-    counts: Int64s = np.bincount(key.ravel(), minlength=math.prod(shape)).reshape(shape).astype(np.int64)
-    return counts[..., 1:, :]
-
-
-def sum_rows(row: npt.NDArray[np.integer[Any]], values: Int64s, n_row: int) -> Int64s:
-    """Sum of the values of every row: `[..., n, k]` to `[..., n_row, k]`; those of row −1 are left out."""
-    *sets, n, k = values.shape
-    n_set = math.prod(sets)
-    sums = np.zeros((n_set, n_row, k), np.int64)
-    add_rows(sums, row.astype(np.int64), np.ascontiguousarray(values.reshape(n_set, n, k)))
-    return sums.reshape(*sets, n_row, k)
 
 
 def _unit_with_most(plot_cell: Int64s, unit: IntArray, micro: Int64s, n_cell: int) -> IntArray:

@@ -15,8 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from rasterio.io import MemoryFile
 
-from phusong.coverage.people import Residents
-from phusong.coverage.tally import Int64s
+from phusong.coverage.people import Int64s, Residents
 from phusong.coverage.tiles import StoredTile, read_stored, tile_boxes, write_once
 from phusong.coverage.units import OUTSIDE, IntArray
 from phusong.geodata.grid import Grid

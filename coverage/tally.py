@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from phusong.coverage.cache import Arrays
+from phusong.coverage.people import Int64s
 from phusong.coverage.propagation._compile import compiled, compiled_sum
 from phusong.coverage.service import (
     ANY,
@@ -33,7 +34,6 @@ TAIL = 5.0  # standard deviations beyond which a share of places is 0 or 1, to l
 BLOCK = 512  # pixels rated at a time, which stay near the processor
 
 Floats = npt.NDArray[np.float64]
-Int64s = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)

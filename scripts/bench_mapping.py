@@ -15,13 +15,13 @@ import numpy.typing as npt
 from phusong.coverage.cache import Cache
 from phusong.coverage.field import loss_field
 from phusong.coverage.ground import read_population
-from phusong.coverage.people import compute_people
 from phusong.coverage.prepare import Prepared, prepare
 from phusong.coverage.propagation._terms import effective_radius_km
 from phusong.coverage.service import Classes, best_class, classify_levels, station_sigma_db
 from phusong.coverage.signal import Emitter, merge_station, quantise_cdb, sectors_of
 from phusong.coverage.signal_tile import SignalTile
 from phusong.coverage.tiles import Box
+from phusong.coverage.unit_counts import compute_people
 from phusong.geodata.grid import Raster
 from phusong.geodata.settings import ModelSettings
 from phusong.geodata.workspace import Workspace

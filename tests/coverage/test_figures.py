@@ -13,16 +13,11 @@ from shapely.geometry import box
 from phusong.coverage.dictionary import DATA_DICTIONARY
 from phusong.coverage.figures import compute_figures
 from phusong.coverage.missing_figures import NEEDS_OLD_POLYGONS, NO_CONNECTED, NO_FIBRE, NO_THRESHOLD
-from phusong.coverage.people import (
-    MICRO,
-    classify_cells,
-    compute_people,
-    compute_residential_cells,
-    index_residents,
-)
+from phusong.coverage.people import MICRO, index_residents
 from phusong.coverage.service import station_sigma_db
 from phusong.coverage.settlements import compute_place_table, compute_settlement_table
 from phusong.coverage.tally import make_rules
+from phusong.coverage.unit_counts import classify_cells, compute_people, compute_residential_cells
 from phusong.coverage.units import build_units
 from phusong.coverage.uplink import level_floor_dbm
 from phusong.geodata.grid import Grid
