@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -162,20 +163,25 @@ def _measure_edits(door: Door, folder: Path, full_s: float, *, way: int) -> dict
     for name, (limit_running_s, limit_s) in LIMITS_S.items():
         tried = []
         for number in range(N_NEW_MASTS if name == NEW_MAST else 1):
-            stations = Workspace.open(folder).read_layer("stations")
-            masts = np.random.default_rng(SEED + way).permutation(np.unique(stations["mast_id"].astype(str)))
-            tables = {
-                NEW_MAST: _new_mast(stations, way=way, number=number),
-                MANY: _new_stations(stations, masts, f"many{way}"),
-                REMOVED: stations[stations["mast_id"] != masts[-1]],
-            }
             with tempfile.TemporaryDirectory() as aside:
-                file = _write(tables[name], Path(aside)) if name in tables else None
+                table = _table(Workspace.open(folder), name, way=way, number=number)
+                file = None if table is None else _write(table, Path(aside))
                 tried.append(_measure_edit(door, folder, file, append=name != REMOVED))
         found[name] = _slowest(tried)
         found[name]["to_full"] = round(found[name]["seconds"] / full_s, 5)
         found[name]["limit_s"] = limit_running_s if isinstance(door, Running) else limit_s
     return found
+
+
+def _table(workspace: Workspace, name: str, *, way: int, number: int) -> gpd.GeoDataFrame | None:
+    """The stations that an edit brings, None for none."""
+    stations = workspace.read_layer("stations")
+    masts = np.random.default_rng(SEED + way).permutation(np.unique(stations["mast_id"].astype(str)))
+    if name == NEW_MAST:
+        return _new_mast(stations, way=way, number=number)
+    if name == MANY:
+        return _new_stations(stations, masts, f"many{way}")
+    return stations[stations["mast_id"] != masts[-1]] if name == REMOVED else None
 
 
 def _slowest(tried: list[dict[str, Any]]) -> dict[str, Any]:
@@ -185,21 +191,25 @@ def _slowest(tried: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _measure_watch(door: Commands, folder: Path, full_s: float) -> dict[str, Any]:
-    """One new mast of three bands by `phusong watch --once`, from a file of its own."""
+    """The same but for nothing new, each by `phusong watch --once` from a file of its own."""
     door.run("compute", "--json")  # what is published is for another day than today
-    tried = []
-    for number in range(N_NEW_MASTS):
-        stations = Workspace.open(folder).read_layer("stations")
-        with tempfile.TemporaryDirectory() as aside:
-            file = _write(_new_mast(stations, way=2, number=number), Path(aside))
-            entry = f'[[layer]]\nlayer = "stations"\nfile = "{file.name}"\nappend = true\n'
-            file.with_name("recipe.toml").write_text(entry, encoding="utf-8")
-            seconds = round(_seconds(lambda: door.run("watch", aside, "--once", "--settle", "0")), 2)
-            told = len(list(Path(aside).glob("done/*/diff.json")))
-        stages_s = Results.open(Workspace.open(folder)).manifest["timings"]
-        tried.append({"seconds": seconds, "published": told == 1, "stages_s": stages_s})
-    found = _slowest(tried)
-    return found | {"to_full": round(found["seconds"] / full_s, 5), "limit_s": LIMITS_S[NEW_MAST][1]}
+    found: dict[str, Any] = {}
+    for name in (NEW_MAST, MANY, REMOVED):
+        tried = []
+        for number in range(N_NEW_MASTS if name == NEW_MAST else 1):
+            with tempfile.TemporaryDirectory() as aside:
+                file = _write(_table(Workspace.open(folder), name, way=2, number=number), Path(aside))
+                entry = f'[[layer]]\nlayer = "stations"\nfile = "{file.name}"\n'
+                if name != REMOVED:
+                    entry += "append = true\n"
+                file.with_name("recipe.toml").write_text(entry, encoding="utf-8")
+                seconds = round(_seconds(partial(door.run, "watch", aside, "--once", "--settle", "0")), 2)
+                told = len(list(Path(aside).glob("done/*/diff.json")))
+            stages_s = Results.open(Workspace.open(folder)).manifest["timings"]
+            tried.append({"seconds": seconds, "published": told == 1, "stages_s": stages_s})
+        found[name] = _slowest(tried)
+        found[name] |= {"to_full": round(found[name]["seconds"] / full_s, 5), "limit_s": LIMITS_S[name][1]}
+    return found
 
 
 def _measure_edit(door: Door, folder: Path, file: Path | None, *, append: bool) -> dict[str, Any]:
