@@ -33,6 +33,7 @@ def watch(
     from phusong.api.watching import watch_inbox
     from phusong.geodata.workspace import Workspace
 
+    gc.freeze()  # nor while files are taken
     workspace = Workspace.open(folder)
     stop = Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -4,6 +4,7 @@ Every edit is imported from a file, computed, published and compared with the ru
 to a full computation, which comes from the manifests of the workspace or is measured.
 """
 
+import gc
 import os
 import shutil
 import subprocess
@@ -150,6 +151,8 @@ def _full_seconds(folder: Path) -> float:
 
 def _measure_running(folder: Path, full_s: float) -> dict[str, Any]:
     door = Running(folder)
+    gc.set_threshold(50_000)  # as `phusong watch` does
+    gc.freeze()
     door.compute()
     with tempfile.TemporaryDirectory() as aside:  # what runs for the first time is read or compiled first
         file = _write(_new_mast(Workspace.open(folder).read_layer("stations"), way=0, number=N_NEW_MASTS), Path(aside))
