@@ -136,7 +136,8 @@ def watch_inbox(
         refused += _take_ready(workspace_path, inbox, stop, accept_partial, memory)
         if once and inbox.is_done:
             break
-        start_reader()  # it is ready when the next file comes
+        with suppress(OSError):  # what hinders it is told when a file comes
+            start_reader()  # ready for the next file
     return refused
 
 

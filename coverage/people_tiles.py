@@ -5,7 +5,6 @@ the list of the tag PHUSONG_COMMUNES (0 where band 1 is 0). In a tile that old c
 that of its old commune in the list of the tag PHUSONG_OLD_COMMUNES. A tile without people is not stored.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,7 +15,7 @@ import numpy.typing as npt
 from rasterio.io import MemoryFile
 
 from phusong.coverage.people import Int64s, Residents
-from phusong.coverage.tiles import StoredTile, read_stored, tile_boxes, write_once
+from phusong.coverage.tiles import StoredTile, read_stored, store_content, tile_boxes
 from phusong.coverage.units import OUTSIDE, IntArray
 from phusong.geodata.grid import Grid
 
@@ -64,9 +63,7 @@ def store_people(
         for base, unit_of_plot in residents.plot_unit.items():
             tile.unit[base][inside] = unit_of_plot[residents.plot[here]]
         content = _encode(tile, codes, place)
-        digest = hashlib.sha256(content).hexdigest()
-        write_once(store_dir / f"{digest}.tif", content)
-        stored.append(StoredTile(*corner, *place.shape, digest))
+        stored.append(store_content(content, corner, place.shape, store_dir))
     return stored
 
 

@@ -146,9 +146,14 @@ def store_tile(
         return None
     shape = (tile.rsrp_cdbm.shape[0], tile.rsrp_cdbm.shape[1])
     content = encode_tile(tile.rsrp_cdbm, tile.server, station_ids, grid.window(*corner, shape))
-    digest = hashlib.sha256(content).hexdigest()
-    write_once(store_dir / f"{digest}.tif", content)
-    return StoredTile(*corner, *shape, digest)
+    return store_content(content, corner, shape, store_dir)
+
+
+def store_content(content: bytes, corner: Corner, shape: tuple[int, int], store_dir: Path) -> StoredTile:
+    """Put the bytes of a tile into the store under their hash."""
+    stored = StoredTile(*corner, *shape, hashlib.sha256(content).hexdigest())
+    _write_once(tile_path(stored, store_dir), content)
+    return stored
 
 
 def read_tile(tile: StoredTile, *, store_dir: Path, row_of_station: Mapping[str, int]) -> SignalTile:
@@ -279,7 +284,7 @@ def render_vrt(tiles: Sequence[StoredTile], grid: Grid, *, store_from_vrt: str) 
     )
 
 
-def write_once(path: Path, content: bytes) -> None:
+def _write_once(path: Path, content: bytes) -> None:
     """Put content into the store and on disk, unless it is there already."""
     if path.exists() and path.read_bytes() == content:
         return
