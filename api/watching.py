@@ -6,6 +6,7 @@ its own with `report.json` and `report.txt`, what it changed, `diff.json`, and a
 """
 
 import json
+import logging
 import os
 import time
 from collections.abc import Iterable, Iterator
@@ -43,6 +44,8 @@ ANNOTATED, DIFF = "annotated.xlsx", "diff.json"
 UNFINISHED = (".part", ".partial", ".tmp", ".crdownload", ".filepart")  # names that copying programs use meanwhile
 KNOWN = (*LAYERS, *RASTERS)
 Signature = tuple[tuple[str, int, int], ...]  # name, bytes, time of every file that belongs together
+
+_faults = logging.getLogger("phusong.faults")
 
 
 @dataclass
@@ -242,9 +245,10 @@ def take_file(
 
 
 def error_of(error: Exception, what: str) -> dict[str, str]:
-    """What a user reads of an error in English and Vietnamese; that `what` failed where it is a fault of phusong."""
+    """What a user reads of an error in English and Vietnamese; a fault of phusong is told as such, its trace logged."""
     if isinstance(error, USER_ERRORS):
         return dict(zip(("en", "vi"), sentences_of(error), strict=True))
+    _faults.error("%s cannot be taken", what, exc_info=error)  # where it is, for who runs phusong
     name = f"{type(error).__name__}: {error}"
     return {
         "en": f"{what} cannot be taken, a fault of phusong ({name}).",

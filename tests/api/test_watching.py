@@ -14,7 +14,7 @@ import openpyxl
 import pytest
 from affine import Affine
 
-from phusong.api.watching import Inbox, entry_of, take_file
+from phusong.api.watching import Inbox, entry_of, error_of, take_file
 from phusong.coverage.results import Results
 from phusong.geodata.errors import InputError
 from phusong.geodata.grid import Grid, Raster
@@ -160,6 +160,19 @@ def test_a_recipe_adds_a_file_of_new_stations_to_those_that_are_there(computed, 
     assert report["done"], report
     after = Workspace.open(workspace.path).read_layer("stations")
     assert sorted(after["station_id"]) == sorted([*before["station_id"], "ADDED"])
+
+
+def test_a_fault_of_phusong_is_a_sentence_for_the_sender_and_a_trace_in_the_log(caplog):
+    try:
+        _ = {}["no such layer"]
+    except KeyError as fault:
+        told = error_of(fault, "stations.csv")
+    assert "a fault of phusong" in told["en"]
+    assert "lỗi của phusong" in told["vi"]
+    assert '_ = {}["no such layer"]' in caplog.text
+    caplog.clear()
+    error_of(InputError("Row 3 has no name.", vi="Dòng 3 không có tên."), "stations.csv")
+    assert caplog.text == ""
 
 
 def test_the_recipe_then_the_subfolder_then_the_name_says_the_layer(tmp_path):
