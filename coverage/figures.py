@@ -29,8 +29,8 @@ from phusong.coverage.service import (
     technology_groups,
 )
 from phusong.coverage.settlements import rows_of_units
-from phusong.coverage.tally import SHIFTS, PlotTally, Tally
-from phusong.coverage.unit_counts import classify_cells, compute_people, compute_residential_cells, count_classes
+from phusong.coverage.tally import SHIFTS, LabelTally, Tally
+from phusong.coverage.unit_counts import compute_people, compute_residential_cells, count_classes
 from phusong.coverage.units import OUTSIDE, IntArray, UnitIndex
 from phusong.geodata.settings import Settings, ThresholdProfile
 
@@ -122,7 +122,7 @@ def compute_figures(
     Parameters
     ----------
     tallies
-        People by plot and service, by name of the profile.
+        People and population cells by service, by name of the profile.
     residents
         Populated pixels, from `people.index_residents`.
     units
@@ -188,10 +188,9 @@ def _shifted_points(
     return [[point_layers(found.ids, table) for table in rated[id(found.signal)]] for found in points]
 
 
-def _resident_counts(residents: Residents, tally: PlotTally, units: UnitIndex) -> Counts:
+def _resident_counts(residents: Residents, tally: LabelTally, units: UnitIndex) -> Counts:
     people = compute_people(tally.classes, residents, units)
-    cells = compute_residential_cells(classify_cells(tally.classes, residents), residents, units)
-    return {"people": people, "residential_cells": cells}
+    return {"people": people, "residential_cells": compute_residential_cells(tally.cells, residents, units)}
 
 
 def _point_counts(

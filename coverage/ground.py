@@ -211,7 +211,7 @@ class Population:
 def read_population(
     workspace: Workspace, cache: Cache, ground: Ground, units: UnitIndex, hashes: dict[str, str]
 ) -> Population:
-    """Put the people of the source on the grid and count them by plots, or take the answer from the cache.
+    """Put the people of the source on the grid and group them, or take the answer from the cache.
 
     Parameters
     ----------
@@ -221,8 +221,9 @@ def read_population(
     settings = workspace.settings
     levels = {name: [level.base, list(level.codes), level.parent.tolist()] for name, level in units.levels.items()}
     described = {
-        "population": hashes["population"], "clutter": hashes["clutter"], "weights": settings.population_weight,
-        "min_people": settings.residential_cell_min_people, "levels": levels, "units": units.base_keys,
+        "stage": "residents by plot and cell", "population": hashes["population"], "clutter": hashes["clutter"],
+        "weights": settings.population_weight, "min_people": settings.residential_cell_min_people, "levels": levels,
+        "units": units.base_keys,
     }  # fmt: skip
     key = content_key(described, ground.digests[1])
 

@@ -86,11 +86,10 @@ class MosaicMaker:
     def finish(self, radio: Radio, threads: Threads) -> Mosaic:
         """Store the tiles and count the people of each."""
         done = threads.map(MosaicMaker.finish_tile, self, self.tasks(radio))
-        n_plot = len(self.population.residents.plot_cell)
         tallies: dict[str, dict[str, Tally]] = {OUTDOORS: {}, INDOORS: {}}
         for n, case in enumerate(self.cases):
             counted = (counts[n] for _, counts in done if counts)
-            tallies[case.where][case.profile] = sum_tallies(counted, case.rules, n_plot)
+            tallies[case.where][case.profile] = sum_tallies(counted, self.population.residents, case.rules)
         return Mosaic(
             {layer: [tiles[layer] for tiles, _ in done if layer in tiles] for layer in sorted(radio.tiles)}, tallies
         )
@@ -183,9 +182,8 @@ class _Tile:
         if case.indoor is not None:
             bands_mhz = self.maker.stations["band_mhz"].to_numpy(float)
             signals = {layer: indoor_level(signal, bands_mhz, case.indoor) for layer, signal in signals.items()}
-        residents = self.maker.population.residents
-        plot, micro_people = residents.plot[self.here], residents.micro_people[self.here]
-        return tally_pixels(signals, plot[pixels], micro_people[pixels], case.rules)
+        at = np.arange(self.here.start, self.here.stop)[pixels]
+        return tally_pixels(signals, self.maker.population.residents, at, case.rules)
 
     @property
     def _before(self) -> dict[Layer, StoredTile]:
@@ -208,7 +206,7 @@ class _Tile:
 
     @_once
     def _changes(self) -> tuple[npt.NDArray[np.intp], dict[Layer, SignalTile], dict[Layer, SignalTile]]:
-        """Which of the populated pixels have another signal, and what every layer had there and has."""
+        """The populated pixels of the cells where any has another signal, and what every layer had there and has."""
         maker, then, inside = self.maker, self._before, self._inside()
         others = {
             layer: (self._tile(then.get(layer)), self._tile(self.given[layer]))
@@ -218,7 +216,8 @@ class _Tile:
         differs = np.zeros((self.box.bottom - self.box.top, self.box.right - self.box.left), np.bool_)
         for before, now in others.values():
             differs |= before.differs(now)
-        changed = np.flatnonzero(differs.ravel()[inside])
+        cell = maker.population.residents.cell[self.here]
+        changed = np.flatnonzero(np.isin(cell, cell[differs.ravel()[inside]]))
         if changed.size == 0:
             return changed, {}, {}
         pixels = inside[changed]

@@ -1,8 +1,9 @@
-"""Where people live: populated pixels, the plots and the population cells that they make up.
+"""Where people live: populated pixels, and the plots and population cells that they lie in.
 
 People are counted in whole micro-persons, so that a sum does not depend on the order of its terms.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -22,23 +23,28 @@ Int64s = npt.NDArray[np.int64]
 class Residents:
     """The populated pixels of the province `[n]`, grouped into plots `[n_plot]` and population cells `[n_cell]`.
 
-    A plot is the part of a population cell inside one unit of every base layer: sums over plots give both cells
-    and units. `pixel` flat row-major position, tile by tile of the store and in order inside each; `tile_start` where
-    the pixels of every tile begin `[n_tile + 1]`; `micro_people` whole micro-persons (as doubles, exact);
-    `plot` row of the plot. `plot_cell` and `plot_unit` (by base layer, −1 outside) say where a plot lies.
-    `cell_micro` is a cell's people inside the province, `cell_unit` by level the unit that holds most of them
-    (ties to the smaller code, −1 none), `is_residential` whether they are at least N.
+    A plot is the part of the province inside one unit of every base layer: sums over plots give those of all units.
+    `pixel` flat row-major position, tile by tile of the store and in order inside each; `tile_start` where the pixels
+    of every tile begin `[n_tile + 1]`; `micro_people` whole micro-persons (as doubles, exact); `plot` and `cell` row of
+    the plot and of the cell. `plot_unit` by base layer the unit of a plot (−1 outside). `cell_micro` is a cell's people
+    inside the province, `cell_unit` by level the unit that holds most of them (ties to the smaller code, −1 none),
+    `is_residential` whether they are at least N.
     """
 
     pixel: Int64s
     tile_start: Int64s
     micro_people: npt.NDArray[np.float64]
-    plot: Int64s
-    plot_cell: Int64s
+    plot: IntArray
+    cell: IntArray
     plot_unit: dict[str, IntArray]
     cell_micro: Int64s
     cell_unit: dict[str, IntArray]
     is_residential: npt.NDArray[np.bool_]
+
+    @property
+    def n_plot(self) -> int:
+        """How many plots there are."""
+        return len(next(iter(self.plot_unit.values())))
 
     def of_tile(self, tile: int) -> slice:
         """Where the pixels of a tile are."""
@@ -84,29 +90,31 @@ def index_residents(
     """
     pixel, tile_start = _by_tile(np.flatnonzero((people > 0) & units.in_province()), units.grid.shape)
     micro = np.rint(people.ravel()[pixel] * MICRO)
+    n_rows = {base: len(units.levels[base].codes) + 1 for base in units.base_raster}
     key = cell.ravel()[pixel].astype(np.int64)
     for base, raster in units.base_raster.items():
-        key = key * (len(units.levels[base].codes) + 1) + raster.ravel()[pixel] + 1
-    found, plot = np.unique(key, return_inverse=True)
+        key = key * n_rows[base] + raster.ravel()[pixel] + 1
+    parts, part = np.unique(key, return_inverse=True)  # the parts of cells in one plot each
+    part_micro = np.bincount(part, weights=micro, minlength=len(parts)).astype(np.int64)
+    cells, plots = np.divmod(parts, math.prod(n_rows.values()))
+    (_, part_cell), (rest, part_plot) = (np.unique(found, return_inverse=True) for found in (cells, plots))
     plot_unit: dict[str, IntArray] = {}
     for base in reversed(units.base_raster):
-        found, unit = np.divmod(found, len(units.levels[base].codes) + 1)
+        rest, unit = np.divmod(rest, n_rows[base])
         plot_unit[base] = (unit - 1).astype(np.int32)
-    plot_cell = np.unique(found, return_inverse=True)[1]
-    plot_micro = np.bincount(plot, weights=micro, minlength=len(plot_cell)).astype(np.int64)
-    n_cell = int(plot_cell.max(initial=-1)) + 1
+    n_cell = int(part_cell.max(initial=-1)) + 1
     cell_micro = np.zeros(n_cell, dtype=np.int64)
-    np.add.at(cell_micro, plot_cell, plot_micro)
+    np.add.at(cell_micro, part_cell, part_micro)
     return Residents(
         pixel=pixel,
         tile_start=tile_start,
         micro_people=micro,
-        plot=plot,
-        plot_cell=plot_cell,
+        plot=part_plot.astype(np.int32)[part],
+        cell=part_cell.astype(np.int32)[part],
         plot_unit=plot_unit,
         cell_micro=cell_micro,
         cell_unit={
-            name: _unit_with_most(plot_cell, level.rows_of(plot_unit[level.base]), plot_micro, n_cell)
+            name: _unit_with_most(part_cell, level.rows_of(plot_unit[level.base])[part_plot], part_micro, n_cell)
             for name, level in units.levels.items()
         },
         is_residential=cell_micro >= round(min_people * MICRO),
@@ -122,11 +130,11 @@ def _by_tile(pixel: Int64s, shape: tuple[int, int]) -> tuple[Int64s, Int64s]:
     return pixel[np.argsort(tile, kind="stable")], np.append(0, np.cumsum(counts))
 
 
-def _unit_with_most(plot_cell: Int64s, unit: IntArray, micro: Int64s, n_cell: int) -> IntArray:
-    """Unit that holds most of a cell's people; ties to the smaller row, so the smaller code."""
+def _unit_with_most(cell: Int64s, unit: IntArray, micro: Int64s, n_cell: int) -> IntArray:
+    """Unit that holds most of a cell's people, from its parts; ties to the smaller row, so the smaller code."""
     inside = unit != OUTSIDE
     n_unit = int(unit.max(initial=0)) + 1
-    pairs, of = np.unique(plot_cell[inside] * n_unit + unit[inside], return_inverse=True)
+    pairs, of = np.unique(cell[inside] * n_unit + unit[inside], return_inverse=True)
     sums = np.zeros(len(pairs), dtype=np.int64)
     np.add.at(sums, of, micro[inside])
     pair_cell, pair_unit = np.divmod(pairs, n_unit)

@@ -1,30 +1,34 @@
-"""People by service in every plot, in one pass over the populated pixels.
+"""People by service in every plot, and the class of every population cell, in one pass over the populated pixels.
 
 For every technology label and operator: the class as computed, the class if the whole field lay one standard error of
 the model lower or higher (errors of neighbouring pixels are not independent, so it moves as one), the people expected
-by location probability, and the people whom at least two operators serve. Blocks of pixels bound the memory.
+by location probability, and the people whom at least two operators serve. A cell has the best class that at least
+half of its people have; what a tile counts of cells that it holds in part is kept apart, and added up with the others'.
 """
 
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from phusong.coverage.cache import Arrays
-from phusong.coverage.people import Int64s
+from phusong.coverage.people import Int64s, Residents
 from phusong.coverage.propagation._compile import compiled, compiled_sum
 from phusong.coverage.service import (
     ANY,
     NO_SIGNAL_CDBM,
+    Classes,
     Layer,
     location_probability,
     required_cdbm,
     technology_groups,
 )
 from phusong.coverage.signal_tile import SignalTile
+from phusong.coverage.units import IntArray
 from phusong.geodata.settings import ThresholdProfile
 
 SHIFTS = (-1.0, 0.0, 1.0)  # of the whole field, in standard errors of the model: low, as computed, high
@@ -37,26 +41,27 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class PlotTally:
-    """Micro-persons of every plot by one technology label and operator.
+class LabelTally:
+    """What one technology label and operator serves, by shift of the field (low, as computed, high).
 
-    `classes` `[3, n_plot, 3]` by shift of the field (low, as computed, high) and service class; `expected`
-    `[n_plot, 2]` the people expected to have at least weak and good.
+    `classes` `[3, n_plot, 3]` micro-persons of every plot by service class; `expected` `[n_plot, 2]` those expected to
+    have at least weak and good; `cells` `[3, n_cell]` the class of every population cell.
     """
 
     classes: Int64s
     expected: Int64s
+    cells: Classes
 
 
 @dataclass(frozen=True, eq=False)
 class Tally:
-    """What `tally_people` counts.
+    """What `sum_tallies` adds up.
 
     `by_label` by technology label and operator (each, "any"); `two_operators` by label, micro-persons of every
     plot `[n_plot, 3]` by the class that at least two operators give.
     """
 
-    by_label: dict[Layer, PlotTally]
+    by_label: dict[Layer, LabelTally]
     two_operators: dict[str, Int64s]
 
 
@@ -126,8 +131,8 @@ def make_rules(
     )
 
 
-def tally_pixels(signals: Mapping[Layer, SignalTile], plot: Int64s, micro_people: Floats, rules: Rules) -> Arrays:
-    """Count the people of some pixels by plot, class, expectation and number of operators.
+def tally_pixels(signals: Mapping[Layer, SignalTile], residents: Residents, at: Int64s, rules: Rules) -> Arrays:
+    """Count the people of some pixels by plot, class, expectation and number of operators, and class their cells.
 
     Of several operators or technologies a pixel has the best class and the largest share of places: the places
     that one serves are taken to lie among those that the best serves.
@@ -137,57 +142,70 @@ def tally_pixels(signals: Mapping[Layer, SignalTile], plot: Int64s, micro_people
     signals
         Best signal of the pixels by technology and operator, arrays `[n]`; technologies without a threshold are
         left out.
-    plot, micro_people
-        Plot and micro-persons of every pixel `[n]`.
+    residents, at
+        The populated pixels, and the rows of these among them `[n]`.
 
     Returns
     -------
     Micro-persons of every plot met, `plots` `[m]`: `classes` `[n_layer, 3, m, 3]` by shift of the field and class,
     `expected` `[n_layer, m, 2]` by service, in the order of `Rules.layers`; `by_two` `[n_group, m, 3]` by the class
-    that at least two operators give.
+    that at least two operators give. Of the cells met with all their people, `cells` `[c]`, the class by shift,
+    `cell_classes` `[n_layer, 3, c]`; of those met in part, `cut` `[k]`, the micro-persons with at least weak and good,
+    `at_least` `[n_layer, k, 2, 3]`.
     """
-    plots, local = _renumber(plot)
+    (plots, plot), (cells, cell) = _renumber(residents.plot[at]), _renumber(residents.cell[at])
+    micro_people = residents.micro_people[at]
     m, n_label = len(plots), len(rules.layers)
     known = {layer: signal for layer, signal in signals.items() if layer[0] in rules.technologies}
     rows = {layer: row for row, layer in enumerate(known)}
     row_of = np.array([[rows.get((name, owner), -1) for owner in rules.operators] for name in rules.technologies])
     in_group = np.array([[name in parts for name in rules.technologies] for parts in rules.groups.values()])
-    shape = (len(known), len(plot))
+    shape = (len(known), len(at))
     levels = np.array([signal.rsrp_cdbm for signal in known.values()], np.int16).reshape(shape)
     servers = np.array([signal.server for signal in known.values()], np.int32).reshape(shape)
     bins, expected = np.zeros((n_label, m, 64)), np.zeros((n_label, m, 2))
-    by_two = np.zeros((len(rules.groups), m, 3))
+    by_two, at_least = np.zeros((len(rules.groups), m, 3)), np.zeros((n_label, len(cells), 2, len(SHIFTS)))
     _count(
-        local, micro_people, levels, servers, row_of, in_group, rules.required_cdbm, rules.threshold_cdbm,
-        rules.sigma_row, rules.places, bins, expected, by_two,
+        plot, cell, micro_people, levels, servers, row_of, in_group, rules.required_cdbm, rules.threshold_cdbm,
+        rules.sigma_row, rules.places, bins, expected, by_two, at_least,
     )  # fmt: skip
+    people = residents.cell_micro[cells]
+    is_whole = np.bincount(cell, weights=micro_people, minlength=len(cells)) == people
     return {
         "plots": plots, "classes": _classes(bins), "expected": expected.astype(np.int64),
-        "by_two": by_two.astype(np.int64),
+        "by_two": by_two.astype(np.int64), "cells": cells[is_whole],
+        "cell_classes": _class_cells(at_least[:, is_whole], people[is_whole]),
+        "cut": cells[~is_whole], "at_least": at_least[:, ~is_whole].astype(np.int64),
     }  # fmt: skip
 
 
-def sum_tallies(parts: Iterable[Arrays], rules: Rules, n_plot: int) -> Tally:
+def sum_tallies(parts: Iterable[Arrays], residents: Residents, rules: Rules) -> Tally:
     """Add up what `tally_pixels` counted on several sets of pixels.
 
     Parameters
     ----------
     parts
-        Its answers by the same rules.
-    n_plot
-        Plots in all.
+        Its answers by the same rules, of all populated pixels together.
+    residents
+        The populated pixels.
     """
-    layers, groups = rules.layers, list(rules.groups)
+    parts, layers, groups = list(parts), rules.layers, list(rules.groups)
+    n_plot, n_cell = residents.n_plot, len(residents.cell_micro)
     classes = np.zeros((len(layers), len(SHIFTS), n_plot, 3), np.int64)
     expected = np.zeros((len(layers), n_plot, 2), np.int64)
     by_two = np.zeros((len(groups), n_plot, 3), np.int64)
+    cut = np.unique(np.concatenate([np.zeros(0, np.int64), *(part["cut"] for part in parts)]))
+    at_least = np.zeros((len(layers), len(cut), 2, len(SHIFTS)), np.int64)
     for part in parts:
         for sums, counted in ((classes, "classes"), (expected, "expected"), (by_two, "by_two")):
-            n_row, k = math.prod(sums.shape[:-2]), sums.shape[-1]
-            plots = part["plots"]
-            add_rows(sums.reshape(n_row, n_plot, k), plots, part[counted].reshape(n_row, len(plots), k))
+            _add(sums, part["plots"], part[counted])
+        at_least[:, np.searchsorted(cut, part["cut"])] += part["at_least"]
+    cells = np.zeros((len(layers), len(SHIFTS), n_cell), np.uint8)
+    cells[..., cut] = _class_cells(at_least, residents.cell_micro[cut])
+    for part in parts:
+        cells[..., part["cells"]] = part["cell_classes"]
     return Tally(
-        {layer: PlotTally(classes[row], expected[row]) for row, layer in enumerate(layers)},
+        {layer: LabelTally(classes[row], expected[row], cells[row]) for row, layer in enumerate(layers)},
         {group: by_two[row] for row, group in enumerate(groups)},
     )
 
@@ -200,7 +218,7 @@ def count_anew(known: Arrays, gone: Arrays, come: Arrays) -> Arrays:
     known
         Answer of `tally_pixels` of all pixels as they were.
     gone, come
-        Its answers of those that changed, as they were and as they are.
+        Its answers of those of every cell where one changed, as they were and as they are.
     """
     found = {name: known[name].copy() for name in known}
     for part, sign in ((gone, -1), (come, 1)):
@@ -208,14 +226,30 @@ def count_anew(known: Arrays, gone: Arrays, come: Arrays) -> Arrays:
         for name in ("classes", "expected", "by_two"):
             in_plot = np.moveaxis(found[name], -2, 0)
             in_plot[at] += sign * np.moveaxis(part[name], -2, 0)
+    found["cell_classes"][..., np.searchsorted(known["cells"], come["cells"])] = come["cell_classes"]
+    found["at_least"][:, np.searchsorted(known["cut"], come["cut"])] = come["at_least"]
     return found
 
 
-def _renumber(plot: Int64s) -> tuple[Int64s, Int64s]:
-    """The plots met, ascending, and every pixel's position among them."""
-    met = np.zeros(int(plot.max(initial=-1)) + 1, np.bool_)
-    met[plot] = True
-    return np.flatnonzero(met), (np.cumsum(met) - 1)[plot]
+def _add(sums: Int64s, row: Int64s, values: Int64s) -> None:
+    """Add values `[..., n, k]` to the sums `[..., n_row, k]` of their rows."""
+    *sets, n_row, k = sums.shape
+    n_set = math.prod(sets)
+    add_rows(sums.reshape(n_set, n_row, k), row, values.reshape(n_set, len(row), k))
+
+
+def _renumber(row: IntArray) -> tuple[Int64s, Int64s]:
+    """The rows met, ascending, and every pixel's position among them."""
+    first, last = (int(row.min()), int(row.max())) if row.size else (0, -1)
+    met = np.zeros(last - first + 1, np.bool_)
+    met[row - first] = True
+    return np.flatnonzero(met) + first, (np.cumsum(met) - 1)[row - first]
+
+
+def _class_cells(at_least: npt.NDArray[Any], people: Int64s) -> Classes:
+    """Class of cells `[..., 3, n]`: the best that at least half of their people have, from those who have it."""
+    classes: Classes = (2 * at_least >= people[:, None, None]).sum(axis=-2, dtype=np.uint8)
+    return np.moveaxis(classes, -1, -2)
 
 
 def _classes(bins: Floats) -> Int64s:
@@ -230,8 +264,8 @@ def _classes(bins: Floats) -> Int64s:
 
 @compiled_sum
 def _count(
-    plot, micro_people, levels, servers, row_of, in_group, required_cdbm, threshold_cdbm, sigma_row, places, bins,
-    expected, by_two,
+    plot, cell, micro_people, levels, servers, row_of, in_group, required_cdbm, threshold_cdbm, sigma_row, places, bins,
+    expected, by_two, at_least,
 ):  # fmt: skip
     """Add the people of pixels, block by block, by what a technology label and operator meets: `_rate` says how.
 
@@ -266,9 +300,15 @@ def _count(
                 for i in range(n):
                     operators[0, i] += one[i] >> 1 & 1
                     operators[1, i] += one[i] >> 4 & 1
-                _put(plot[here], micro_people[here], one, best, bins[label + o], expected[label + o])
+                _put(
+                    plot[here], cell[here], micro_people[here], one, best, bins[label + o], expected[label + o],
+                    at_least[label + o],
+                )  # fmt: skip
             label += n_operator
-            _put(plot[here], micro_people[here], any_met, any_best, bins[label], expected[label])
+            _put(
+                plot[here], cell[here], micro_people[here], any_met, any_best, bins[label], expected[label],
+                at_least[label],
+            )  # fmt: skip
             for i in range(n):
                 service = (operators[0, i] >= 2) + (operators[1, i] >= 2)
                 by_two[g, plot[begin + i], service] += micro_people[begin + i]
@@ -301,21 +341,24 @@ def _unite(met, share, into_met, into_share):
 
 
 @compiled_sum
-def _put(plot, micro_people, met, share, bins, expected):
+def _put(plot, cell, micro_people, met, share, bins, expected, at_least):
     # sums of whole numbers below 9e15 are exact in doubles, in any order
-    begin = 0
-    while begin < plot.size:
-        end = begin
-        while end < plot.size and plot[end] == plot[begin]:
+    end = 0
+    while end < plot.size:
+        here, there, bits = plot[end], cell[end], met[end]
+        people, weak, good = 0.0, 0.0, 0.0
+        while end < plot.size and plot[end] == here and cell[end] == there and met[end] == bits:
+            people += micro_people[end]
+            weak += np.rint(micro_people[end] * share[0, end] / WHOLE)
+            good += np.rint(micro_people[end] * share[1, end] / WHOLE)
             end += 1
-        weak, good = 0.0, 0.0
-        for i in range(begin, end):
-            bins[plot[begin], met[i]] += micro_people[i]
-            weak += np.rint(micro_people[i] * share[0, i] / WHOLE)
-            good += np.rint(micro_people[i] * share[1, i] / WHOLE)
-        expected[plot[begin], 0] += weak
-        expected[plot[begin], 1] += good
-        begin = end
+        bins[here, bits] += people
+        expected[here, 0] += weak
+        expected[here, 1] += good
+        for service in range(2):
+            for shift in range(3):
+                if bits >> 3 * service + shift & 1:
+                    at_least[there, service, shift] += people
 
 
 @compiled

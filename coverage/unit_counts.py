@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from phusong.coverage.people import Int64s, Residents
-from phusong.coverage.service import GOOD, WEAK, Classes
+from phusong.coverage.service import Classes
 from phusong.coverage.tally import add_rows
-from phusong.coverage.units import LEVELS, OUTSIDE, IntArray, UnitIndex
+from phusong.coverage.units import LEVELS, IntArray, UnitIndex
 
 
 def compute_people(plots: Int64s, residents: Residents, units: UnitIndex) -> dict[str, Int64s]:
@@ -35,22 +35,6 @@ def compute_people(plots: Int64s, residents: Residents, units: UnitIndex) -> dic
     }
 
 
-def classify_cells(plots: Int64s, residents: Residents) -> Classes:
-    """Class of every population cell: the best class that at least half of its people have, `[..., n_cell]`.
-
-    Parameters
-    ----------
-    plots
-        Micro-persons of every plot by class `[..., n_plot, 3]`.
-    residents
-        The plots and their cells.
-    """
-    sums = _sum_rows(residents.plot_cell, plots, len(residents.cell_micro))
-    good = sums[..., GOOD]
-    at_least_weak = good + sums[..., WEAK]
-    return (2 * at_least_weak >= residents.cell_micro).astype(np.uint8) + (2 * good >= residents.cell_micro)
-
-
 def compute_residential_cells(cells: Classes, residents: Residents, units: UnitIndex) -> dict[str, Int64s]:
     """Residential cells of every unit by service class, `[..., n_unit, 3]` per level.
 
@@ -60,18 +44,16 @@ def compute_residential_cells(cells: Classes, residents: Residents, units: UnitI
     Parameters
     ----------
     cells
-        Class of every cell, from `classify_cells` `[..., n_cell]`.
+        Class of every cell `[..., n_cell]`.
     residents
         The cells.
     units
         The units they were indexed with.
     """
+    chosen = np.flatnonzero(residents.is_residential)
+    classes = cells[..., chosen]
     return {
-        level: count_classes(
-            np.where(residents.is_residential, residents.cell_unit[level], OUTSIDE),
-            cells,
-            len(units.levels[level].codes),
-        )
+        level: count_classes(residents.cell_unit[level][chosen], classes, len(units.levels[level].codes))
         for level in LEVELS
     }
 

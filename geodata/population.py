@@ -145,9 +145,9 @@ def _cells_inside(source: Raster, grid: Grid) -> _Cells:
     whole = shapely.polygons(corners[cut])
     part = shapely.intersection(whole, shapely.box(west, south, east, north))
     share[cut] = shapely.area(part) / shapely.area(whole)
-    centre = shapely.centroid(part)
-    centre_x[cut], centre_y[cut] = shapely.get_x(centre), shapely.get_y(centre)
-    kept = share > 0.0
+    kept = share > 0.0  # a turned cell may pass by a corner
+    centre = shapely.centroid(part[kept[cut]])
+    centre_x[cut & kept], centre_y[cut & kept] = shapely.get_x(centre), shapely.get_y(centre)
     return _Cells(index[kept], (people[index] * share)[kept], centre_x[kept], centre_y[kept])
 
 

@@ -43,12 +43,22 @@ def tally(signals, residents, rules):
         here = residents.of_tile(tile)
         pixel = residents.pixel[here]
         seen = {s.layer: SignalTile(s.rsrp_cdbm.ravel()[pixel], s.server.ravel()[pixel]) for s in signals}
-        parts.append(tally_pixels(seen, residents.plot[here], residents.micro_people[here], rules))
-    return sum_tallies(parts, rules, len(residents.plot_cell))
+        parts.append(tally_pixels(seen, residents, np.arange(here.start, here.stop), rules))
+    return sum_tallies(parts, residents, rules)
 
 
 def sum_plots(residents, classes):
     """Micro-persons of every plot by class, counted plainly."""
-    n_plot = len(residents.plot_cell)
-    sums = np.bincount(residents.plot * 3 + classes, weights=residents.micro_people, minlength=3 * n_plot)
-    return sums.reshape(n_plot, 3).astype(np.int64)
+    return _sum(residents, residents.plot, residents.n_plot, classes)
+
+
+def class_cells(residents, classes):
+    """The best class that at least half of the people of every cell have, counted plainly."""
+    people = residents.cell_micro
+    _, weak, good = _sum(residents, residents.cell, len(people), classes).T
+    return np.where(2 * good >= people, 2, np.where(2 * (weak + good) >= people, 1, 0))
+
+
+def _sum(residents, row, n_row, classes):
+    sums = np.bincount(row * 3 + classes, weights=residents.micro_people, minlength=3 * n_row)
+    return sums.reshape(n_row, 3).astype(np.int64)

@@ -11,13 +11,13 @@ from hypothesis.extra import numpy as arrays
 from shapely.geometry import box
 
 from phusong.coverage.dictionary import DATA_DICTIONARY
-from phusong.coverage.figures import compute_figures
+from phusong.coverage.figures import COMPUTED, compute_figures
 from phusong.coverage.missing_figures import NEEDS_OLD_POLYGONS, NO_CONNECTED, NO_FIBRE, NO_THRESHOLD
 from phusong.coverage.people import MICRO, index_residents
 from phusong.coverage.service import station_sigma_db
 from phusong.coverage.settlements import compute_place_table, compute_settlement_table
 from phusong.coverage.tally import make_rules
-from phusong.coverage.unit_counts import classify_cells, compute_people, compute_residential_cells
+from phusong.coverage.unit_counts import compute_people, compute_residential_cells
 from phusong.coverage.units import build_units
 from phusong.coverage.uplink import level_floor_dbm
 from phusong.geodata.grid import Grid
@@ -185,7 +185,11 @@ def test_a_residential_cell_is_covered_when_at_least_half_of_its_people_are():
     classes = np.zeros(SHAPE, dtype=np.uint8)
     classes[:, 0] = 1  # half of the first cell
     classes[:3, 2] = 2  # less than half of the second
-    cells = classify_cells(sum_plots(residents, classes.ravel()[residents.pixel]), residents)
+    levels = np.array([-14000, -12000, -9000], np.int16)[classes]
+    rules = make_rules(
+        PROFILE, sigma_l_db=np.full(2, 1.5), floor_dbm=np.full(2, -np.inf), model_sigma_db=0.0, operators=["Beta"]
+    )
+    cells = tally([make_grid("4G", "Beta", levels, 1)], residents, rules).by_label["4G", "any"].cells[COMPUTED]
     counts = compute_residential_cells(cells, residents, UNITS)
     assert counts["province"].tolist() == [[1, 1, 0]]
     assert counts["commune"].tolist() == [[0, 1, 0], [1, 0, 0], [0, 0, 0]]

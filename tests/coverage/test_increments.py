@@ -181,9 +181,9 @@ def with_one_more(workspace):
 def test_one_new_station_has_only_the_people_counted_anew_whose_signal_it_changed(small, tmp_path, monkeypatch):
     counted = []
 
-    def tally_pixels(signals, plot, *given):
-        counted.append(len(plot))
-        return tally.tally_pixels(signals, plot, *given)
+    def tally_pixels(signals, residents, at, rules):
+        counted.append(len(at))
+        return tally.tally_pixels(signals, residents, at, rules)
 
     workspace = Workspace.open(shutil.copytree(small.path, tmp_path / "copy"))
     with_one_more(workspace)

@@ -18,7 +18,7 @@ def residents():
     pixel = np.array([3, 2 * 700 + 5, 550 * 700 + 600])
     return Residents(
         pixel=pixel, tile_start=np.array([0, 2, 2, 2, 3]), micro_people=np.array([1.0, 2.5e6, 7e12]),
-        plot=np.array([0, 0, 1]), plot_cell=np.array([0, 1]),
+        plot=np.array([0, 0, 1]), cell=np.array([0, 0, 1]),
         plot_unit={"commune": np.array([1, 0], np.int32), "old_commune": np.array([-1, 0], np.int32)},
         cell_micro=np.array([2_500_001, 7 * 10**12]),
         cell_unit={}, is_residential=np.array([True, True]),

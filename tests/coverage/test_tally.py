@@ -17,7 +17,7 @@ from phusong.coverage.signal_tile import SignalTile
 from phusong.coverage.tally import SHIFTS, count_anew, make_rules, tally_pixels
 from phusong.geodata.grid import Grid
 from phusong.geodata.settings import Threshold, default_settings
-from tests.coverage.signals import Signal, sum_plots, tally
+from tests.coverage.signals import Signal, class_cells, sum_plots, tally
 
 SHAPE = (3, 8)
 GRID = Grid("EPSG:32648", Affine(100.0, 0, 600_000, 0, -100.0, 1_900_000), SHAPE)
@@ -30,22 +30,24 @@ MODEL_SIGMA_DB = st.floats(0, 12)
 
 
 def residents_of(shape, n_plot=2, tile_start=()):
+    """Cells of five pixels, in several plots and, where they lie so, in two tiles."""
     n = shape[0] * shape[1]
-    empty = np.zeros(n_plot, dtype=np.int64)
+    micro_people, cell = np.arange(n, dtype=float) * 1e5 + 7, np.arange(n, dtype=np.int32) // 5
+    cell_micro = np.bincount(cell, weights=micro_people).astype(np.int64)
     return Residents(
         pixel=np.arange(n),
         tile_start=np.array([0, *tile_start, n]),
-        micro_people=np.arange(n, dtype=float) * 1e5 + 7,
-        plot=np.arange(n) % n_plot,
-        plot_cell=empty,
-        plot_unit={},
-        cell_micro=empty,
+        micro_people=micro_people,
+        plot=np.arange(n, dtype=np.int32) % n_plot,
+        cell=cell,
+        plot_unit={"commune": np.arange(n_plot, dtype=np.int32)},
+        cell_micro=cell_micro,
         cell_unit={},
-        is_residential=empty.astype(bool),
+        is_residential=np.ones(len(cell_micro), bool),
     )
 
 
-RESIDENTS = residents_of(SHAPE)
+RESIDENTS = residents_of(SHAPE, tile_start=(12,))
 
 
 def grids_of(levels):
@@ -66,11 +68,10 @@ def tally_of(levels, model_sigma_db=8.0, residents=RESIDENTS):
     return tally(grids_of(levels), residents, rules_of(model_sigma_db))
 
 
-def counted(levels, pixels):
+def counted(levels, at):
     """What is counted of some pixels."""
-    seen = {grid.layer: SignalTile(grid.rsrp_cdbm[pixels], grid.server[pixels]) for grid in grids_of(levels)}
-    here = pixels.ravel()
-    return tally_pixels(seen, RESIDENTS.plot[here], RESIDENTS.micro_people[here], rules_of())
+    seen = {grid.layer: SignalTile(grid.rsrp_cdbm.ravel()[at], grid.server.ravel()[at]) for grid in grids_of(levels)}
+    return tally_pixels(seen, RESIDENTS, at, rules_of())
 
 
 def classes_of(levels, shift_db):
@@ -93,9 +94,10 @@ def test_every_shift_counts_what_the_plain_classes_of_the_shifted_field_count(le
     tally = tally_of(levels, model_sigma_db)
     for number, shift in enumerate(SHIFTS):
         layers = classes_of(levels, shift * model_sigma_db)
-        for (label, operator), plots in tally.by_label.items():
+        for (label, operator), served in tally.by_label.items():
             classes = group_class(layers, technology_groups(PROFILE)[label], operator, shape=RESIDENTS.pixel.shape)
-            np.testing.assert_array_equal(plots.classes[number], sum_plots(RESIDENTS, classes))
+            np.testing.assert_array_equal(served.classes[number], sum_plots(RESIDENTS, classes))
+            np.testing.assert_array_equal(served.cells[number], class_cells(RESIDENTS, classes))
 
 
 @settings(max_examples=50)
@@ -131,12 +133,14 @@ def test_people_of_two_operators_are_those_whom_each_of_the_two_serves(levels):
 
 
 @settings(max_examples=100)
-@given(LAYERS, LAYERS, arrays.arrays(bool, SHAPE))
-def test_counting_anew_what_changed_is_counting_all(levels, others, changed):
+@given(LAYERS, LAYERS, st.sets(st.integers(0, 4)), st.integers(0, 1))
+def test_counting_anew_the_cells_that_changed_is_counting_all(levels, others, cells, tile):
+    changed = np.isin(RESIDENTS.cell, list(cells)).reshape(SHAPE)
     after = [np.where(changed, other, level) for level, other in zip(levels, others, strict=True)]
-    everywhere = np.ones(SHAPE, bool)
+    everywhere = np.arange(*RESIDENTS.tile_start[tile : tile + 2])
+    there = everywhere[changed.ravel()[everywhere]]
     whole = counted(after, everywhere)
-    anew = count_anew(counted(levels, everywhere), counted(levels, changed), counted(after, changed))
+    anew = count_anew(counted(levels, everywhere), counted(levels, there), counted(after, there))
     assert anew.keys() == whole.keys()
     for name, sums in anew.items():
         np.testing.assert_array_equal(sums, whole[name])
@@ -149,6 +153,17 @@ def test_the_tiles_of_a_large_province_add_up():
     plots = tally_of(levels, residents=residents).by_label["4G", "any"]
     assert plots.classes[1].sum() == residents.micro_people.sum()
     assert plots.expected[:, 1].tolist() == plots.classes[1][:, 2].tolist()
+
+
+def test_a_population_cell_costs_little_memory():
+    """A province whose raster has people in every cell has a million of them."""
+    shape = (1, 20_000)
+    levels = [np.full(shape, -9000, dtype=np.int16)] * len(KEYS)
+    residents = residents_of(shape)
+    seen = {grid.layer: SignalTile(grid.rsrp_cdbm[0], grid.server[0]) for grid in grids_of(levels)}
+    counted = tally_pixels(seen, residents, np.arange(shape[1]), rules_of())
+    size = sum(array.nbytes for array in counted.values())
+    assert size < 8 * len(rules_of().layers) * len(residents.cell_micro)
 
 
 @pytest.mark.parametrize("location_pct", [50.0, 80.0, 95.0])

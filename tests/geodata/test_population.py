@@ -1,3 +1,5 @@
+from itertools import product
+
 import numpy as np
 import pytest
 import shapely
@@ -61,6 +63,18 @@ def test_nobody_is_lost_or_made(cell, crs):
     assert result.people.sum() == pytest.approx(expected, rel=1e-6)
     assert (result.people >= 0.0).all()
     assert (result.people[~land | (weight == 0.0)] == 0.0).all()
+
+
+def test_a_turned_cell_may_pass_by_a_corner_of_the_grid():
+    """Its sides lean so that the smallest upright box round it reaches into the grid, and it does not."""
+    west, south, east, north = GRID.bounds
+    to_source = Transformer.from_crs(UTM, "EPSG:32649", always_xy=True)
+    everywhere = np.ones(GRID.shape, dtype=bool)
+    for x, y, dx, dy in product((west, east), (south, north), range(-3, 4), range(-3, 4)):
+        middle_x, middle_y = to_source.transform(x + dx, y + dy)
+        source = make_source(100.0, crs="EPSG:32649", corner=(middle_x - 100.0, middle_y + 100.0), shape=(2, 2))
+        people = allocate_population(source, GRID, everywhere, everywhere).people
+        assert people.sum() == pytest.approx(area_weighted_sum(source), rel=1e-6)
 
 
 @pytest.mark.parametrize(("cell", "crs"), [(1000.0, UTM), (1 / 1200, "EPSG:4326"), (13.0, UTM)])
