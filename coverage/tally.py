@@ -10,7 +10,6 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -151,7 +150,7 @@ def tally_pixels(signals: Mapping[Layer, SignalTile], residents: Residents, at: 
     `expected` `[n_layer, m, 2]` by service, in the order of `Rules.layers`; `by_two` `[n_group, m, 3]` by the class
     that at least two operators give. Of the cells met with all their people, `cells` `[c]`, the class by shift,
     `cell_classes` `[n_layer, 3, c]`; of those met in part, `cut` `[k]`, the micro-persons with at least weak and good,
-    `at_least` `[n_layer, k, 2, 3]`.
+    `at_least` `[n_layer, k, 2, 3]` (as doubles, exact).
     """
     (plots, plot), (cells, cell) = _renumber(residents.plot[at]), _renumber(residents.cell[at])
     micro_people = residents.micro_people[at]
@@ -175,7 +174,7 @@ def tally_pixels(signals: Mapping[Layer, SignalTile], residents: Residents, at: 
         "plots": plots, "classes": _classes(bins), "expected": expected.astype(np.int64),
         "by_two": by_two.astype(np.int64), "cells": cells[is_whole],
         "cell_classes": _class_cells(at_least[:, is_whole], people[is_whole]),
-        "cut": cells[~is_whole], "at_least": at_least[:, ~is_whole].astype(np.int64),
+        "cut": cells[~is_whole], "at_least": at_least[:, ~is_whole],
     }  # fmt: skip
 
 
@@ -195,7 +194,7 @@ def sum_tallies(parts: Iterable[Arrays], residents: Residents, rules: Rules) -> 
     expected = np.zeros((len(layers), n_plot, 2), np.int64)
     by_two = np.zeros((len(groups), n_plot, 3), np.int64)
     cut = np.unique(np.concatenate([np.zeros(0, np.int64), *(part["cut"] for part in parts)]))
-    at_least = np.zeros((len(layers), len(cut), 2, len(SHIFTS)), np.int64)
+    at_least = np.zeros((len(layers), len(cut), 2, len(SHIFTS)))
     for part in parts:
         for sums, counted in ((classes, "classes"), (expected, "expected"), (by_two, "by_two")):
             _add(sums, part["plots"], part[counted])
@@ -203,7 +202,8 @@ def sum_tallies(parts: Iterable[Arrays], residents: Residents, rules: Rules) -> 
     cells = np.zeros((len(layers), len(SHIFTS), n_cell), np.uint8)
     cells[..., cut] = _class_cells(at_least, residents.cell_micro[cut])
     for part in parts:
-        cells[..., part["cells"]] = part["cell_classes"]
+        for label, shift in np.ndindex(cells.shape[:2]):  # one row after the other, each near the processor
+            cells[label, shift][part["cells"]] = part["cell_classes"][label, shift]
     return Tally(
         {layer: LabelTally(classes[row], expected[row], cells[row]) for row, layer in enumerate(layers)},
         {group: by_two[row] for row, group in enumerate(groups)},
@@ -246,10 +246,11 @@ def _renumber(row: IntArray) -> tuple[Int64s, Int64s]:
     return np.flatnonzero(met) + first, (np.cumsum(met) - 1)[row - first]
 
 
-def _class_cells(at_least: npt.NDArray[Any], people: Int64s) -> Classes:
-    """Class of cells `[..., 3, n]`: the best that at least half of their people have, from those who have it."""
-    classes: Classes = (2 * at_least >= people[:, None, None]).sum(axis=-2, dtype=np.uint8)
-    return np.moveaxis(classes, -1, -2)
+def _class_cells(at_least: Floats, people: Int64s) -> Classes:
+    """Class of cells `[n_layer, 3, n]`: the best that at least half of their people have, from those who have it."""
+    classes = np.zeros((len(at_least), len(SHIFTS), len(people)), np.uint8)
+    _choose(at_least, people, classes)
+    return classes
 
 
 def _classes(bins: Floats) -> Int64s:
@@ -359,6 +360,15 @@ def _put(plot, cell, micro_people, met, share, bins, expected, at_least):
             for shift in range(3):
                 if bits >> 3 * service + shift & 1:
                     at_least[there, service, shift] += people
+
+
+@compiled
+def _choose(at_least, people, classes):
+    for label in range(at_least.shape[0]):
+        for i in range(people.size):
+            for shift in range(at_least.shape[3]):
+                weak, good = at_least[label, i, 0, shift], at_least[label, i, 1, shift]
+                classes[label, shift, i] = (2 * weak >= people[i]) + (2 * good >= people[i])
 
 
 @compiled
