@@ -122,7 +122,7 @@ def compute_figures(
     Parameters
     ----------
     tallies
-        People and population cells by service, by name of the profile.
+        People and residential cells by service, by name of the profile.
     residents
         Populated pixels, from `people.index_residents`.
     units

@@ -221,9 +221,9 @@ def read_population(
     settings = workspace.settings
     levels = {name: [level.base, list(level.codes), level.parent.tolist()] for name, level in units.levels.items()}
     described = {
-        "stage": "residents by plot and cell", "population": hashes["population"], "clutter": hashes["clutter"],
-        "weights": settings.population_weight, "min_people": settings.residential_cell_min_people, "levels": levels,
-        "units": units.base_keys,
+        "stage": "residents by plot and residential cell", "population": hashes["population"],
+        "clutter": hashes["clutter"], "weights": settings.population_weight, "levels": levels,
+        "min_people": settings.residential_cell_min_people, "units": units.base_keys,
     }  # fmt: skip
     key = content_key(described, ground.digests[1])
 

@@ -206,7 +206,7 @@ class _Tile:
 
     @_once
     def _changes(self) -> tuple[npt.NDArray[np.intp], dict[Layer, SignalTile], dict[Layer, SignalTile]]:
-        """The populated pixels of the cells where any has another signal, and what every layer had there and has."""
+        """Which populated pixels have another signal, or share their cell with one; what every layer had and has."""
         maker, then, inside = self.maker, self._before, self._inside()
         others = {
             layer: (self._tile(then.get(layer)), self._tile(self.given[layer]))
@@ -217,7 +217,8 @@ class _Tile:
         for before, now in others.values():
             differs |= before.differs(now)
         cell = maker.population.residents.cell[self.here]
-        changed = np.flatnonzero(np.isin(cell, cell[differs.ravel()[inside]]))
+        is_other = differs.ravel()[inside]
+        changed = np.flatnonzero(is_other | np.isin(cell, cell[is_other & (cell >= 0)]))
         if changed.size == 0:
             return changed, {}, {}
         pixels = inside[changed]

@@ -1,4 +1,4 @@
-"""Where people live: populated pixels, and the plots and population cells that they lie in.
+"""Where people live: populated pixels, and the plots and residential cells that they lie in.
 
 People are counted in whole micro-persons, so that a sum does not depend on the order of its terms.
 """
@@ -21,14 +21,15 @@ Int64s = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Residents:
-    """The populated pixels of the province `[n]`, grouped into plots `[n_plot]` and population cells `[n_cell]`.
+    """The populated pixels of the province `[n]`, grouped into plots `[n_plot]` and residential cells `[n_cell]`.
 
-    A plot is the part of the province inside one unit of every base layer: sums over plots give those of all units.
+    A plot is the part of the province inside one unit of every base layer: sums over plots give those of all units. A
+    residential cell is a population cell with at least N people in the province.
     `pixel` flat row-major position, tile by tile of the store and in order inside each; `tile_start` where the pixels
     of every tile begin `[n_tile + 1]`; `micro_people` whole micro-persons (as doubles, exact); `plot` and `cell` row of
-    the plot and of the cell. `plot_unit` by base layer the unit of a plot (−1 outside). `cell_micro` is a cell's people
-    inside the province, `cell_unit` by level the unit that holds most of them (ties to the smaller code, −1 none),
-    `is_residential` whether they are at least N.
+    the plot and of the cell, −1 in no residential one. `plot_unit` by base layer the unit of a plot (−1 outside).
+    `cell_micro` is a cell's people, `cell_unit` by level the unit that holds most of them (ties to the smaller code, −1
+    none).
     """
 
     pixel: Int64s
@@ -39,7 +40,6 @@ class Residents:
     plot_unit: dict[str, IntArray]
     cell_micro: Int64s
     cell_unit: dict[str, IntArray]
-    is_residential: npt.NDArray[np.bool_]
 
     @property
     def n_plot(self) -> int:
@@ -105,19 +105,21 @@ def index_residents(
     n_cell = int(part_cell.max(initial=-1)) + 1
     cell_micro = np.zeros(n_cell, dtype=np.int64)
     np.add.at(cell_micro, part_cell, part_micro)
+    cell_unit = {
+        name: _unit_with_most(part_cell, level.rows_of(plot_unit[level.base])[part_plot], part_micro, n_cell)
+        for name, level in units.levels.items()
+    }
+    is_residential = cell_micro >= round(min_people * MICRO)
+    row_of_cell = np.where(is_residential, np.cumsum(is_residential) - 1, -1).astype(np.int32)
     return Residents(
         pixel=pixel,
         tile_start=tile_start,
         micro_people=micro,
         plot=part_plot.astype(np.int32)[part],
-        cell=part_cell.astype(np.int32)[part],
+        cell=row_of_cell[part_cell][part],
         plot_unit=plot_unit,
-        cell_micro=cell_micro,
-        cell_unit={
-            name: _unit_with_most(part_cell, level.rows_of(plot_unit[level.base])[part_plot], part_micro, n_cell)
-            for name, level in units.levels.items()
-        },
-        is_residential=cell_micro >= round(min_people * MICRO),
+        cell_micro=cell_micro[is_residential],
+        cell_unit={name: unit[is_residential] for name, unit in cell_unit.items()},
     )
 
 

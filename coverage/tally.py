@@ -1,4 +1,4 @@
-"""People by service in every plot, and the class of every population cell, in one pass over the populated pixels.
+"""People by service in every plot, and the class of every residential cell, in one pass over the populated pixels.
 
 For every technology label and operator: the class as computed, the class if the whole field lay one standard error of
 the model lower or higher (errors of neighbouring pixels are not independent, so it moves as one), the people expected
@@ -44,7 +44,7 @@ class LabelTally:
     """What one technology label and operator serves, by shift of the field (low, as computed, high).
 
     `classes` `[3, n_plot, 3]` micro-persons of every plot by service class; `expected` `[n_plot, 2]` those expected to
-    have at least weak and good; `cells` `[3, n_cell]` the class of every population cell.
+    have at least weak and good; `cells` `[3, n_cell]` the class of every residential cell.
     """
 
     classes: Int64s
@@ -168,13 +168,14 @@ def tally_pixels(signals: Mapping[Layer, SignalTile], residents: Residents, at: 
         plot, cell, micro_people, levels, servers, row_of, in_group, rules.required_cdbm, rules.threshold_cdbm,
         rules.sigma_row, rules.places, bins, expected, by_two, at_least,
     )  # fmt: skip
-    people = residents.cell_micro[cells]
-    is_whole = np.bincount(cell, weights=micro_people, minlength=len(cells)) == people
+    people = np.append(residents.cell_micro, 0)[cells]  # 0 of those in no residential cell, row −1
+    has_all = np.bincount(cell, weights=micro_people, minlength=len(cells)) == people
+    whole, cut = (np.flatnonzero((cells >= 0) & of_these) for of_these in (has_all, ~has_all))
     return {
         "plots": plots, "classes": _classes(bins), "expected": expected.astype(np.int64),
-        "by_two": by_two.astype(np.int64), "cells": cells[is_whole],
-        "cell_classes": _class_cells(at_least[:, is_whole], people[is_whole]),
-        "cut": cells[~is_whole], "at_least": at_least[:, ~is_whole],
+        "by_two": by_two.astype(np.int64),
+        "cells": cells[whole], "cell_classes": _class_cells(at_least[:, whole], people[whole]),
+        "cut": cells[cut], "at_least": at_least[:, cut],
     }  # fmt: skip
 
 
@@ -218,7 +219,7 @@ def count_anew(known: Arrays, gone: Arrays, come: Arrays) -> Arrays:
     known
         Answer of `tally_pixels` of all pixels as they were.
     gone, come
-        Its answers of those of every cell where one changed, as they were and as they are.
+        Its answers of those that changed and all others in a residential cell of one, as they were and as they are.
     """
     found = {name: known[name].copy() for name in known}
     for part, sign in ((gone, -1), (come, 1)):

@@ -38,8 +38,7 @@ def compute_people(plots: Int64s, residents: Residents, units: UnitIndex) -> dic
 def compute_residential_cells(cells: Classes, residents: Residents, units: UnitIndex) -> dict[str, Int64s]:
     """Residential cells of every unit by service class, `[..., n_unit, 3]` per level.
 
-    A residential cell has at least N people in the province; at every level it counts in the one unit that
-    holds most of them.
+    At every level a cell counts in the one unit that holds most of its people.
 
     Parameters
     ----------
@@ -50,12 +49,7 @@ def compute_residential_cells(cells: Classes, residents: Residents, units: UnitI
     units
         The units they were indexed with.
     """
-    chosen = np.flatnonzero(residents.is_residential)
-    classes = cells[..., chosen]
-    return {
-        level: count_classes(residents.cell_unit[level][chosen], classes, len(units.levels[level].codes))
-        for level in LEVELS
-    }
+    return {level: count_classes(residents.cell_unit[level], cells, len(units.levels[level].codes)) for level in LEVELS}
 
 
 def count_classes(unit: IntArray, classes: Classes, n_unit: int) -> Int64s:

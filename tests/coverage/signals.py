@@ -55,7 +55,7 @@ def sum_plots(residents, classes):
 def class_cells(residents, classes):
     """The best class that at least half of the people of every cell have, counted plainly."""
     people = residents.cell_micro
-    _, weak, good = _sum(residents, residents.cell, len(people), classes).T
+    _, weak, good = _sum(residents, residents.cell + 1, len(people) + 1, classes)[1:].T
     return np.where(2 * good >= people, 2, np.where(2 * (weak + good) >= people, 1, 0))
 
 

@@ -21,7 +21,7 @@ def residents():
         plot=np.array([0, 0, 1]), cell=np.array([0, 0, 1]),
         plot_unit={"commune": np.array([1, 0], np.int32), "old_commune": np.array([-1, 0], np.int32)},
         cell_micro=np.array([2_500_001, 7 * 10**12]),
-        cell_unit={}, is_residential=np.array([True, True]),
+        cell_unit={},
     )  # fmt: skip
 
 

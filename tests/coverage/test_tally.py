@@ -30,10 +30,10 @@ MODEL_SIGMA_DB = st.floats(0, 12)
 
 
 def residents_of(shape, n_plot=2, tile_start=()):
-    """Cells of five pixels, in several plots and, where they lie so, in two tiles."""
+    """Cells of five pixels, in several plots and, where they lie so, in two tiles; the first five are in none."""
     n = shape[0] * shape[1]
-    micro_people, cell = np.arange(n, dtype=float) * 1e5 + 7, np.arange(n, dtype=np.int32) // 5
-    cell_micro = np.bincount(cell, weights=micro_people).astype(np.int64)
+    micro_people, cell = np.arange(n, dtype=float) * 1e5 + 7, np.arange(n, dtype=np.int32) // 5 - 1
+    cell_micro = np.bincount(cell + 1, weights=micro_people)[1:].astype(np.int64)
     return Residents(
         pixel=np.arange(n),
         tile_start=np.array([0, *tile_start, n]),
@@ -43,7 +43,6 @@ def residents_of(shape, n_plot=2, tile_start=()):
         plot_unit={"commune": np.arange(n_plot, dtype=np.int32)},
         cell_micro=cell_micro,
         cell_unit={},
-        is_residential=np.ones(len(cell_micro), bool),
     )
 
 
@@ -133,9 +132,10 @@ def test_people_of_two_operators_are_those_whom_each_of_the_two_serves(levels):
 
 
 @settings(max_examples=100)
-@given(LAYERS, LAYERS, st.sets(st.integers(0, 4)), st.integers(0, 1))
-def test_counting_anew_the_cells_that_changed_is_counting_all(levels, others, cells, tile):
-    changed = np.isin(RESIDENTS.cell, list(cells)).reshape(SHAPE)
+@given(LAYERS, LAYERS, st.sets(st.integers(0, 3)), arrays.arrays(bool, SHAPE), st.integers(0, 1))
+def test_counting_anew_the_cells_that_changed_is_counting_all(levels, others, cells, changed, tile):
+    cell = RESIDENTS.cell.reshape(SHAPE)
+    changed = np.isin(cell, list(cells)) | (changed & (cell < 0))
     after = [np.where(changed, other, level) for level, other in zip(levels, others, strict=True)]
     everywhere = np.arange(*RESIDENTS.tile_start[tile : tile + 2])
     there = everywhere[changed.ravel()[everywhere]]
