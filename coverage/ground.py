@@ -228,7 +228,8 @@ def read_population(
     key = content_key(described, ground.digests[1])
 
     def count() -> Arrays:
-        allocation = allocate_people(workspace.read_raster("population"), ground, settings)
+        source = workspace.read_raster("population", near=ground.zone.grid)
+        allocation = allocate_people(source, ground, settings)
         residents = index_residents(
             allocation.people, allocation.cell, units=units, min_people=settings.residential_cell_min_people
         )

@@ -12,12 +12,14 @@ import numpy.typing as npt
 import rasterio
 from pyproj import Transformer
 from rasterio.errors import RasterioIOError
+from rasterio.windows import Window
 
 from phusong.geodata.errors import InputError, MissingLayerError, words_of
 from phusong.geodata.grid import Grid, Raster
 from phusong.geodata.raster_copies import open_copy
 from phusong.geodata.reader_client import opened_apart
 
+MARGIN = 2  # cells: the sides of a grid are bent in another CRS, and followed from point to point
 SIDECARS = (".tfw", ".prj", ".ige", "+.aux.xml", "+.msk")
 
 
@@ -26,7 +28,7 @@ def grid_of(source: Any) -> Grid:
     return Grid(source.crs.to_string(), source.transform, (source.height, source.width))
 
 
-def read_raster(path: Path, *, unit: str = "") -> Raster:
+def read_raster(path: Path, *, unit: str = "", near: Grid | None = None) -> Raster:
     """Read a GeoTIFF of one band that this package wrote.
 
     Parameters
@@ -35,6 +37,8 @@ def read_raster(path: Path, *, unit: str = "") -> Raster:
         The file.
     unit
         Unit of the values, kept with the raster.
+    near
+        Where only a part is wanted: no cell that lies over this grid is left out. None reads all.
 
     Raises
     ------
@@ -46,7 +50,22 @@ def read_raster(path: Path, *, unit: str = "") -> Raster:
             f"no {path.stem} raster has been imported", vi=f"Chưa nhập lớp dữ liệu raster {path.stem}"
         )
     with rasterio.open(path) as source:
-        return Raster(source.read(1), grid_of(source), source.nodata, unit)
+        whole = grid_of(source)
+        top, left, shape = (0, 0, whole.shape) if near is None else _part_over(whole, near)
+        values = source.read(1, window=Window(left, top, shape[1], shape[0]))
+        return Raster(values, whole.window(top, left, shape), source.nodata, unit)
+
+
+def _part_over(source: Grid, grid: Grid) -> tuple[int, int, tuple[int, int]]:
+    """First row and column and shape of the cells of a source that lie over a grid."""
+    to_source = Transformer.from_crs(grid.crs, source.crs, always_xy=True)
+    west, south, east, north = to_source.transform_bounds(*grid.bounds)
+    rows, cols = source.index([west, east], [north, south])
+    (top, bottom), (left, right) = (
+        np.clip(np.add(ends, [-MARGIN, MARGIN + 1]), [0, 1], [n - 1, n])  # one cell at least
+        for ends, n in zip((rows, cols), source.shape, strict=True)
+    )
+    return int(top), int(left), (int(bottom - top), int(right - left))
 
 
 def write_raster(path: Path, raster: Raster, *, tags: Mapping[str, str]) -> None:

@@ -257,15 +257,15 @@ class Workspace:
         with rasterio.open(self.existing_raster(name)) as file:
             return grid_of(file)
 
-    def read_raster(self, name: str) -> Raster:
-        """Read a raster whole.
+    def read_raster(self, name: str, *, near: Grid | None = None) -> Raster:
+        """Read a raster whole, or its part over a grid.
 
         Raises
         ------
         MissingLayerError
             The raster has not been imported.
         """
-        return read_raster_file(self.existing_raster(name), unit=RASTERS[name])
+        return read_raster_file(self.existing_raster(name), unit=RASTERS[name], near=near)
 
     @property
     def terrain_kind(self) -> str:

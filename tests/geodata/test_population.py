@@ -11,6 +11,7 @@ from pyproj import Transformer
 from phusong.geodata.errors import InputError
 from phusong.geodata.grid import Grid, Raster
 from phusong.geodata.population import allocate_population
+from phusong.geodata.raster_files import read_raster, write_raster
 
 UTM = "EPSG:32648"
 GRID = Grid(UTM, Affine(30.0, 0.0, 700_020.0, 0.0, -30.0, 1_950_000.0), (120, 150))
@@ -63,6 +64,26 @@ def test_nobody_is_lost_or_made(cell, crs):
     assert result.people.sum() == pytest.approx(expected, rel=1e-6)
     assert (result.people >= 0.0).all()
     assert (result.people[~land | (weight == 0.0)] == 0.0).all()
+
+
+@pytest.mark.parametrize(("cell", "crs"), [(45.0, UTM), (1 / 1200, "EPSG:4326"), (90.0, "EPSG:32649")])
+def test_of_the_raster_of_a_country_what_lies_over_the_grid_holds_everybody_there(cell, crs, tmp_path):
+    over = make_source(cell, crs=crs)
+    ny, nx = over.grid.shape
+    around = over.grid.window(-300, -400, (ny + 700, nx + 900))
+    country = Raster(np.random.default_rng(3).gamma(0.5, 40.0, around.shape), around)
+    write_raster(tmp_path / "people.tif", country, tags={})
+    part = read_raster(tmp_path / "people.tif", near=GRID)
+    assert part.values.size < 1.5 * over.values.size
+    land, weight = land_and_weight()
+    expected, found = (allocate_population(source, GRID, land, weight) for source in (country, part))
+    np.testing.assert_allclose(found.people, expected.people, rtol=1e-9)
+    assert len(found.moved) == len(expected.moved)
+
+
+def test_of_a_raster_elsewhere_one_cell_is_read(tmp_path):
+    write_raster(tmp_path / "people.tif", make_source(1.0, crs="EPSG:4326", corner=(10.0, 50.0), shape=(3, 4)), tags={})
+    assert read_raster(tmp_path / "people.tif", near=GRID).values.shape == (1, 1)
 
 
 def test_a_turned_cell_may_pass_by_a_corner_of_the_grid():
