@@ -198,7 +198,7 @@ def sum_tallies(parts: Iterable[Arrays], residents: Residents, rules: Rules) -> 
     at_least = np.zeros((len(layers), len(cut), 2, len(SHIFTS)))
     for part in parts:
         for sums, counted in ((classes, "classes"), (expected, "expected"), (by_two, "by_two")):
-            _add(sums, part["plots"], part[counted])
+            add_rows(sums, part["plots"], part[counted])
         at_least[:, np.searchsorted(cut, part["cut"])] += part["at_least"]
     cells = np.zeros((len(layers), len(SHIFTS), n_cell), np.uint8)
     cells[..., cut] = _class_cells(at_least, residents.cell_micro[cut])
@@ -232,11 +232,11 @@ def count_anew(known: Arrays, gone: Arrays, come: Arrays) -> Arrays:
     return found
 
 
-def _add(sums: Int64s, row: Int64s, values: Int64s) -> None:
-    """Add values `[..., n, k]` to the sums `[..., n_row, k]` of their rows."""
+def add_rows(sums: Int64s, row: Int64s, values: Int64s) -> None:
+    """Add values `[..., n, k]` to the sums `[..., n_row, k]` of their rows; those of row −1 are left out."""
     *sets, n_row, k = sums.shape
     n_set = math.prod(sets)
-    add_rows(sums.reshape(n_set, n_row, k), row, values.reshape(n_set, len(row), k))
+    _add_rows(sums.reshape(n_set, n_row, k), row, values.reshape(n_set, len(row), k))
 
 
 def _renumber(row: IntArray) -> tuple[Int64s, Int64s]:
@@ -373,8 +373,7 @@ def _choose(at_least, people, classes):
 
 
 @compiled
-def add_rows(sums, row, values):
-    """Add values `[n_set, n, k]` to the sums of their rows `[n_set, n_row, k]`; those of row −1 are left out."""
+def _add_rows(sums, row, values):
     for number in range(values.shape[0]):
         for i in range(row.size):
             if row[i] >= 0:

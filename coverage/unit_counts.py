@@ -73,8 +73,7 @@ def count_classes(unit: IntArray, classes: Classes, n_unit: int) -> Int64s:
 
 def _sum_rows(row: npt.NDArray[np.integer[Any]], values: Int64s, n_row: int) -> Int64s:
     """Sum of the values of every row: `[..., n, k]` to `[..., n_row, k]`; those of row −1 are left out."""
-    *sets, n, k = values.shape
-    n_set = math.prod(sets)
-    sums = np.zeros((n_set, n_row, k), np.int64)
-    add_rows(sums, row.astype(np.int64), np.ascontiguousarray(values.reshape(n_set, n, k)))
-    return sums.reshape(*sets, n_row, k)
+    *sets, _, k = values.shape
+    sums = np.zeros((*sets, n_row, k), np.int64)
+    add_rows(sums, row.astype(np.int64), np.ascontiguousarray(values))
+    return sums
