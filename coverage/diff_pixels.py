@@ -27,6 +27,7 @@ KEY = ["level", "unit_code", "technology", "service"]
 MOVES = [*KEY, "cause", "station_id", "gained_micro", "lost_micro"]
 _NOWHERE = -1
 _FROM_PEOPLE = -2  # row of no station: other people
+_NO_MOVES = np.zeros((0, 7), np.int64)
 
 Pair = tuple[Seen, Seen]
 Mask = npt.NDArray[np.bool_]
@@ -82,20 +83,24 @@ class PixelDiff:
         """
         boxes = tile_boxes(self.runs[0].grid.shape)
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            parts = list(pool.map(lambda item: self._tile(*item), boxes.items()))
-        found = [part for part in parts if not part.empty]
-        if not found:
-            return pd.DataFrame(columns=MOVES).astype({"gained_micro": np.int64, "lost_micro": np.int64})
-        table = pd.concat(found).groupby([*KEY, "station"], as_index=False).sum()
-        causes = [(PEOPLE, "") if row == _FROM_PEOPLE else self.roster.cause(row) for row in table["station"]]
-        return table.assign(cause=[cause for cause, _ in causes], station_id=[name for _, name in causes])[MOVES]
+            moves = np.concatenate(list(pool.map(lambda item: self._tile(*item), boxes.items())))
+        keys, row = np.unique(moves[:, :-2], axis=0, return_inverse=True)
+        named = [
+            (units.level, units.codes[unit], self.labels[label], CLASS_NAMES[service])
+            + ((PEOPLE, "") if station == _FROM_PEOPLE else self.roster.cause(station))
+            for level, unit, label, service, station in keys.tolist()
+            for units in [self.units[level]]
+        ]
+        table = pd.DataFrame(named, columns=MOVES[:-2])
+        return table.assign(**{name: _sums(row, moves[:, n]) for n, name in enumerate(MOVES[-2:], start=-2)})
 
-    def _tile(self, corner: Corner, box: Box) -> pd.DataFrame:
+    def _tile(self, corner: Corner, box: Box) -> Int64s:
+        """What changed in a tile: level, unit, label, service and station as numbers, gained and lost `[n, 7]`."""
         people = [run.people_tiles.get(corner) for run in self.runs]
         signals = {layer: self._stored(layer, corner) for layer in self._layers}
         other = [layer for layer, (first, second) in signals.items() if first != second]
         if people == [None, None] or (self.alike and people[0] == people[1] and not other):
-            return pd.DataFrame()
+            return _NO_MOVES
         first = self._people(people[0], box)
         both = (first, first if people[0] == people[1] else self._people(people[1], box))
         pixels = np.flatnonzero((both[0].micro_people > 0) | (both[1].micro_people > 0))
@@ -103,10 +108,9 @@ class PixelDiff:
         if self.alike and people[0] == people[1]:  # then only what the other layers changed can matter
             pixels, seen = self._moved({layer: signals[layer] for layer in other}, pixels, box)
         if pixels.size == 0:
-            return pd.DataFrame()
+            return _NO_MOVES
         seen |= {layer: self._read(stored, pixels) for layer, stored in signals.items() if layer not in seen}
-        rows = list(self._moves(Places.of(both, pixels), seen))
-        return pd.concat(rows).groupby([*KEY, "station"], as_index=False).sum() if rows else pd.DataFrame()
+        return np.concatenate([_NO_MOVES, *self._moves(Places.of(both, pixels), seen)])
 
     def _moved(
         self,
@@ -158,10 +162,10 @@ class PixelDiff:
     def _classes(self, layer: Layer, pair: Pair) -> list[npt.NDArray[np.uint8]]:
         return [judge.classes(layer[0], seen) for judge, seen in zip(self.judges, pair, strict=True)]
 
-    def _moves(self, places: Places, seen: Mapping[Layer, Pair]) -> Iterator[pd.DataFrame]:
+    def _moves(self, places: Places, seen: Mapping[Layer, Pair]) -> Iterator[Int64s]:
         classes = {layer: self._classes(layer, pair) for layer, pair in seen.items()}
         n = len(places.micro[0])
-        for label in self.labels:
+        for number, label in enumerate(self.labels):
             parts = [judge.groups[label] for judge in self.judges]
             best = [np.zeros(n, np.uint8), np.zeros(n, np.uint8)]
             for layer, found in classes.items():
@@ -174,7 +178,9 @@ class PixelDiff:
                 for side, mask in ((1, served[1] & ~served[0]), (0, served[0] & ~served[1])):
                     if mask.any():
                         station[mask] = self._blame(seen, parts[side], mask, service, side)
-                yield from _by_unit(label, service, places, served, station, self.units)
+                for level, units in enumerate(self.units):
+                    for unit, row, *micro in _by_unit(units, places, served, station):
+                        yield np.stack(np.broadcast_arrays(level, unit, number, service, row, *micro), axis=1)
 
     def _blame(
         self, seen: Mapping[Layer, Pair], technologies: Sequence[str], mask: Mask, service: int, side: int
@@ -192,31 +198,24 @@ def _seen(signal: SignalTile) -> Seen:
 
 
 def _by_unit(
-    label: str, service: int, places: Places, served: tuple[Mask, Mask], station: Rows, levels: Sequence[UnitRows]
-) -> Iterator[pd.DataFrame]:
-    """What changed for the units of every level; a move within a unit is no change."""
-    for units in levels:
-        first, second = (units.of(side, places.unit[side]) for side in range(2))
-        stay = np.where(first == second, np.minimum(*places.micro), 0)
-        gone, come = places.micro[0] - stay, places.micro[1] - stay
-        none = np.zeros_like(stay)
-        changes = (
-            (first, served[0] != served[1], station, stay * served[1], stay * served[0]),
-            (first, served[0] & (gone > 0), np.full_like(station, _FROM_PEOPLE), none, gone),
-            (second, served[1] & (come > 0), np.full_like(station, _FROM_PEOPLE), come, none),
-        )
-        for unit, mask, row, gained, lost in changes:
-            chosen = mask & ((gained > 0) | (lost > 0)) & (unit != _NOWHERE)
-            if chosen.any():
-                pair, pairs = pd.factorize(unit[chosen].astype(np.int64) << 32 | row[chosen] - _FROM_PEOPLE)
-                yield pd.DataFrame(
-                    {
-                        "level": units.level, "unit_code": np.array(units.codes, object)[pairs >> 32],
-                        "technology": label, "service": CLASS_NAMES[service],
-                        "station": (pairs & 0xFFFFFFFF) + _FROM_PEOPLE,
-                        "gained_micro": _sums(pair, gained[chosen]), "lost_micro": _sums(pair, lost[chosen]),
-                    }
-                )  # fmt: skip
+    units: UnitRows, places: Places, served: tuple[Mask, Mask], station: Rows
+) -> Iterator[tuple[Int64s, Int64s, Int64s, Int64s]]:
+    """Unit, station, gained and lost of what changed for the units of a level; a move within a unit is no change."""
+    first, second = (units.of(side, places.unit[side]) for side in range(2))
+    stay = np.where(first == second, np.minimum(*places.micro), 0)
+    gone, come = places.micro[0] - stay, places.micro[1] - stay
+    none = np.zeros_like(stay)
+    changes = (
+        (first, served[0] != served[1], station, stay * served[1], stay * served[0]),
+        (first, served[0] & (gone > 0), np.full_like(station, _FROM_PEOPLE), none, gone),
+        (second, served[1] & (come > 0), np.full_like(station, _FROM_PEOPLE), come, none),
+    )
+    for unit, mask, row, gained, lost in changes:
+        chosen = mask & ((gained > 0) | (lost > 0)) & (unit != _NOWHERE)
+        if chosen.any():
+            pair, pairs = pd.factorize(unit[chosen].astype(np.int64) << 32 | row[chosen] - _FROM_PEOPLE)
+            sums = (_sums(pair, micro[chosen]) for micro in (gained, lost))
+            yield pairs >> 32, (pairs & 0xFFFFFFFF) + _FROM_PEOPLE, *sums
 
 
 def _sums(row: npt.NDArray[np.intp], micro: Int64s) -> Int64s:
