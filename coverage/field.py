@@ -338,7 +338,8 @@ def _by_path(
     def run(part: slice) -> None:
         rows, cols = pixels.rows[part], pixels.cols[part]
         loss = np.empty((terms.shape[0], rows.size))
-        _field.path_losses(*place, 1e-3 * pixel_m, cols, rows, 1e-3 * spacing_m, terms, link, loss)
+        place_px = cols.astype(float), rows.astype(float)  # as of points, for which the kernel is compiled
+        _field.path_losses(*place, 1e-3 * pixel_m, *place_px, 1e-3 * spacing_m, terms, link, loss)
         path_loss[:, rows, cols] = loss
 
     list(pool.map(run, _parts(pixels.rows.size, workers)))
