@@ -87,6 +87,7 @@ app.add_typer(keys_commands.keys, name="keys")
 
 def main() -> None:
     """Run the command line; the entry point `phusong`."""
+    gc.set_threshold(50_000)  # left alone, the collector walks all modules again and again while they are imported
     atexit.register(gc.freeze)  # what is left at the end goes with the process: nothing walks all of it once more
     app(prog_name="phusong")
 

@@ -26,7 +26,6 @@ def watch(
     ] = False,
 ) -> None:
     """Import, compute and publish every file that is put into a folder, until SIGINT or SIGTERM."""
-    gc.set_threshold(50_000)  # left alone, the collector walks all modules again and again while they are imported
     from phusong.geodata.reader_client import start_reader
 
     start_reader()  # it gets ready meanwhile

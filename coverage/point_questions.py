@@ -1,7 +1,7 @@
 """The points of a computation: which stations are asked at which, and the best of their answers."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 
 import numpy as np
@@ -38,11 +38,12 @@ class PointQuestions:
         """Keep the answers of the base for points that stand where they stood, from stations that are kept."""
         questions = cls(levels, network, points)
         questions._kept = kept
-        place = points[["point_id", "x_m", "y_m"]].assign(row=np.arange(len(points)))
-        before = base.points.merge(place, on=["point_id", "x_m", "y_m"])
+        row_of = {place: row for row, place in enumerate(_places(points))}
+        rows = np.array([row_of.get(place, -1) for place in _places(base.points)], np.int64)
+        before, rows = base.points[rows >= 0], rows[rows >= 0]
         code_of = {network.station_id[code]: code for code in kept}
         codes = np.array([code_of.get(name, -1) for name in before["station_id"].to_numpy(object)], np.int64)
-        rows, levels_dbm = before["row"].to_numpy(dtype=np.int64), before["rsrp_dbm"].to_numpy(float)
+        levels_dbm = before["rsrp_dbm"].to_numpy(float)
         for layer in {network.layer[code] for code in kept}:
             here = ((before["technology"] == layer[0]) & (before["operator"] == layer[1])).to_numpy(bool)
             known, lost = here & (codes >= 0), here & (codes < 0)
@@ -128,3 +129,8 @@ class PointQuestions:
         width_m = self._levels.prepared.grid.resolution_m
         sigma_of = {freq: location_sigma_db(freq, width_m) for freq in table["freq_ghz"].unique()}
         return table[list(POINT_COLUMNS)].assign(sigma_l_db=table["freq_ghz"].map(sigma_of).astype(float))
+
+
+def _places(points: pd.DataFrame) -> Iterator[tuple[str, float, float]]:
+    """Id and position of every point."""
+    return zip(*(points[name].tolist() for name in ("point_id", "x_m", "y_m")), strict=True)

@@ -43,21 +43,20 @@ def compute_tables(
     levels = without_spread_at_sea(signals, find_points(prepared), prepared.zone)
     points = _with_uplink(levels, stations, settings.uplink)
     fibre = layers.get("fibre_endpoints")
+    at_settlements, at_places = (_signal_of(points, prefix) for prefix in ("s", "p"))
     settlements = compute_settlement_table(
-        layers["settlements"], _signal_of(points, "s"), units=units, settings=settings, stations=stations, as_of=day,
+        layers["settlements"], at_settlements, units=units, settings=settings, stations=stations, as_of=day,
         fibre=fibre, observations=layers.get("observations"),
         measurements=layers.get("measurements"),
     )  # fmt: skip
-    places = compute_place_table(
-        _places(prepared), _signal_of(points, "p"), units=units, settings=settings, fibre=fibre
-    )
+    places = compute_place_table(_places(prepared), at_places, units=units, settings=settings, fibre=fibre)
     shared = {
         "residents": population.residents, "units": units, "stations": stations, "settlements": settlements,
         "places": places,
     }  # fmt: skip
     figures = compute_figures(
         mosaic.tallies[OUTDOORS], **shared, settings=settings,
-        settlement_signal=_signal_of(points, "s"), place_signal=_signal_of(points, "p"),
+        settlement_signal=at_settlements, place_signal=at_places,
     )  # fmt: skip
     indoor = settings.indoor
     if indoor is not None:

@@ -4,7 +4,7 @@ A station serves when its status says so, the date lies in its time on air, and 
 Interference, load and outages are left out.
 """
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -144,26 +144,15 @@ def parse_stations(table: gpd.GeoDataFrame) -> list[Station]:
     InputError
         Lists of unequal length, or a value that is no number.
     """
-    lons, lats = table.geometry.x.to_numpy(), table.geometry.y.to_numpy()
-    records = pd.DataFrame(table.drop(columns=table.geometry.name)).astype(object).to_dict("records")
-    return [
-        Station(
-            station_id=str(record["station_id"]),
-            mast_id=str(record["mast_id"]),
-            operator=str(record["operator"]),
-            technology=str(record["technology"]),
-            band_mhz=float(record["band_mhz"]),
-            bandwidth_mhz=float(record["bandwidth_mhz"]),
-            height_agl_m=float(record["height_agl_m"]),
-            lon=float(lon),
-            lat=float(lat),
-            sectors=parse_sectors(record),
-        )
-        for record, lon, lat in zip(records, lons, lats, strict=True)
-    ]
+    texts = (table[name].astype(str).tolist() for name in ("station_id", "mast_id", "operator", "technology"))
+    numbers = (table[name].astype(float).tolist() for name in ("band_mhz", "bandwidth_mhz", "height_agl_m"))
+    places = (table.geometry.x.tolist(), table.geometry.y.tolist())
+    lists = {name: table[name].astype(object).tolist() for name in ("station_id", *SECTOR_LISTS) if name in table}
+    sectors = (parse_sectors(dict(zip(lists, values, strict=True))) for values in zip(*lists.values(), strict=True))
+    return [Station(*values) for values in zip(*texts, *numbers, *places, sectors, strict=True)]
 
 
-def parse_sectors(record: Mapping[Hashable, Any]) -> tuple[Sector, ...]:
+def parse_sectors(record: Mapping[str, Any]) -> tuple[Sector, ...]:
     """Read the sectors of one station from its per-sector lists.
 
     Parameters

@@ -6,6 +6,7 @@ Quảng Tiến and Quảng Tiên keep different keys. Only `search_key` drops th
 
 import re
 import unicodedata
+from functools import lru_cache
 
 # Tone marks in the order of the dictionary: ngang (none), huyền, hỏi, ngã, sắc, nặng.
 TONES = ("", "\u0300", "\u0309", "\u0303", "\u0301", "\u0323")
@@ -80,17 +81,19 @@ def sort_key(name: str) -> str:
     capital letters. Spaces come before signs, these before digits, digits before letters: the order of ICU for `vi`.
     The key is made of the digits and the letters a to z alone, so that every database orders it alike.
     """
-    letters, tones, cases = [], [], []
-    for letter in tidy_name(name):
-        base, tone = _split_tone(letter.lower())
-        rank = _RANK.get(base)
-        if rank is None:  # a letter of another alphabet: by its base, after those without a mark
-            plain = unicodedata.normalize("NFD", base)[:1]
-            rank, tone = _RANK.get(plain, f"z{ord(plain or base):06x}"), len(TONES)
-        letters.append(rank)
-        tones.append(str(tone + 1))
-        cases.append("2" if letter.isupper() else "1")
-    return "0".join(("".join(letters), "".join(tones), "".join(cases)))
+    ranks = [_ranks_of(letter) for letter in tidy_name(name)]
+    return "0".join("".join(of_letter[level] for of_letter in ranks) for level in range(3))
+
+
+@lru_cache(maxsize=1024)
+def _ranks_of(letter: str) -> tuple[str, str, str]:
+    """Rank of a letter among the letters, of its tone, and of its case."""
+    base, tone = _split_tone(letter.lower())
+    rank = _RANK.get(base)
+    if rank is None:  # a letter of another alphabet: by its base, after those without a mark
+        plain = unicodedata.normalize("NFD", base)[:1]
+        rank, tone = _RANK.get(plain, f"z{ord(plain or base):06x}"), len(TONES)
+    return rank, str(tone + 1), "2" if letter.isupper() else "1"
 
 
 def _syllable_key(syllable: str) -> str:
