@@ -23,7 +23,8 @@ BYTES_PER_PIXEL = 1.4  # of a cached field on disk, measured
 class Plan:
     """What a computation would do: the `--dry-run`.
 
-    `disk_mb` is the working set, all fields of the present stations; `cached_fields` how many of them the cache holds.
+    `disk_mb` is the working set, all fields of the present stations; `cached_fields` how many of them the cache holds,
+    which take none of the `minutes`.
     """
 
     stations: int
@@ -38,7 +39,7 @@ class Plan:
 
 
 def plan(workspace: Workspace, *, as_of: date | None = None, planned: bool = False, threads: int | None = None) -> Plan:
-    """What `compute` would do, and about what it would cost with an empty cache.
+    """What `compute` would do, and about how long it would take with what the cache holds.
 
     Raises
     ------
@@ -56,9 +57,10 @@ def plan(workspace: Workspace, *, as_of: date | None = None, planned: bool = Fal
     for geometry in geometries:
         count = _pixel_count(prepared, geometry, radius_m)
         pixels += count
-        cached += len(geometry.freqs_ghz) * cache.holds_field(levels.keys(geometry)[0])
+        held = cache.holds_field(levels.keys(geometry)[0])
+        cached += held * len(geometry.freqs_ghz)
         stored += count * len(geometry.freqs_ghz)
-        cost_us += count * (SAMPLE_US + BAND_US * (len(geometry.freqs_ghz) - 1))
+        cost_us += (not held) * count * (SAMPLE_US + BAND_US * (len(geometry.freqs_ghz) - 1))
     stored_bytes = stored * BYTES_PER_PIXEL
     return Plan(
         stations=len(prepared.stations),

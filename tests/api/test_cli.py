@@ -187,6 +187,7 @@ def test_a_dry_run_says_how_much_work_it_is_and_publishes_nothing(computed):
     sizes = {"stations", "geometries", "fields", "cached_fields", "pixels", "minutes", "disk_mb", "cache_limit_mb"}
     assert set(planned) == sizes | {"warnings"}
     assert planned["cached_fields"] == planned["fields"]
+    assert planned["minutes"] == 0
     assert answer("runs", computed.path) == before
 
 

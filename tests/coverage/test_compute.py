@@ -168,13 +168,16 @@ def test_a_damaged_cached_field_is_computed_again(copied, computed):
     assert again.warnings[-1]["en"].startswith(f"{len(fields)} damaged files of the cache were computed again")
 
 
-def test_the_plan_counts_what_the_computation_does(sample, computed):
-    planned = plan(sample, as_of=AS_OF, threads=2)
-    assert planned.stations == len(Results.open(sample, computed.run_id).stations)
+def test_the_plan_counts_what_the_computation_does(copied, computed):
+    again = plan(copied, as_of=AS_OF, threads=2)
+    shutil.rmtree(copied.cache_dir / "fields")
+    planned = plan(copied, as_of=AS_OF, threads=2)
+    assert planned.stations == len(Results.open(copied, computed.run_id).stations)
     assert planned.geometries <= planned.fields
     assert planned.pixels > 1e5
-    assert planned.minutes > 0
     assert planned.disk_mb > 0
+    assert (again.cached_fields, planned.cached_fields) == (planned.fields, 0)
+    assert planned.minutes > 0 == again.minutes  # no time for fields that are there
 
 
 def test_a_missing_layer_is_named_and_nothing_is_published(tmp_path):
