@@ -31,7 +31,7 @@ from phusong.coverage.results import Results, current_run_id, list_runs
 from phusong.geodata.importing import import_layer
 from phusong.geodata.workspace import Workspace
 from phusong.geodata.writing import writing
-from scripts.bench_machine import in_own_process
+from scripts.bench_machine import fixed_work_s, in_own_process
 from scripts.bench_province import AS_OF, compile_kernels, copy_inputs, megabytes
 
 SEED = 25
@@ -169,7 +169,7 @@ def _measure_edits(door: Door, folder: Path, full_s: float, *, way: int) -> dict
             with tempfile.TemporaryDirectory() as aside:
                 table = _table(Workspace.open(folder), name, way=way, number=number)
                 file = None if table is None else _write(table, Path(aside))
-                tried.append(_measure_edit(door, folder, file, append=name != REMOVED))
+                tried.append(_beside_fixed_work(partial(_measure_edit, door, folder, file, append=name != REMOVED)))
         found[name] = _slowest(tried)
         found[name]["to_full"] = round(found[name]["seconds"] / full_s, 5)
         found[name]["limit_s"] = limit_running_s if isinstance(door, Running) else limit_s
@@ -187,10 +187,21 @@ def _table(workspace: Workspace, name: str, *, way: int, number: int) -> gpd.Geo
     return stations[stations["mast_id"] != masts[-1]] if name == REMOVED else None
 
 
+def _beside_fixed_work(measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What was measured, and the seconds of a fixed piece of work just before and after."""
+    before = fixed_work_s()
+    found = measure()
+    return found | {"fixed_work_s": round((before + fixed_work_s()) / 2, 3)}
+
+
 def _slowest(tried: list[dict[str, Any]]) -> dict[str, Any]:
-    """What took longest, beside the seconds of all."""
-    slowest = max(tried, key=lambda edit: edit["seconds"])
-    return slowest if len(tried) == 1 else slowest | {"seconds_of_all": sorted(edit["seconds"] for edit in tried)}
+    """What took longest; of several their median, and the seconds of each beside those of the fixed work."""
+    tried.sort(key=lambda edit: float(edit["seconds"]))
+    if len(tried) == 1:
+        return tried[0]
+    seconds = [edit["seconds"] for edit in tried]
+    works = [edit["fixed_work_s"] for edit in tried]
+    return tried[-1] | {"median_s": float(np.median(seconds)), "seconds_of_all": seconds, "fixed_works_s": works}
 
 
 def _measure_watch(door: Commands, folder: Path, full_s: float) -> dict[str, Any]:
@@ -206,13 +217,17 @@ def _measure_watch(door: Commands, folder: Path, full_s: float) -> dict[str, Any
                 if name != REMOVED:
                     entry += "append = true\n"
                 file.with_name("recipe.toml").write_text(entry, encoding="utf-8")
-                seconds = round(_seconds(partial(door.run, "watch", aside, "--once", "--settle", "0")), 2)
-                told = len(list(Path(aside).glob("done/*/diff.json")))
-            stages_s = Results.open(Workspace.open(folder)).manifest["timings"]
-            tried.append({"seconds": seconds, "published": told == 1, "stages_s": stages_s})
+                tried.append(_beside_fixed_work(partial(_measure_inbox, door, folder, Path(aside))))
         found[name] = _slowest(tried)
         found[name] |= {"to_full": round(found[name]["seconds"] / full_s, 5), "limit_s": LIMITS_S[name][1]}
     return found
+
+
+def _measure_inbox(door: Commands, folder: Path, inbox: Path) -> dict[str, Any]:
+    seconds = _seconds(partial(door.run, "watch", str(inbox), "--once", "--settle", "0"))
+    told = len(list(inbox.glob("done/*/diff.json")))
+    stages_s = Results.open(Workspace.open(folder)).manifest["timings"]
+    return {"seconds": round(seconds, 2), "published": told == 1, "stages_s": stages_s}
 
 
 def _measure_edit(door: Door, folder: Path, file: Path | None, *, append: bool) -> dict[str, Any]:

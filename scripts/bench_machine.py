@@ -1,12 +1,17 @@
-"""Figures of a process of its own, and its peak memory."""
+"""Figures of a process of its own, its peak memory, and how fast the machine is at the moment."""
 
+import json
 import multiprocessing
 import resource
 import sys
+import time
+import zlib
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
+
+import numpy as np
 
 Answer = TypeVar("Answer")
 
@@ -20,6 +25,15 @@ def in_own_process(run: Callable[..., Answer], *arguments: Any) -> tuple[Answer,
 def _with_peak(run: Callable[..., Answer], arguments: tuple[Any, ...]) -> tuple[Answer, float]:
     answer = run(*arguments)
     return answer, peak_memory_mb()
+
+
+def fixed_work_s() -> float:
+    """Seconds that a piece of work takes which is always the same: a machine shared with others is slow at times."""
+    begin = time.perf_counter()
+    numbers = np.random.default_rng(1).normal(size=500_000)
+    zlib.compress(np.sort(numbers).tobytes(), 1)
+    json.loads(json.dumps(numbers[:100_000].tolist()))
+    return time.perf_counter() - begin
 
 
 def peak_memory_mb(pid: int | str = "self") -> float:
