@@ -54,6 +54,7 @@ class Inbox:
 
     folder: Path
     settle_s: float
+    _told: set[Path] = field(default_factory=set)
     _since: dict[Path, tuple[Signature, float]] = field(default_factory=dict)
     _tried: dict[Path, Signature] = field(default_factory=dict)
 
@@ -89,6 +90,15 @@ class Inbox:
         for part in _parts(file):
             os.rename(part, target / part.name)
         return target
+
+    def strange_folders(self) -> list[Path]:
+        """Subfolders that are named like no layer, each once; what lies in them stays."""
+        ours = {*KNOWN, DONE, REFUSED}
+        found = [
+            path for path in sorted(self.folder.glob("[!.]*/")) if path.name not in ours and path not in self._told
+        ]
+        self._told.update(found)
+        return found
 
     @property
     def is_done(self) -> bool:
@@ -129,8 +139,13 @@ def watch_inbox(
         Store the accepted rows of a file though others are refused.
     once
         Stop when every file that is there has been taken.
+
+    Raises
+    ------
+    InputError
+        The inbox is a file, or lies in the workspace.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    _make_inbox(folder, workspace_path)
     inbox, memory = Inbox(folder, settle_s), Memory()
     refused = 0
     # a scan at every time-out: network drives report no changes, and a file becomes whole without one
@@ -144,9 +159,31 @@ def watch_inbox(
     return refused
 
 
+def _make_inbox(folder: Path, workspace_path: Path) -> None:
+    """Make the folder if it is missing; one in the workspace would have the workspace's own files taken."""
+    if folder.resolve().is_relative_to(workspace_path.resolve()):
+        raise InputError(
+            f"the inbox {folder} lies in the workspace {workspace_path}; choose a folder outside of it",
+            vi=f"thư mục nhận {folder} nằm trong vùng làm việc {workspace_path}; hãy chọn thư mục bên ngoài",
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise InputError(
+            f"the inbox {folder} is no folder; choose another", vi=f"{folder} không phải thư mục; hãy chọn thư mục khác"
+        ) from error
+
+
 def _take_ready(workspace_path: Path, inbox: Inbox, stop: Event, accept_partial: bool, memory: Memory) -> int:
     """Take the files that are whole; the number of those refused."""
     refused = 0
+    for strange in inbox.strange_folders():
+        known = ", ".join(KNOWN)
+        log(
+            f"{strange}: no layer is named so, what lies there stays (folders: {known})",
+            f"{strange}: không có lớp nào tên như vậy, tệp trong đó không được lấy (thư mục: {known})",
+            style="yellow",
+        )
     for file in inbox.ready():
         if stop.is_set():
             break
@@ -159,6 +196,7 @@ def _take_ready(workspace_path: Path, inbox: Inbox, stop: Event, accept_partial:
             break  # it stays, and is tried at the next scan
         except OSError as error:
             log(f"error: {file} cannot be moved: {error}", f"lỗi: không chuyển được {file}: {error}", style="red")
+            refused += 1
         else:
             log(*_lines(report)[:2])
             log(f"    {target}")
@@ -176,7 +214,8 @@ def _tell_diff(workspace_path: Path, report: dict[str, Any], path: Path) -> None
         before, after = (Results.open(workspace, report[name]) for name in ("run_before", "run_id"))
         path.write_text(diff_answer(compare_runs(before, after)).model_dump_json(indent=1), encoding="utf-8")
     except (*USER_ERRORS, OSError) as error:
-        log(*error_of(error, path.name).values(), style="red")
+        told = error_of(error, path.name)
+        log(f"error: {told['en']}", f"lỗi: {told['vi']}", style="red")
 
 
 def take_file(
@@ -279,8 +318,13 @@ def entry_of(inbox: Path, file: Path) -> RecipeLayer | RecipeRaster:
     Raises
     ------
     InputError
-        None of them names a layer or raster.
+        None of them names a layer or raster, or the file is a link: to what, the sender decides, not who may read it.
     """
+    if any(part.is_symlink() for part in _parts(file)):
+        raise InputError(
+            f"{file.name} is a link; put the file itself into the inbox.",
+            vi=f"{file.name} là liên kết; hãy đặt chính tệp đó vào thư mục nhận.",
+        )
     recipe = inbox / RECIPE
     if recipe.is_file() and (found := find_entry(read_recipe(recipe), file.name)):
         return found

@@ -90,6 +90,37 @@ def test_once_takes_what_is_there_tells_what_it_changed_and_fails_where_a_file_w
     assert json.loads(changed.read_text("utf-8")) == json.loads(asked.stdout)
 
 
+def test_an_inbox_among_the_files_of_the_workspace_is_refused_and_so_is_a_file(computed, tmp_path):
+    workspace = Path(shutil.copytree(computed.path, tmp_path / "W"))
+    before = sorted(workspace.rglob("*"))
+    for inbox in (workspace, workspace / "rasters", workspace / "inbox", workspace / "phusong.toml"):
+        refused = run("watch", workspace, inbox, "--once", "--settle", "0")
+        assert refused.exit_code == 1
+        assert "lies in the workspace" in refused.stderr
+        assert "nằm trong vùng làm việc" in refused.stderr
+    assert sorted(workspace.rglob("*")) == before
+    (tmp_path / "file").touch()
+    refused = run("watch", workspace, tmp_path / "file", "--once")
+    assert (refused.exit_code, "is no folder" in refused.stderr) == (1, True)
+
+
+def test_a_folder_of_no_layer_is_named_once_and_a_link_is_refused(computed, tmp_path):
+    inbox = tmp_path / "in"
+    for name in ("Stations", ".hidden", "stations", "done"):
+        (inbox / name).mkdir(parents=True)
+    known = Inbox(inbox, 0.0)
+    assert [path.name for path in known.strange_folders()] == ["Stations"]
+    assert known.strange_folders() == []
+    (tmp_path / "elsewhere.csv").write_text("secret", encoding="utf-8")
+    (inbox / "stations-1.csv").symlink_to(tmp_path / "elsewhere.csv")
+    watched = run("watch", shutil.copytree(computed.path, tmp_path / "W"), inbox, "--once", "--settle", "0")
+    assert watched.exit_code == 1
+    assert "no layer is named so" in watched.stderr
+    (report,) = inbox.glob("refused/*/report.txt")
+    assert "is a link" in report.read_text("utf-8")
+    assert "secret" not in report.read_text("utf-8")
+
+
 def test_a_file_is_taken_only_when_it_stays_as_it_is_and_once(tmp_path):
     inbox, file = Inbox(tmp_path, 0.1), tmp_path / "stations.csv"
     file.write_text("half", encoding="utf-8")
