@@ -59,8 +59,7 @@ class Cache:
         self._fields = folder / "fields"
         self._arrays = folder / "arrays"
         self.damaged: list[str] = []
-        for part in (self._fields, self._arrays):
-            part.mkdir(parents=True, exist_ok=True)
+        self._make_folders()
 
     def holds_field(self, key: str) -> bool:
         """Whether a field is kept."""
@@ -119,6 +118,10 @@ class Cache:
             size -= bytes_held
         return size
 
+    def _make_folders(self) -> None:
+        for part in (self._fields, self._arrays):
+            part.mkdir(parents=True, exist_ok=True)
+
     def _field_path(self, key: str) -> Path:
         return self._fields / f"{key}.tif"
 
@@ -155,6 +158,9 @@ class LookOnly(Cache):
         """Named arrays of a key, mapped from their file if it is there and whole, else computed."""
         kept = self.find_arrays(key)
         return compute() if kept is None else kept
+
+    def _make_folders(self) -> None:
+        """Leave the disk as it is."""
 
 
 @contextmanager

@@ -36,7 +36,7 @@ from phusong.coverage.runs import Outcome, circumstances, publish
 from phusong.coverage.scenarios import require_scenario_name, scenario_notes, scenario_run
 from phusong.coverage.service import Layer
 from phusong.coverage.tiles import Box, StoredTile
-from phusong.geodata.errors import StoreError
+from phusong.geodata.errors import StoreError, UnknownNameError
 from phusong.geodata.settings import Settings
 from phusong.geodata.workspace import Workspace
 from phusong.geodata.writing import Claim, writing
@@ -149,7 +149,7 @@ class _Job:
             given = circumstances(sources.inputs, described, self.day, scenario=self.scenario)
             before = current_run(workspace)
             known = before if self.scenario is None else scenario_run(workspace, self.scenario)
-            if known and not self.full and given.items() <= known.manifest.items():
+            if known and not self.full and given.items() <= known.manifest.items() and known.has_tiles():
                 return Computed(known.run_id, False, known.manifest["warnings"], known.manifest)
             if self.full:
                 cache.clear()
@@ -159,7 +159,7 @@ class _Job:
             levels = Levels(prepared, settings.model, settings.calibration, cache)
             geometries = find_geometries(prepared, 1e3 * settings.model.radius_km, memory=self.memory)
             network = find_network(levels, geometries, memory=self.memory)
-            base = Base() if before is None else base_of(before, prepared)
+            base = Base() if before is None else _whole_base(before, prepared)
         stations = prepared.eligible.table.assign(signal_key=network.signal_key)
         answer = partial(self._answer, prepared, levels, network, population, stations)
         try:
@@ -243,8 +243,14 @@ class _Job:
 
 
 def current_run(workspace: Workspace) -> Results | None:
-    """The published run, None before the first."""
-    return Results.open(workspace) if current_run_id(workspace) else None
+    """The published run; None before the first, and where it or a tile of it was removed or damaged by hand."""
+    if current_run_id(workspace) is None:
+        return None
+    try:
+        run = Results.open(workspace)
+    except (UnknownNameError, StoreError):
+        return None
+    return run if run.has_tiles() else None
 
 
 def _people_tiles(
@@ -272,6 +278,14 @@ def base_of(before: Results, prepared: Prepared) -> Base:
         keys.setdefault((technology, operator), {})[station_id] = key
     points = before.signals if before.manifest["ground"] == prepared.ground.key else before.signals.iloc[:0]
     return Base(keys, before.tiles, _reach(before), before.store_dir, points)
+
+
+def _whole_base(before: Results, prepared: Prepared) -> Base:
+    """The same, nothing where a table of the run is damaged."""
+    try:
+        return base_of(before, prepared)
+    except StoreError:
+        return Base()
 
 
 def _reach(before: Results) -> dict[tuple[Layer, str], Box]:

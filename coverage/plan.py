@@ -6,7 +6,7 @@ from datetime import date
 
 import numpy as np
 
-from phusong.coverage.cache import Cache
+from phusong.coverage.cache import LookOnly
 from phusong.coverage.cache_limit import cache_limit_bytes, limit_warnings
 from phusong.coverage.levels import Levels
 from phusong.coverage.masts import Geometry, find_geometries
@@ -46,7 +46,7 @@ def plan(workspace: Workspace, *, as_of: date | None = None, planned: bool = Fal
     MissingLayerError, InputError
         As `compute`.
     """
-    cache = Cache(workspace.cache_dir)
+    cache = LookOnly(workspace.cache_dir)
     prepared = prepare(workspace, as_of or date.today(), cache=cache, planned=planned)
     radius_m = 1e3 * workspace.settings.model.radius_km
     geometries = find_geometries(prepared, radius_m)

@@ -1,5 +1,6 @@
 """Published runs read back: which there are, which is current, and what one answers."""
 
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
@@ -11,8 +12,9 @@ import numpy.typing as npt
 import pandas as pd
 import shapely
 from affine import Affine
+from pyarrow import ArrowInvalid
 
-from phusong.coverage.run_stores import CURRENT, open_run_store, removed_meanwhile
+from phusong.coverage.run_stores import CURRENT, damaged_run, open_run_store, removed_meanwhile
 from phusong.coverage.service import (
     ANY,
     NO_SIGNAL_CDBM,
@@ -24,7 +26,7 @@ from phusong.coverage.service import (
     technology_groups,
 )
 from phusong.coverage.signal_tile import SignalTile
-from phusong.coverage.tiles import Corner, StoredTile, read_tile
+from phusong.coverage.tiles import Corner, StoredTile, read_tile, tile_path
 from phusong.coverage.units import outside_units
 from phusong.coverage.uplink import level_floor_dbm
 from phusong.geodata.errors import StoreError, UnknownNameError
@@ -115,6 +117,12 @@ class Results:
             Nothing has been published, or there is no run or scenario of that name.
         """
         return cls(workspace, find_run(workspace, run_id))
+
+    def has_tiles(self) -> bool:
+        """Whether the store has all of its tiles; what they hold is looked at by who reads them."""
+        there = set(os.listdir(self.store_dir)) if self.store_dir.is_dir() else set()
+        tiles = (*self.people_tiles.values(), *(tile for layer in self.tiles.values() for tile in layer.values()))
+        return all(tile_path(tile, self.store_dir).name in there for tile in tiles)
 
     def has_settings(self, settings: Settings) -> bool:
         """Whether it was computed by settings that no figure tells from these."""
@@ -297,7 +305,10 @@ class Results:
     def _read(self, name: str, read: Callable[[BinaryIO], T]) -> T:
         """A table of the run."""
         with self._store.open_table(self.run_id, name) as file:
-            return read(file)
+            try:
+                return read(file)
+            except (ArrowInvalid, OSError) as error:
+                raise damaged_run(self.run_id, f"{name}.parquet") from error
 
     @property
     def _placed_communes(self) -> gpd.GeoDataFrame:
@@ -325,7 +336,7 @@ class Results:
     @cached_property
     def people_tiles(self) -> dict[Corner, StoredTile]:
         """The stored tiles of the residents by their first row and column."""
-        return {(tile["row"], tile["col"]): StoredTile(**tile) for tile in self.manifest["people"]}
+        return {(tile["row"], tile["col"]): StoredTile(**tile) for tile in self.manifest.get("people", ())}
 
     def _read_tiles(self, layer: dict[str, Any]) -> Iterator[tuple[tuple[slice, slice], SignalTile]]:
         """The tiles of a layer one after the other, each with its place in arrays of the grid."""

@@ -84,9 +84,12 @@ class FolderRuns:
         return found
 
     def manifest(self, run_id: str) -> dict[str, Any]:
-        """Manifest of a run; StoreError where it was removed."""
+        """Manifest of a run; StoreError where it was removed or is damaged."""
         with self._open(run_id, MANIFEST) as file:
-            found: dict[str, Any] = json.load(file)
+            try:
+                found: dict[str, Any] = json.load(file)
+            except ValueError as error:
+                raise damaged_run(run_id, MANIFEST) from error
             return found
 
     def open_table(self, run_id: str, name: str) -> BinaryIO:
@@ -101,7 +104,10 @@ class FolderRuns:
             (aside / f"{name}.parquet").write_bytes(content)
         text = json.dumps(manifest, ensure_ascii=False, indent=1, allow_nan=False)
         (aside / MANIFEST).write_text(text, encoding="utf-8")
-        place_folder(aside, self.runs_dir / manifest["run_id"])
+        target = self.runs_dir / manifest["run_id"]
+        if target.exists() and not self._is_whole(target.name, tables):
+            remove_folder(target)
+        place_folder(aside, target)
         if make_current:
             self._point_to(manifest["run_id"])
 
@@ -109,14 +115,20 @@ class FolderRuns:
         """Remove the folders of runs; the bytes they held."""
         return sum(remove_folder(self.runs_dir / run_id) for run_id in run_ids)
 
+    def _is_whole(self, run_id: str, tables: Mapping[str, bytes]) -> bool:
+        """Whether a run is what its id says: equal inputs have equal tables."""
+        try:
+            self.manifest(run_id)
+            return all((self.runs_dir / run_id / f"{name}.parquet").read_bytes() == tables[name] for name in tables)
+        except (StoreError, FileNotFoundError):
+            return False
+
     def _open(self, run_id: str, name: str) -> BinaryIO:
         folder = self.runs_dir / run_id
         try:
             return (folder / name).open("rb")
         except FileNotFoundError:
-            if folder.exists():
-                raise
-            raise removed_meanwhile(run_id) from None
+            raise (damaged_run(run_id, name) if folder.exists() else removed_meanwhile(run_id)) from None
 
     def _point_to(self, run_id: str) -> None:
         aside = self.runs_dir / f".{CURRENT}-{uuid.uuid4().hex}"
@@ -148,6 +160,16 @@ def removed_meanwhile(run_id: str) -> StoreError:
     return StoreError(
         f"run {run_id} has been removed meanwhile (`phusong runs --prune`); take another run",
         vi=f"lần tính {run_id} đã bị xóa (`phusong runs --prune`); hãy chọn lần tính khác",
+    )
+
+
+def damaged_run(run_id: str, name: str) -> StoreError:
+    """The error of a run of which a file is damaged."""
+    return StoreError(
+        f"{name} of the run {run_id} is missing or damaged; if it is the published run, `phusong compute DIR --full` "
+        "makes it again, else restore it from a backup",
+        vi=f"{name} của lần tính {run_id} bị thiếu hoặc hỏng; nếu là lần tính đang công bố, hãy chạy "
+        "`phusong compute DIR --full`, nếu không hãy khôi phục từ bản sao lưu",
     )
 
 

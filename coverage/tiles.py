@@ -247,8 +247,10 @@ def damaged(tile: StoredTile, store_dir: Path) -> StoreError:
     """The error of a stored tile that is missing or not what it was."""
     path = tile_path(tile, store_dir)
     return StoreError(
-        f"{path} is missing or damaged; run `phusong compute {store_dir.parent} --full`",
-        vi=f"{path} bị thiếu hoặc hỏng; hãy chạy `phusong compute {store_dir.parent} --full`",
+        f"{path} is missing or damaged; if the published run needs it, `phusong compute {store_dir.parent} --full` "
+        "makes it again, else restore it from a backup",
+        vi=f"{path} bị thiếu hoặc hỏng; nếu lần tính đang công bố cần tệp này, hãy chạy "
+        f"`phusong compute {store_dir.parent} --full`, nếu không hãy khôi phục từ bản sao lưu",
     )
 
 

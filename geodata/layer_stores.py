@@ -1,7 +1,8 @@
 """Where the vector layers of a workspace are kept: a GeoPackage in its folder, or a database."""
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -9,8 +10,10 @@ from typing import Protocol
 import geopandas as gpd
 import pandas as pd
 import pyogrio
+from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
 
 from phusong.geodata.databases import require_packages, workspace_database
+from phusong.geodata.errors import WorkspaceError, words_of
 from phusong.geodata.names import sort_key
 from phusong.geodata.schemas import LAYERS, NAME_ORDER, STORAGE_CRS, find_layer
 from phusong.geodata.sources import read_sources
@@ -48,7 +51,8 @@ class GeoPackageLayers:
         """List the layers of the file, in the order of the schemas."""
         if not self.path.exists():
             return []
-        stored = {str(name) for name, _ in pyogrio.list_layers(self.path)}
+        with self._readable():
+            stored = {str(name) for name, _ in pyogrio.list_layers(self.path)}
         return [name for name in LAYERS if name in stored]
 
     def read(self, names: Sequence[str]) -> dict[str, pd.DataFrame]:
@@ -76,9 +80,21 @@ class GeoPackageLayers:
         return True
 
     def _read(self, name: str) -> pd.DataFrame:
-        frame = pyogrio.read_dataframe(self.path, layer=name, read_geometry=find_layer(name).geometry is not None)
+        with self._readable():
+            frame = pyogrio.read_dataframe(self.path, layer=name, read_geometry=find_layer(name).geometry is not None)
         stored: pd.DataFrame = with_storage_types(name, frame)
         return stored
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        try:
+            yield
+        except (DataSourceError, DataLayerError, FeatureError) as error:
+            raise WorkspaceError(
+                f"{self.path} cannot be read ({words_of(error)}); restore it from a backup, or remove it and import "
+                "its layers again.",
+                vi=f"Không đọc được {self.path}; hãy khôi phục từ bản sao lưu, hoặc xóa tệp và nhập lại các lớp.",
+            ) from error
 
 
 @dataclass(frozen=True)

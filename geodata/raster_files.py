@@ -14,7 +14,7 @@ from pyproj import Transformer
 from rasterio.errors import RasterioIOError
 from rasterio.windows import Window
 
-from phusong.geodata.errors import InputError, MissingLayerError, words_of
+from phusong.geodata.errors import InputError, MissingLayerError, WorkspaceError, words_of
 from phusong.geodata.grid import Grid, Raster
 from phusong.geodata.raster_copies import open_copy
 from phusong.geodata.reader_client import opened_apart
@@ -44,16 +44,37 @@ def read_raster(path: Path, *, unit: str = "", near: Grid | None = None) -> Rast
     ------
     MissingLayerError
         The file does not exist.
+    WorkspaceError
+        It is damaged.
     """
     if not path.exists():
         raise MissingLayerError(
             f"no {path.stem} raster has been imported", vi=f"Chưa nhập lớp dữ liệu raster {path.stem}"
         )
-    with rasterio.open(path) as source:
+    with open_own(path) as source:
         whole = grid_of(source)
         top, left, shape = (0, 0, whole.shape) if near is None else _part_over(whole, near)
         values = source.read(1, window=Window(left, top, shape[1], shape[0]))
         return Raster(values, whole.window(top, left, shape), source.nodata, unit)
+
+
+@contextmanager
+def open_own(path: Path) -> Iterator[Any]:
+    """Open a raster of a workspace.
+
+    Raises
+    ------
+    WorkspaceError
+        It is damaged.
+    """
+    try:
+        with rasterio.open(path) as source:
+            yield source
+    except RasterioIOError as error:
+        raise WorkspaceError(
+            f"{path} cannot be read ({words_of(error)}); import {path.stem} again with --replace",
+            vi=f"Không đọc được {path} (tệp hỏng); hãy nhập lại {path.stem} với --replace",
+        ) from error
 
 
 def _part_over(source: Grid, grid: Grid) -> tuple[int, int, tuple[int, int]]:

@@ -12,7 +12,6 @@ from typing import Self
 
 import geopandas as gpd
 import pandas as pd
-import rasterio
 
 from phusong.geodata.databases import database_url, required_url
 from phusong.geodata.errors import MissingLayerError, SettingsError, UnknownNameError, WorkspaceError
@@ -25,7 +24,7 @@ from phusong.geodata.layer_stores import (
     open_layer_store,
     with_storage_types,
 )
-from phusong.geodata.raster_files import grid_of
+from phusong.geodata.raster_files import grid_of, open_own
 from phusong.geodata.raster_files import read_raster as read_raster_file
 from phusong.geodata.schemas import find_layer
 from phusong.geodata.settings import SETTINGS_FILE, Settings, parse_settings, read_settings, render_settings
@@ -254,7 +253,7 @@ class Workspace:
         MissingLayerError
             The raster has not been imported.
         """
-        with rasterio.open(self.existing_raster(name)) as file:
+        with open_own(self.existing_raster(name)) as file:
             return grid_of(file)
 
     def read_raster(self, name: str, *, near: Grid | None = None) -> Raster:
@@ -278,7 +277,7 @@ class Workspace:
         SettingsError
             The terrain does not say its kind.
         """
-        with rasterio.open(self.existing_raster("terrain")) as file:
+        with open_own(self.existing_raster("terrain")) as file:
             kind = str(file.tags().get("TERRAIN_KIND", ""))
         if kind not in ("dtm", "dsm"):
             raise SettingsError(

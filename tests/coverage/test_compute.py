@@ -1,3 +1,4 @@
+import hashlib
 import shutil
 
 import numpy as np
@@ -10,7 +11,7 @@ from phusong.coverage.ground import allocate_people
 from phusong.coverage.plan import plan
 from phusong.coverage.prepare import prepare
 from phusong.coverage.results import Results, current_run_id
-from phusong.geodata.errors import InputError, MissingLayerError
+from phusong.geodata.errors import InputError, MissingLayerError, WorkspaceError
 from phusong.geodata.workspace import Workspace
 from tests.coverage.conftest import AS_OF, sample_workspace
 
@@ -166,6 +167,65 @@ def test_a_damaged_cached_field_is_computed_again(copied, computed):
     again = compute(copied, as_of=AS_OF)
     assert again.run_id == computed.run_id
     assert again.warnings[-1]["en"].startswith(f"{len(fields)} damaged files of the cache were computed again")
+
+
+def lose_a_tile(run):
+    (run.store_dir / f"{next(iter(next(iter(run.tiles.values())).values())).sha256}.tif").unlink()
+
+
+def damage_a_table(run):
+    signals = run.store_dir.parent / "runs" / run.run_id / "signals.parquet"
+    signals.write_bytes(signals.read_bytes()[:500])
+
+
+def damage_the_manifest(run):
+    (run.store_dir.parent / "runs" / run.run_id / "manifest.json").write_text("{", encoding="utf-8")
+
+
+def point_to_no_run(run):
+    (run.store_dir.parent / "runs" / "current").write_text("0123456789abcdef\n", encoding="utf-8")
+
+
+@pytest.mark.parametrize("damage", [lose_a_tile, damage_a_table, damage_the_manifest, point_to_no_run])
+def test_what_is_lost_of_the_published_run_is_made_again(copied, computed, damage):
+    damage(Results.open(copied))
+    stations = copied.read_layer("stations")
+    copied.write_layer("stations", stations.iloc[1:])
+    fewer = compute(copied, as_of=AS_OF)
+    assert_whole(Results.open(copied, fewer.run_id))
+    copied.write_layer("stations", stations)
+    again = compute(copied, as_of=AS_OF, full=damage is damage_a_table)  # what is there is taken for good unread
+    assert again.run_id == computed.run_id
+    assert_whole(Results.open(copied))
+
+
+def test_a_tile_that_is_lost_while_nothing_else_changed_is_made_again(copied, computed):
+    lose_a_tile(Results.open(copied))
+    assert compute(copied, as_of=AS_OF).run_id == computed.run_id
+    assert_whole(Results.open(copied))
+
+
+def assert_whole(run):
+    folder = run.store_dir.parent / "runs" / run.run_id
+    for table in run.manifest["tables"].values():
+        assert hashlib.sha256((folder / table["file"]).read_bytes()).hexdigest() == table["sha256"]
+    for tile in (*run.people_tiles.values(), *(tile for layer in run.tiles.values() for tile in layer.values())):
+        assert hashlib.sha256((run.store_dir / f"{tile.sha256}.tif").read_bytes()).hexdigest() == tile.sha256
+
+
+@pytest.mark.parametrize("file", ["rasters/terrain.tif", "layers.gpkg"])
+def test_a_damaged_file_of_the_workspace_is_named(copied, file):
+    path = copied.path / file
+    path.write_bytes(path.read_bytes()[:3000])
+    for ask in (compute, plan):
+        with pytest.raises(WorkspaceError, match=f"{path.name} cannot be read"):
+            ask(Workspace.open(copied.path), as_of=AS_OF)
+
+
+def test_a_plan_writes_nothing(copied):
+    shutil.rmtree(copied.cache_dir)
+    assert plan(copied, as_of=AS_OF).cached_fields == 0
+    assert not copied.cache_dir.exists()
 
 
 def test_the_plan_counts_what_the_computation_does(copied, computed):
