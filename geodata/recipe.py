@@ -102,7 +102,7 @@ def read_recipe(path: Path | str) -> Recipe:
         It is no TOML, or holds an unknown key.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = Path(path).read_text(encoding="utf-8-sig")  # editors of Windows begin with a mark
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
             f"Recipe {path} cannot be read: {error}.", vi=f"Không đọc được công thức nhập {path}."

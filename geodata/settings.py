@@ -318,7 +318,7 @@ def read_settings(path: Path) -> Settings:
         The file is missing, no TOML, or holds an unknown key or a value out of range.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # editors of Windows begin with a mark
     except OSError as error:
         raise SettingsError(
             f"{path} cannot be read: {error.strerror}.", vi=f"Không đọc được {path}: {error.strerror}."

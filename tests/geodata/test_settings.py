@@ -104,3 +104,9 @@ def test_a_file_in_another_encoding_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b'name = "L\xd6 Th\xf1y"')
     with pytest.raises(SettingsError, match="UTF-8"):
         read_settings(path)
+
+
+def test_a_mark_of_an_editor_at_the_beginning_is_no_fault(tmp_path: Path) -> None:
+    path = tmp_path / "phusong.toml"
+    path.write_text(render_settings(name="test", crs="EPSG:32648", resolution_m=30.0), encoding="utf-8-sig")
+    assert read_settings(path).name == "test"
