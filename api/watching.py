@@ -299,6 +299,12 @@ def _import_file(
     workspace: Workspace, inbox: Path, file: Path, accept_partial: bool, receipt: str | None, report: dict[str, Any]
 ) -> None:
     """Import a file, all of it or nothing, and say in `report` what came of it."""
+    for part in _parts(file):
+        if part.is_symlink():  # the sender says to what, and may not be allowed to read it
+            raise InputError(
+                f"{part.name} is a link; put the file itself into the inbox.",
+                vi=f"{part.name} là liên kết; hãy đặt chính tệp đó vào thư mục nhận.",
+            )
     entry = entry_of(inbox, file)
     report["layer"] = entry.layer if isinstance(entry, RecipeLayer) else entry.raster
     with staged(workspace) as stage:
@@ -318,13 +324,8 @@ def entry_of(inbox: Path, file: Path) -> RecipeLayer | RecipeRaster:
     Raises
     ------
     InputError
-        None of them names a layer or raster, or the file is a link: to what, the sender decides, not who may read it.
+        None of them names a layer or raster.
     """
-    if any(part.is_symlink() for part in _parts(file)):
-        raise InputError(
-            f"{file.name} is a link; put the file itself into the inbox.",
-            vi=f"{file.name} là liên kết; hãy đặt chính tệp đó vào thư mục nhận.",
-        )
     recipe = inbox / RECIPE
     if recipe.is_file() and (found := find_entry(read_recipe(recipe), file.name)):
         return found

@@ -149,7 +149,7 @@ class _Job:
             given = circumstances(sources.inputs, described, self.day, scenario=self.scenario)
             before = current_run(workspace)
             known = before if self.scenario is None else scenario_run(workspace, self.scenario)
-            if known and not self.full and given.items() <= known.manifest.items() and known.has_tiles():
+            if known and not self.full and given.items() <= known.manifest.items():
                 return Computed(known.run_id, False, known.manifest["warnings"], known.manifest)
             if self.full:
                 cache.clear()
@@ -159,12 +159,13 @@ class _Job:
             levels = Levels(prepared, settings.model, settings.calibration, cache)
             geometries = find_geometries(prepared, 1e3 * settings.model.radius_km, memory=self.memory)
             network = find_network(levels, geometries, memory=self.memory)
-            base = Base() if before is None else _whole_base(before, prepared)
         stations = prepared.eligible.table.assign(signal_key=network.signal_key)
         answer = partial(self._answer, prepared, levels, network, population, stations)
         try:
+            with self.clock.stage("radio"):
+                base = Base() if before is None else base_of(before, prepared)
             radio, mosaic = answer(base)
-        except StoreError:  # a tile of the run before is damaged: from nothing
+        except StoreError:  # a tile or a table of the run before is damaged: from nothing
             radio, mosaic = answer(Base())
         with self.clock.stage("people"):
             people_tiles = _people_tiles(workspace, prepared, population, base=before)
@@ -278,14 +279,6 @@ def base_of(before: Results, prepared: Prepared) -> Base:
         keys.setdefault((technology, operator), {})[station_id] = key
     points = before.signals if before.manifest["ground"] == prepared.ground.key else before.signals.iloc[:0]
     return Base(keys, before.tiles, _reach(before), before.store_dir, points)
-
-
-def _whole_base(before: Results, prepared: Prepared) -> Base:
-    """The same, nothing where a table of the run is damaged."""
-    try:
-        return base_of(before, prepared)
-    except StoreError:
-        return Base()
 
 
 def _reach(before: Results) -> dict[tuple[Layer, str], Box]:

@@ -28,9 +28,10 @@ def require_scenario_name(name: str) -> None:
 
 
 def scenario_run(workspace: Workspace, name: str) -> Results | None:
-    """The newest run of a scenario, None before the first."""
+    """The newest run of a scenario; None before the first, and where a tile of it was removed by hand."""
     run_id = scenario_run_id(workspace, name)
-    return Results.open(workspace, run_id) if run_id else None
+    run = Results.open(workspace, run_id) if run_id else None
+    return run if run and run.has_tiles() else None
 
 
 def scenario_notes(name: str | None, stations: pd.DataFrame) -> list[dict[str, str]]:
